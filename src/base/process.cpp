@@ -1,0 +1,128 @@
+#include "base/process.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+extern char** environ;
+
+namespace tidemill {
+
+namespace {
+
+std::vector<std::string> environment_of(const ChildOptions& options) {
+  std::map<std::string, std::string> all;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const size_t equals = text.find('=');
+    if (equals == std::string_view::npos) continue;
+    const std::string_view name = text.substr(0, equals);
+    if (options.quiet_environment && name != "PATH" && name != "HOME" && name != "LANG") continue;
+    all[std::string(name)] = std::string(text.substr(equals + 1));
+  }
+  for (const auto& [name, value] : options.environment) all[name] = value;
+  std::vector<std::string> out;
+  for (const auto& [name, value] : all) out.push_back(name + "=" + value);
+  return out;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& strings) {
+  std::vector<char*> out;
+  for (std::string& text : strings) out.push_back(text.data());
+  out.push_back(nullptr);
+  return out;
+}
+
+constexpr auto kPoll = std::chrono::milliseconds(5);
+
+}  // namespace
+
+std::optional<int64_t> process_start_ticks(int pid) {
+  const auto stat = read_file(fmt::format("/proc/{}/stat", pid));
+  if (!stat) return std::nullopt;
+  // The command name is in parentheses and may hold spaces: count fields after the last one. Field 3 follows it.
+  size_t at = stat->rfind(')');
+  if (at == std::string::npos) return std::nullopt;
+  ++at;
+  for (int field = 3; field <= 22; ++field) {
+    at = stat->find_first_not_of(' ', at);
+    if (at == std::string::npos) return std::nullopt;
+    const size_t end = stat->find(' ', at);
+    if (field == 22) return std::stoll(stat->substr(at, end - at));
+    at = end;
+  }
+  return std::nullopt;
+}
+
+void end_process_group(int pid, int64_t start_ticks) {
+  if (pid <= 1) return;
+  // A pid stays reserved while its group has members: a leader that started at another time means the group is gone and the number reused.
+  if (const auto ticks = process_start_ticks(pid); ticks && *ticks != start_ticks) return;
+  ::kill(-pid, SIGKILL);
+}
+
+Result<ChildExit> run_child(const ChildOptions& options) {
+  if (options.command.empty()) return user_error("usage.command", "the command is empty");
+  std::vector<std::string> arguments = options.command;
+  std::vector<std::string> environment = environment_of(options);
+  std::vector<char*> argv = pointers(arguments);
+  std::vector<char*> envp = pointers(environment);
+
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  if (!options.output_path.empty()) {
+    posix_spawn_file_actions_addopen(&actions, 1, options.output_path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
+    posix_spawn_file_actions_adddup2(&actions, 1, 2);
+  }
+  if (!options.folder.empty()) posix_spawn_file_actions_addchdir_np(&actions, options.folder.c_str());
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none;
+  sigemptyset(&none);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+  pid_t pid = 0;
+  const int status = ::posix_spawnp(&pid, argv[0], &actions, &attributes, argv.data(), envp.data());
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  if (status != 0)
+    return user_error("usage.command", fmt::format("cannot start '{}': {}", options.command[0], std::strerror(status)), {},
+                      "is it installed, in PATH and executable?");
+  const int64_t start = process_start_ticks(pid).value_or(0);
+  if (options.on_started) options.on_started(pid, start);
+
+  ChildExit exit;
+  const auto begun = std::chrono::steady_clock::now();
+  std::optional<std::chrono::steady_clock::time_point> asked_to_end;
+  for (;;) {
+    int wait_status = 0;
+    const pid_t done = ::waitpid(pid, &wait_status, WNOHANG);
+    if (done == pid) {
+      exit.code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
+      ::kill(-pid, SIGKILL);  // what the head left behind
+      return exit;
+    }
+    const auto now = std::chrono::steady_clock::now();
+    if (!asked_to_end) {
+      exit.timed_out = options.time_limit && now - begun >= std::chrono::microseconds(options.time_limit->micros);
+      exit.stopped = options.stop != nullptr && options.stop->load();
+      if (exit.timed_out || exit.stopped) {
+        ::kill(-pid, SIGTERM);
+        asked_to_end = now;
+      }
+    } else if (now - *asked_to_end >= std::chrono::microseconds(options.grace.micros)) {
+      ::kill(-pid, SIGKILL);
+    }
+    std::this_thread::sleep_for(kPoll);
+  }
+}
+
+}  // namespace tidemill

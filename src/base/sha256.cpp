@@ -1,0 +1,71 @@
+#include "base/sha256.hpp"
+
+#include <array>
+#include <cerrno>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+
+namespace tidemill {
+
+struct Sha256::Impl {
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  ~Impl() { EVP_MD_CTX_free(context); }
+};
+
+Sha256::Sha256() : impl_(std::make_unique<Impl>()) { EVP_DigestInit_ex(impl_->context, EVP_sha256(), nullptr); }
+Sha256::~Sha256() = default;
+Sha256::Sha256(Sha256&&) noexcept = default;
+Sha256& Sha256::operator=(Sha256&&) noexcept = default;
+
+void Sha256::add(std::string_view bytes) { EVP_DigestUpdate(impl_->context, bytes.data(), bytes.size()); }
+
+void Sha256::add_field(std::string_view bytes) {
+  const uint64_t size = bytes.size();
+  std::array<char, 8> length{};
+  for (size_t i = 0; i < length.size(); ++i) length[i] = static_cast<char>(size >> (8 * i));
+  add({length.data(), length.size()});
+  add(bytes);
+}
+
+std::string Sha256::hex() {
+  std::array<unsigned char, 32> digest{};
+  EVP_DigestFinal_ex(impl_->context, digest.data(), nullptr);
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  out.reserve(64);
+  for (const unsigned char byte : digest) {
+    out += kDigits[byte >> 4];
+    out += kDigits[byte & 15];
+  }
+  return out;
+}
+
+std::string sha256(std::string_view bytes) {
+  Sha256 hash;
+  hash.add(bytes);
+  return hash.hex();
+}
+
+Result<std::string> sha256_file(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return errno_error("open", path.native(), errno);
+  Sha256 hash;
+  std::string buffer(1 << 18, '\0');
+  for (;;) {
+    const ssize_t n = ::read(fd, buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      const int error_number = errno;
+      ::close(fd);
+      return errno_error("read", path.native(), error_number);
+    }
+    if (n == 0) break;
+    hash.add({buffer.data(), static_cast<size_t>(n)});
+  }
+  ::close(fd);
+  return hash.hex();
+}
+
+}  // namespace tidemill

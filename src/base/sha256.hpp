@@ -1,0 +1,32 @@
+// SHA-256 of bytes and files, as 64 lower-case hexadecimal digits. The digest is OpenSSL's.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/error.hpp"
+
+namespace tidemill {
+
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+  void add(std::string_view bytes);
+  /// Adds the length first, so that ("ab","c") and ("a","bc") differ.
+  void add_field(std::string_view bytes);
+  std::string hex();  // ends it
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+std::string sha256(std::string_view bytes);
+Result<std::string> sha256_file(const std::filesystem::path& path);
+
+}  // namespace tidemill

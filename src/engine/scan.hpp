@@ -1,0 +1,34 @@
+// SQL that reads what a source declares: files of every format, database tables. Columns that are declared are enforced, not guessed.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/json.hpp"
+#include "base/secret.hpp"
+#include "engine/database.hpp"
+
+namespace tidemill::engine {
+
+struct FileScan {
+  std::string format;             // csv | json | jsonl | parquet
+  std::vector<Path> files;        // existing files, globs already expanded, absolute, sorted
+  std::vector<Column> declared;   // name and declared type, type may be empty
+  Json options = Json::object();  // as project::Source::options
+};
+
+/// Files that match a path or glob (*, ?, [..], ** for folders), sorted; absolute. Error source.no_files with the pattern.
+Result<std::vector<Path>> expand_globs(const Path& folder, const std::vector<std::string>& patterns);
+
+/// A SELECT over the files. Errors: source.missing_column (with the nearest one), source.empty, source.bad_type …: all with the file's name.
+Result<std::string> select_from_files(Connection& connection, const FileScan& scan);
+
+/// Turns the error of running such a SELECT into one with file, line, content and remedy (source.bad_row, source.encoding, source.truncated …).
+Error explain_scan_error(const FileScan& scan, Error error);
+
+/// ATTACHes a PostgreSQL database read-only (or writable) as catalog `name`. Errors: connection.failed (dsn never shown), connection.extension.
+enum class Attach { ReadOnly, Writable };
+Result<void> attach_postgres(Connection& connection, const std::string& name, const Secret& dsn, Attach mode);
+
+}  // namespace tidemill::engine

@@ -1,0 +1,55 @@
+// Tree ensembles as values, validated when made. The engines that predict with them are in predict.hpp (issue: more engines later).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+
+namespace tidemill::forest {
+
+/// One split or leaf, XGBoost's form: left/right are indices in the same tree, -1 for a leaf.
+struct Node {
+  int32_t left = -1;
+  int32_t right = -1;
+  uint32_t feature = 0;
+  float value = 0;            // threshold (go left if x < value) or the leaf's value
+  bool default_left = false;  // where a missing value goes
+  int32_t categories = -1;    // index into Tree::category_sets: x in the set goes right
+  float cover = 0;            // sum of hessians, for explanations
+  float gain = 0;
+};
+
+struct Tree {
+  std::vector<Node> nodes;
+  std::vector<std::vector<uint32_t>> category_sets;  // sorted
+  uint32_t output = 0;  // class it adds to
+};
+
+enum class Link { Identity, Logistic, Softmax, Exponential };
+
+struct Forest {
+  uint32_t features = 0;
+  uint32_t outputs = 1;
+  std::vector<std::string> feature_names;  // may be empty
+  std::vector<bool> categorical;           // a feature's type is "c"; may be empty
+  std::vector<float> base_margins;         // one an output, already on the margin scale
+  Link link = Link::Identity;
+  std::string objective;
+  std::vector<Tree> trees;
+  std::vector<float> tree_weights;         // DART; empty: all 1
+};
+
+/// Reads XGBoost JSON or UBJ (told apart by content). A corrupt or hostile file is refused with a reason: forest.*.
+Result<Forest> read_xgboost(std::string_view bytes);
+
+/// rows: row-major float32, `forest.features` a row, NaN is missing. margins: rows × outputs. Plain walk over the nodes, leaves summed
+/// in tree order in float from the base margin: bit for bit XGBoost's own.
+void predict_margin(const Forest& forest, std::span<const float> rows, std::span<float> margins);
+/// Applies the link in place: as XGBoost does, scalar float.
+void apply_link(const Forest& forest, std::span<float> margins);
+
+}  // namespace tidemill::forest

@@ -1,0 +1,92 @@
+// A model package: everything a version needs to be served, judged and watched. The manifest is one JSON object; the files it names
+// (the model in XGBoost's own UBJ, the card) are stored beside it by content. docs/formats/package.md describes it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "forest/forest.hpp"
+
+namespace tidemill::forest {
+
+enum class Task { Regression, Binary, Multiclass };
+std::string_view to_text(Task task);
+
+struct Feature {
+  std::string name;
+  std::string sql_type;               // type in the training table, DuckDB's text
+  bool category = false;
+  std::vector<std::string> levels;    // code = index; sorted by bytes
+  std::string other_level;            // rare levels fold into this code when not empty (it is one of levels)
+  std::vector<std::string> folded;    // the rare levels that fold
+};
+
+/// score → calibrated score: a step-free, monotone table (isotonic: linear between points) or Platt's a, b.
+struct Calibration {
+  std::string kind;  // "" | "isotonic" | "platt"
+  std::vector<double> x, y;
+  double a = 0, b = 0;
+  double apply(double score) const;
+};
+
+struct Package {
+  std::string model;
+  Task task = Task::Binary;
+  std::vector<std::string> key;
+  std::string target;
+  std::vector<std::string> classes;   // multiclass and text targets: class index → label
+  std::vector<Feature> features;      // signature, in order
+  Calibration calibration;
+  std::optional<double> threshold;    // binary decision
+  std::optional<double> conformal_half_width;  // regression interval: prediction ± this
+  std::optional<double> conformal_coverage;    // as asked for
+  Json metrics = Json::object();      // see training/evaluate.hpp
+  Json importance = Json::array();
+  Json baseline = Json::object();     // statistics of every input and of the score
+  Json split = Json::object();        // kind, column, boundaries as instants or hash thresholds
+  Json provenance = Json::object();   // hashes of data, SQL, project file; git commit, dirty; engine and library versions; rounds, seed, params
+  Json pipeline = Json::object();     // the SQL of the transforms that made the features, sources' columns, as_of: what serving and later gates need
+  std::map<std::string, std::string> files;  // name → object id: "model.ubj", "card.md"
+};
+
+Json to_json(const Package& package);
+Result<Package> package_from_json(const Json& json);
+
+/// One feature value as a caller gives it.
+struct Cell {
+  enum class Kind { Missing, Number, Text };
+  Kind kind = Kind::Missing;
+  double number = 0;
+  std::string_view text;
+};
+
+/// Counts of what was odd in the inputs of a call.
+struct InputCounts {
+  int64_t unseen_categories = 0;
+  int64_t missing = 0;
+};
+
+/// A package made ready to predict. Immutable; safe to share between threads.
+class Predictor {
+ public:
+  static Result<std::shared_ptr<const Predictor>> make(Package package, std::string_view model_bytes);
+  const Package& package() const { return package_; }
+  const Forest& forest() const { return forest_; }
+
+  /// Feature value → the float XGBoost sees: NaN for missing or unseen, the code for a category. FP64 rounds to nearest float.
+  float encode(size_t feature, const Cell& cell, InputCounts& counts) const;
+  /// rows: encoded, row-major. scores: rows × outputs (1 for binary and regression): after link and calibration.
+  void predict(std::span<const float> rows, std::span<double> scores) const;
+  size_t outputs() const { return forest_.outputs; }
+
+ private:
+  Package package_;
+  Forest forest_;
+};
+
+}  // namespace tidemill::forest

@@ -1,0 +1,54 @@
+// Project → Plan: what would run and why. Pure: the same project, registry and fingerprints give the same plan, byte for byte.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/json.hpp"
+#include "engine/binder.hpp"
+#include "project/project.hpp"
+#include "registry/registry.hpp"
+
+namespace tidemill::pipeline {
+
+enum class StepKind { Source, Transform, Model, Export };
+enum class StepState { UpToDate, WillRun, DependsOn, Withdrawn, NotSelected };
+
+struct PlannedStep {
+  std::string id;    // "source:flights", "transform:features", "model:late", "export:scored"
+  StepKind kind = StepKind::Source;
+  std::string name;
+  std::vector<std::string> needs;  // ids, sorted
+  StepState state = StepState::WillRun;
+  std::string key;       // empty while an input has no hash yet, or never cached
+  Json key_parts = Json::object();
+  std::string reason;    // "features.sql changed", "depends on source:flights", "now() is never cached"
+  std::vector<engine::Column> columns;
+  std::vector<std::string> models;  // predict() calls in its SQL
+};
+
+struct Plan {
+  std::vector<PlannedStep> steps;  // in an order in which each comes after what it needs; ties by id
+  const PlannedStep* find(const std::string& id) const;
+};
+
+struct PlanInput {
+  const project::Project* project = nullptr;
+  registry::Registry* registry = nullptr;
+  std::map<std::string, std::string> fingerprints;  // source → hash of its files, or "read every run" marker; see fingerprint()
+  std::vector<std::string> selection;               // dbt's: features, +late, features+; empty: all
+  bool force = false;
+  Instant now;
+};
+
+/// All binding mistakes at once.
+std::expected<Plan, Errors> plan(const PlanInput& input);
+Json to_json(const Plan& plan);
+
+/// Hash of every source's files (memoised by inode, size, mtime). Sources that cannot be read give their error.
+Result<std::map<std::string, std::string>> fingerprint(const project::Project& project, registry::Registry& registry, Instant now);
+
+}  // namespace tidemill::pipeline

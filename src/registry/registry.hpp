@@ -1,0 +1,235 @@
+// What was made and what is live. Rows in meta.db decide, objects hold the bytes; an object is durable before a row names it.
+// Hides which database it is. Thread-safe: calls are serialised inside.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/json.hpp"
+
+namespace tidemill::registry {
+
+using ObjectId = std::string;  // SHA-256, hexadecimal
+
+struct ColumnInfo {
+  std::string name;
+  std::string type;
+  bool operator==(const ColumnInfo&) const = default;
+};
+
+/// An immutable snapshot of a table.
+struct Table {
+  int64_t id = 0;
+  std::string name;
+  ObjectId object;
+  std::string logical;  // engine::TableHash::logical
+  int64_t rows = 0;
+  int64_t bytes = 0;
+  std::vector<ColumnInfo> columns;
+  std::string step_key;
+  std::string run;
+  Instant made_at;
+};
+
+struct Version {
+  std::string model;
+  int number = 0;
+  ObjectId package;        // manifest object: JSON that names its files' objects
+  std::string state;       // "accepted" | "rejected"
+  Json metrics = Json::object();
+  Json gate = Json::object();
+  std::string data_logical;  // logical hash of the table it was trained on
+  std::string step_key;
+  std::string run;
+  std::string git_commit;
+  bool git_dirty = false;
+  Instant made_at;
+};
+
+enum class StepStatus { Done, UpToDate, Failed, Blocked, Withdrawn, Interrupted };
+std::string_view to_text(StepStatus status);
+
+/// What one step of a run left. A Done step with a key is durable at once and found by later runs (find_output).
+struct StepRecord {
+  std::string run;
+  std::string step;   // "source:flights", "transform:features", "model:late", "export:scored"
+  std::string key;    // empty: never cached
+  StepStatus status = StepStatus::Done;
+  std::optional<Table> table;      // id is filled in by record_step
+  std::optional<Version> version;  // number is filled in by record_step
+  Json key_parts = Json::object(); // for explain: every part of the key, readable
+  Json report = Json::object();    // rows, bytes, seconds, checks …
+  std::optional<Json> error;
+  Instant started_at, ended_at;
+};
+
+struct Run {
+  std::string id;
+  std::string status;  // "running" | "done" | "failed" | "interrupted"
+  std::string selection;
+  std::string by;      // user@host or schedule
+  std::string git_commit;
+  bool git_dirty = false;
+  Instant started_at;
+  std::optional<Instant> ended_at;
+  Json report = Json::object();
+};
+
+struct AliasMove {
+  std::string model;
+  std::string alias;
+  int version = 0;
+  std::string reason;
+};
+
+/// What is live together. tables: name → snapshot id.
+struct Release {
+  int64_t id = 0;
+  std::string run;
+  Instant made_at;
+  std::map<std::string, int64_t> tables;
+  std::map<std::string, std::map<std::string, int>> aliases;  // model → alias → version
+  std::string note;
+};
+
+struct AuditEntry {
+  int64_t id = 0;
+  Instant at;
+  std::string who;
+  std::string what;  // "promote", "rollback", "release", "gc" …
+  Json details = Json::object();
+  std::string hash;  // SHA-256 over the previous entry's hash and this entry
+};
+
+struct MetricPoint {
+  Instant at;
+  std::string run;
+  double value = 0;
+};
+
+struct Options {
+  Path home;
+  std::shared_ptr<const Clock> clock;
+  std::string who;  // for the audit trail; empty: user@host
+  enum class Mode { ReadWrite, ReadOnly };
+  Mode mode = Mode::ReadWrite;
+};
+
+class Registry {
+ public:
+  /// Makes the home and its folders if missing (ReadWrite). Errors: registry.corrupt, registry.newer_format, io.*.
+  static Result<std::unique_ptr<Registry>> open(const Options& options);
+  ~Registry();
+
+  // Objects ------------------------------------------------------------------------------------------------------
+  /// Moves a finished staging file into objects/, durable on return. The same bytes twice are one object.
+  Result<ObjectId> put_object(const Path& staged);
+  Result<ObjectId> put_bytes(std::string_view bytes);
+  Path object_path(const ObjectId& id) const;
+  Result<std::string> read_object(const ObjectId& id) const;
+  Path staging_folder(const std::string& run) const;
+  Path run_folder(const std::string& run) const;
+
+  // Runs ---------------------------------------------------------------------------------------------------------
+  /// The lock of the home: error lock.held says who holds it and since when. Sweeps staging and running rows of dead owners, ends their children.
+  class RunLock;
+  Result<std::unique_ptr<RunLock>> lock_for_run(const std::string& run);
+  Result<void> begin_run(const Run& run);
+  /// A child process of this run: ended before a takeover.
+  Result<void> record_child(const std::string& run, int pid, int64_t start_ticks);
+  Result<StepRecord> record_step(StepRecord step);
+  /// Ends the run; with `live` moves the live pointers of these tables and the aliases in the same transaction and makes a release when anything moved.
+  struct Publication {
+    std::string run;
+    std::string status;
+    Json report = Json::object();
+    std::map<std::string, int64_t> tables;
+    std::vector<AliasMove> aliases;
+  };
+  Result<std::optional<Release>> end_run(const Publication& publication);
+  Result<std::vector<Run>> runs(size_t limit = 100) const;
+  Result<std::optional<Run>> run(const std::string& id) const;
+  Result<std::vector<StepRecord>> steps(const std::string& run) const;
+  /// The newest run's record of this step, whatever its status; for explain.
+  Result<std::optional<StepRecord>> last_step(const std::string& step) const;
+
+  // Outputs by key -----------------------------------------------------------------------------------------------
+  struct Output {
+    std::optional<Table> table;
+    std::optional<Version> version;
+    bool withdrawn = false;  // taken back by a rollback: not up to date, not to be rebuilt without --force
+  };
+  Result<std::optional<Output>> find_output(const std::string& step, const std::string& key) const;
+  /// All recorded outputs, one query, for planning thousands of steps: (step + '\0' + key) → output.
+  Result<std::map<std::string, Output>> all_outputs() const;
+
+  // Live state ---------------------------------------------------------------------------------------------------
+  Result<std::map<std::string, Table>> live_tables() const;
+  Result<std::optional<Table>> table(int64_t id) const;
+  Result<std::vector<Table>> table_history(const std::string& name, size_t limit = 100) const;
+  Result<std::vector<std::string>> models() const;
+  Result<std::vector<Version>> versions(const std::string& model) const;
+  /// reference: number or alias.
+  Result<Version> version(const std::string& model, const std::string& reference) const;
+  Result<std::map<std::string, int>> aliases(const std::string& model) const;
+  Result<std::vector<Release>> releases(size_t limit = 100) const;
+  /// Changes whenever aliases or live tables do: a cheap poll for servers.
+  Result<int64_t> generation() const;
+
+  // Acts, each one transaction with its audit entry ----------------------------------------------------------------
+  Result<void> promote(const std::string& model, int version, const std::string& alias, const std::string& reason);
+  /// Back to what the alias was before; holds promotion of the model until released. Returns the version now live.
+  Result<int> rollback_alias(const std::string& model, const std::string& alias, const std::string& reason);
+  Result<void> release_hold(const std::string& model);
+  Result<std::optional<std::string>> hold(const std::string& model) const;  // reason, if promotion is on hold
+  /// Everything live back to a release; outputs made since are withdrawn.
+  Result<Release> rollback_release(int64_t release, const std::string& reason);
+  /// Clears the withdrawal of this step's key (--force).
+  Result<void> reinstate(const std::string& step, const std::string& key);
+  /// The anchor: the last version promoted by a proven improvement or by a person.
+  Result<std::optional<int>> anchor(const std::string& model) const;
+  Result<void> set_anchor(const std::string& model, int version);
+
+  // Memos and series ---------------------------------------------------------------------------------------------
+  /// Small facts worth keeping: bindings, file hashes. kind is a namespace.
+  Result<std::optional<std::string>> memo(const std::string& kind, const std::string& key) const;
+  Result<std::map<std::string, std::string>> memos(const std::string& kind) const;
+  Result<void> set_memos(const std::string& kind, const std::map<std::string, std::string>& values);
+  /// Numbers over a table's history, for anomaly checks and gate verdict counts.
+  Result<void> add_metric(const std::string& subject, const std::string& metric, MetricPoint point);
+  Result<std::vector<MetricPoint>> metric_history(const std::string& subject, const std::string& metric, size_t limit) const;
+
+  // Upkeep -------------------------------------------------------------------------------------------------------
+  struct GcReport {
+    size_t objects_removed = 0;
+    int64_t bytes_removed = 0;
+    size_t objects_kept = 0;
+  };
+  /// Drops objects that no kept release, version or newest output needs. dry_run only counts.
+  Result<GcReport> gc(size_t keep_releases, bool dry_run);
+  Result<std::vector<AuditEntry>> audit(size_t limit) const;
+  /// Error registry.audit_broken with the first entry whose chain does not hold. Returns the number of entries.
+  Result<int64_t> verify_audit() const;
+  /// Every live row names an object that exists and hashes to its name; every problem found.
+  Result<std::vector<std::string>> verify_objects() const;
+
+  struct Impl;
+
+ private:
+  explicit Registry(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+class Registry::RunLock {
+ public:
+  virtual ~RunLock() = default;
+};
+
+}  // namespace tidemill::registry
