@@ -12,6 +12,8 @@ constexpr uint64_t mix(uint64_t z) {
   return z ^ (z >> 31);
 }
 
+__extension__ using Wide = unsigned __int128;
+
 class CounterRandom {
  public:
   constexpr CounterRandom(uint64_t seed, uint64_t stream)
@@ -19,7 +21,7 @@ class CounterRandom {
   constexpr uint64_t at(uint64_t n) const { return mix(key_ + (n + 1) * kStep); }
   /// 0 … bound−1. Lemire's multiply-shift without rejection: off by less than bound/2⁶⁴.
   constexpr uint64_t below(uint64_t n, uint64_t bound) const {
-    return static_cast<uint64_t>((static_cast<unsigned __int128>(at(n)) * bound) >> 64);
+    return static_cast<uint64_t>((static_cast<Wide>(at(n)) * bound) >> 64);
   }
   /// In [0, 1).
   constexpr double unit(uint64_t n) const { return static_cast<double>(at(n) >> 11) * 0x1p-53; }
