@@ -1,4 +1,5 @@
-// Tree ensembles as values, validated when made. The engines that predict with them are in predict.hpp (issue: more engines later).
+// Tree ensembles as values, validated when made, and the plain walk that predicts with them: the oracle of
+// every faster engine.
 #pragma once
 
 #include <cstdint>
@@ -26,10 +27,10 @@ struct Node {
 struct Tree {
   std::vector<Node> nodes;
   std::vector<std::vector<uint32_t>> category_sets;  // sorted
-  uint32_t output = 0;  // class it adds to
+  uint32_t output = 0;                               // class it adds to
 };
 
-enum class Link { Identity, Logistic, Softmax, Exponential };
+enum class Link { Identity, Logistic, Softmax, Exponential, Hinge };
 
 struct Forest {
   uint32_t features = 0;
@@ -40,14 +41,15 @@ struct Forest {
   Link link = Link::Identity;
   std::string objective;
   std::vector<Tree> trees;
-  std::vector<float> tree_weights;         // DART; empty: all 1
+  std::vector<float> tree_weights;  // DART; empty: all 1
 };
 
-/// Reads XGBoost JSON or UBJ (told apart by content). A corrupt or hostile file is refused with a reason: forest.*.
+/// Reads XGBoost JSON or UBJ (told apart by content). A corrupt or hostile file is refused with a reason:
+/// forest.*.
 Result<Forest> read_xgboost(std::string_view bytes);
 
-/// rows: row-major float32, `forest.features` a row, NaN is missing. margins: rows × outputs. Plain walk over the nodes, leaves summed
-/// in tree order in float from the base margin: bit for bit XGBoost's own.
+/// rows: row-major float32, `forest.features` a row, NaN is missing. margins: rows × outputs. Plain walk over
+/// the nodes, leaves summed in tree order in float from the base margin: bit for bit XGBoost's own.
 void predict_margin(const Forest& forest, std::span<const float> rows, std::span<float> margins);
 /// Applies the link in place: as XGBoost does, scalar float.
 void apply_link(const Forest& forest, std::span<float> margins);

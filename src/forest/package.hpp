@@ -1,11 +1,14 @@
-// A model package: everything a version needs to be served, judged and watched. The manifest is one JSON object; the files it names
-// (the model in XGBoost's own UBJ, the card) are stored beside it by content. docs/formats/package.md describes it.
+// A model package: everything a version needs to be served, judged and watched. The manifest is one JSON
+// object; the files it names (the model in XGBoost's own UBJ, the card) are stored beside it by content.
+// docs/formats/package.md describes it.
 #pragma once
 
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/error.hpp"
@@ -19,19 +22,23 @@ std::string_view to_text(Task task);
 
 struct Feature {
   std::string name;
-  std::string sql_type;               // type in the training table, DuckDB's text
+  std::string sql_type;  // type in the training table, DuckDB's text
   bool category = false;
-  std::vector<std::string> levels;    // code = index; sorted by bytes
-  std::string other_level;            // rare levels fold into this code when not empty (it is one of levels)
-  std::vector<std::string> folded;    // the rare levels that fold
+  std::vector<std::string> levels;  // code = index; sorted by bytes
+  std::string other_level;          // rare levels fold into this code when not empty (it is one of levels)
+  std::vector<std::string> folded;  // the rare levels that fold; sorted
+  bool operator==(const Feature&) const = default;
 };
 
-/// score → calibrated score: a step-free, monotone table (isotonic: linear between points) or Platt's a, b.
+/// score → calibrated score. isotonic: rising, straight between its points and flat outside. platt: 1 / (1 +
+/// exp(a·s + b)) where s is the score's log-odds, ln(p / (1 − p)), p kept 2⁻³⁰ away from 0 and 1.
 struct Calibration {
   std::string kind;  // "" | "isotonic" | "platt"
   std::vector<double> x, y;
   double a = 0, b = 0;
   double apply(double score) const;
+  static double log_odds(double score);
+  bool operator==(const Calibration&) const = default;
 };
 
 struct Package {
@@ -39,23 +46,32 @@ struct Package {
   Task task = Task::Binary;
   std::vector<std::string> key;
   std::string target;
-  std::vector<std::string> classes;   // multiclass and text targets: class index → label
-  std::vector<Feature> features;      // signature, in order
+  std::vector<std::string> classes;  // multiclass and text targets: class index → label
+  std::vector<Feature> features;     // signature, in order
   Calibration calibration;
-  std::optional<double> threshold;    // binary decision
+  std::optional<double> threshold;             // binary decision
   std::optional<double> conformal_half_width;  // regression interval: prediction ± this
   std::optional<double> conformal_coverage;    // as asked for
-  Json metrics = Json::object();      // see training/evaluate.hpp
+  Json metrics = Json::object();               // see training/evaluate.hpp
   Json importance = Json::array();
-  Json baseline = Json::object();     // statistics of every input and of the score
-  Json split = Json::object();        // kind, column, boundaries as instants or hash thresholds
-  Json provenance = Json::object();   // hashes of data, SQL, project file; git commit, dirty; engine and library versions; rounds, seed, params
-  Json pipeline = Json::object();     // the SQL of the transforms that made the features, sources' columns, as_of: what serving and later gates need
+  Json baseline = Json::object();    // statistics of every input and of the score
+  Json split = Json::object();       // kind, column, boundaries as instants or hash thresholds
+  Json provenance = Json::object();  // hashes of data, SQL, project file; git commit, dirty; engine and
+                                     // library versions; rounds, seed, params
+  Json pipeline = Json::object();    // the SQL of the transforms that made the features, sources' columns,
+                                     // as_of: what serving and later gates need
   std::map<std::string, std::string> files;  // name → object id: "model.ubj", "card.md"
 };
 
+inline constexpr int kPackageFormat = 1;
+
 Json to_json(const Package& package);
+/// Errors: package.invalid with the member's name, package.newer_format.
 Result<Package> package_from_json(const Json& json);
+
+/// A number as a category's level: "12" for whole numbers, else the shortest decimal that reads back.
+/// Training and serving share it.
+std::string category_text(double number);
 
 /// One feature value as a caller gives it.
 struct Cell {
@@ -69,6 +85,7 @@ struct Cell {
 struct InputCounts {
   int64_t unseen_categories = 0;
   int64_t missing = 0;
+  int64_t unreadable = 0;  // a text that is no number where a number belongs: taken as missing
 };
 
 /// A package made ready to predict. Immutable; safe to share between threads.
@@ -78,15 +95,24 @@ class Predictor {
   const Package& package() const { return package_; }
   const Forest& forest() const { return forest_; }
 
-  /// Feature value → the float XGBoost sees: NaN for missing or unseen, the code for a category. FP64 rounds to nearest float.
+  /// Feature value → the float XGBoost sees: NaN for missing or unseen, the code for a category. FP64 rounds
+  /// to nearest float, −0 is 0, "true" and "false" are 1 and 0.
   float encode(size_t feature, const Cell& cell, InputCounts& counts) const;
-  /// rows: encoded, row-major. scores: rows × outputs (1 for binary and regression): after link and calibration.
+  /// rows: encoded, row-major. scores: rows × outputs (1 for binary and regression): after link and
+  /// calibration.
   void predict(std::span<const float> rows, std::span<double> scores) const;
   size_t outputs() const { return forest_.outputs; }
 
  private:
+  struct TextHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  };
+  using Codes = std::unordered_map<std::string, float, TextHash, std::equal_to<>>;
+
   Package package_;
   Forest forest_;
+  std::vector<Codes> codes_;  // one a feature; empty unless it is a category
 };
 
 }  // namespace tidemill::forest

@@ -1,0 +1,112 @@
+// A package and its model's bytes, held against each other and made ready: what serving, batch scoring and
+// the gate predict with.
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "forest/package.hpp"
+
+namespace tidemill::forest {
+
+namespace {
+
+constexpr double kFirstInexactInteger = 0x1p53;
+
+std::unexpected<Error> mismatch(std::string message) {
+  return data_error("package.mismatch",
+                    "the model file does not belong to its package: " + std::move(message));
+}
+
+Result<void> check_outputs(const Package& package, const Forest& forest) {
+  switch (package.task) {
+    case Task::Binary:
+      if (forest.outputs != 1 || forest.link != Link::Logistic)
+        return mismatch(fmt::format("objective {} for a binary task", forest.objective));
+      return {};
+    case Task::Regression:
+      if (forest.outputs != 1) return mismatch(fmt::format("{} outputs for a regression", forest.outputs));
+      return {};
+    case Task::Multiclass:
+      if (forest.link != Link::Softmax)
+        return mismatch(fmt::format("objective {} for a multiclass task", forest.objective));
+      if (forest.outputs != package.classes.size())
+        return mismatch(fmt::format("{} outputs for {} classes", forest.outputs, package.classes.size()));
+      return {};
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string category_text(double number) {
+  if (number == std::floor(number) && std::abs(number) < kFirstInexactInteger)
+    return fmt::format("{}", static_cast<int64_t>(number));
+  return fmt::format("{}", number);
+}
+
+Result<std::shared_ptr<const Predictor>> Predictor::make(Package package, std::string_view model_bytes) {
+  TM_TRY(Forest forest, read_xgboost(model_bytes));
+  if (forest.features != package.features.size())
+    return mismatch(
+        fmt::format("{} features in the file, {} in the package", forest.features, package.features.size()));
+  TM_CHECK(check_outputs(package, forest));
+  auto result = std::make_shared<Predictor>();
+  for (size_t i = 0; i < package.features.size(); ++i) {
+    const Feature& feature = package.features[i];
+    if (!forest.feature_names.empty() && forest.feature_names[i] != feature.name)
+      return mismatch(fmt::format("feature {} is '{}' in the file, '{}' in the package", i,
+                                  forest.feature_names[i], feature.name));
+    if (!forest.categorical.empty() && forest.categorical[i] != feature.category)
+      return mismatch(fmt::format("only one of them has {} as a category", feature.name));
+    Codes& codes = result->codes_.emplace_back();
+    for (size_t code = 0; code < feature.levels.size(); ++code)
+      codes.emplace(feature.levels[code], static_cast<float>(code));
+    if (const auto other = codes.find(feature.other_level);
+        !feature.other_level.empty() && other != codes.end()) {
+      const float code = other->second;
+      for (const std::string& rare : feature.folded) codes.emplace(rare, code);
+    }
+  }
+  result->package_ = std::move(package);
+  result->forest_ = std::move(forest);
+  return std::shared_ptr<const Predictor>(std::move(result));
+}
+
+float Predictor::encode(size_t feature, const Cell& cell, InputCounts& counts) const {
+  constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
+  if (cell.kind == Cell::Kind::Missing || (cell.kind == Cell::Kind::Number && std::isnan(cell.number))) {
+    ++counts.missing;
+    return kMissing;
+  }
+  if (package_.features[feature].category) {
+    const Codes& codes = codes_[feature];
+    const auto found =
+        cell.kind == Cell::Kind::Text ? codes.find(cell.text) : codes.find(category_text(cell.number));
+    if (found != codes.end()) return found->second;
+    ++counts.unseen_categories;
+    return kMissing;
+  }
+  if (cell.kind == Cell::Kind::Number) return static_cast<float>(cell.number) + 0.0F;
+  if (cell.text == "true") return 1.0F;
+  if (cell.text == "false") return 0.0F;
+  double number = 0;
+  const char* end = cell.text.data() + cell.text.size();
+  const auto [stop, error] = std::from_chars(cell.text.data(), end, number);
+  if (error == std::errc{} && stop == end && !cell.text.empty() && !std::isnan(number))
+    return static_cast<float>(number) + 0.0F;
+  ++counts.unreadable;
+  return kMissing;
+}
+
+void Predictor::predict(std::span<const float> rows, std::span<double> scores) const {
+  std::vector<float> margins(scores.size());
+  predict_margin(forest_, rows, margins);
+  apply_link(forest_, margins);
+  for (size_t i = 0; i < scores.size(); ++i) scores[i] = double{margins[i]};
+  if (package_.task == Task::Binary && !package_.calibration.kind.empty())
+    for (double& score : scores) score = package_.calibration.apply(score);
+}
+
+}  // namespace tidemill::forest
