@@ -52,7 +52,8 @@ TEST(Error, maps_to_the_exit_codes_of_the_cli) {
 
 TEST(Secret, never_shows_in_an_error) {
   const Secret secret("${env:X}", "hunter2-very-secret");
-  const Error error{ErrorKind::Environment, "connection.failed", "cannot connect with password=hunter2-very-secret"};
+  const Error error{ErrorKind::Environment, "connection.failed",
+                    "cannot connect with password=hunter2-very-secret"};
   EXPECT_EQ(to_text(error).find("hunter2"), std::string::npos);
   EXPECT_EQ(to_text(to_json(error)).find("hunter2"), std::string::npos);
 }
@@ -80,7 +81,8 @@ TEST(File, a_lock_is_held_by_one_and_shared_by_many) {
 }
 
 TEST(Process, ends_the_whole_group_when_time_is_up) {
-  const Path pid_file = std::filesystem::temp_directory_path() / ("tidemill-child-" + std::to_string(::getpid()));
+  const Path pid_file =
+      std::filesystem::temp_directory_path() / ("tidemill-child-" + std::to_string(::getpid()));
   ChildOptions options;
   options.command = {"sh", "-c", "sleep 60 & echo $! > " + pid_file.string() + "; wait"};
   options.time_limit = Duration{300'000};

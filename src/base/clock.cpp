@@ -32,8 +32,12 @@ struct Unit {
   std::string_view name;
   int64_t micros;
 };
-constexpr std::array kUnits{Unit{"w", 604'800'000'000}, Unit{"d", 86'400'000'000}, Unit{"h", 3'600'000'000},
-                            Unit{"m", 60'000'000},      Unit{"s", 1'000'000},      Unit{"ms", 1'000},
+constexpr std::array kUnits{Unit{"w", 604'800'000'000},
+                            Unit{"d", 86'400'000'000},
+                            Unit{"h", 3'600'000'000},
+                            Unit{"m", 60'000'000},
+                            Unit{"s", 1'000'000},
+                            Unit{"ms", 1'000},
                             Unit{"us", 1}};
 
 bool digits(std::string_view& text, size_t count, int& value) {
@@ -77,7 +81,8 @@ Result<Instant> parse_instant(std::string_view text) {
   using namespace std::chrono;
   std::string_view rest = text;
   int y = 0, mo = 0, d = 0, h = 0, mi = 0, s = 0;
-  if (!digits(rest, 4, y) || !literal(rest, '-') || !digits(rest, 2, mo) || !literal(rest, '-') || !digits(rest, 2, d))
+  if (!digits(rest, 4, y) || !literal(rest, '-') || !digits(rest, 2, mo) || !literal(rest, '-') ||
+      !digits(rest, 2, d))
     return bad_instant(text);
   const year_month_day date{year{y}, month{static_cast<unsigned>(mo)}, day{static_cast<unsigned>(d)}};
   if (!date.ok()) return bad_instant(text);
@@ -127,7 +132,8 @@ Result<Duration> parse_duration(std::string_view text) {
     for (const Unit& unit : kUnits) {
       if (unit.name != name) continue;
       int64_t part = 0;
-      if (__builtin_mul_overflow(count, unit.micros, &part) || __builtin_add_overflow(total, part, &total)) return bad();
+      if (__builtin_mul_overflow(count, unit.micros, &part) || __builtin_add_overflow(total, part, &total))
+        return bad();
       known = true;
     }
     if (!known) return bad();

@@ -1,4 +1,5 @@
-// Time as a value: instants are microseconds since 1970 UTC, durations microseconds. A Clock is passed in, so that --as-of and tests drive it.
+// Time as a value: instants are microseconds since 1970 UTC, durations microseconds. A Clock is passed in, so
+// that --as-of and tests drive it.
 #pragma once
 
 #include <cstdint>

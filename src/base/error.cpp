@@ -13,7 +13,8 @@ namespace tidemill {
 
 namespace {
 
-std::unexpected<Error> make(ErrorKind kind, std::string code, std::string message, Place where, std::string hint) {
+std::unexpected<Error> make(ErrorKind kind, std::string code, std::string message, Place where,
+                            std::string hint) {
   Error error{kind, std::move(code), std::move(message), std::move(where)};
   error.hint = std::move(hint);
   return std::unexpected(std::move(error));
@@ -23,8 +24,8 @@ struct CodeExit {
   std::string_view prefix;
   int exit;
 };
-constexpr std::array kExits{CodeExit{"check.", 3},   CodeExit{"gate.", 4},      CodeExit{"lock.", 5},
-                            CodeExit{"timeout.", 6}, CodeExit{"project.", 2},   CodeExit{"usage.", 2},
+constexpr std::array kExits{CodeExit{"check.", 3},   CodeExit{"gate.", 4},        CodeExit{"lock.", 5},
+                            CodeExit{"timeout.", 6}, CodeExit{"project.", 2},     CodeExit{"usage.", 2},
                             CodeExit{"sql.", 2},     CodeExit{"interrupted", 130}};
 
 size_t edit_distance(std::string_view a, std::string_view b) {
@@ -70,7 +71,8 @@ std::unexpected<Error> errno_error(std::string_view doing, std::string_view path
   } else if (error_number == ENOENT) {
     code = "io.missing";
   }
-  return environment_error(std::move(code), fmt::format("cannot {} {}: {}", doing, path, std::strerror(error_number)),
+  return environment_error(std::move(code),
+                           fmt::format("cannot {} {}: {}", doing, path, std::strerror(error_number)),
                            std::move(hint));
 }
 
@@ -84,10 +86,14 @@ std::string to_text(const Place& place) {
 
 std::string_view to_text(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::User: return "user";
-    case ErrorKind::Data: return "data";
-    case ErrorKind::Environment: return "environment";
-    case ErrorKind::Internal: return "internal";
+    case ErrorKind::User:
+      return "user";
+    case ErrorKind::Data:
+      return "data";
+    case ErrorKind::Environment:
+      return "environment";
+    case ErrorKind::Internal:
+      return "internal";
   }
   return "internal";
 }

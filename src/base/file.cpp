@@ -1,11 +1,11 @@
 #include "base/file.hpp"
 
-#include <atomic>
-#include <cerrno>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <atomic>
+#include <cerrno>
 
 #include <fmt/format.h>
 
@@ -34,7 +34,7 @@ Path folder_of(const Path& path) { return path.has_parent_path() ? path.parent_p
 Result<std::string> read_file(const Path& path, size_t max_bytes) {
   Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.fd < 0) return errno_error("open", path.native(), errno);
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file.fd, &info) != 0) return errno_error("read", path.native(), errno);
   if (S_ISDIR(info.st_mode)) return errno_error("read", path.native(), EISDIR);
   std::string bytes;
@@ -46,7 +46,8 @@ Result<std::string> read_file(const Path& path, size_t max_bytes) {
     if (n == 0) return bytes;
     bytes.append(buffer.data(), static_cast<size_t>(n));
     if (bytes.size() > max_bytes)
-      return environment_error("io.too_large", fmt::format("{} is larger than {} bytes", path.native(), max_bytes));
+      return environment_error("io.too_large",
+                               fmt::format("{} is larger than {} bytes", path.native(), max_bytes));
   }
 }
 
@@ -81,20 +82,22 @@ Result<void> sync_folder(const Path& path) { return sync_path(path, O_RDONLY | O
 
 Result<void> publish_file(const Path& staged, const Path& final_path) {
   TM_CHECK(sync_file(staged));
-  if (::rename(staged.c_str(), final_path.c_str()) != 0) return errno_error("rename to", final_path.native(), errno);
+  if (::rename(staged.c_str(), final_path.c_str()) != 0)
+    return errno_error("rename to", final_path.native(), errno);
   return sync_folder(folder_of(final_path));
 }
 
 Result<void> make_folder(const Path& path) {
   if (path.empty()) return {};
-  struct stat info {};
+  struct stat info{};
   if (::stat(path.c_str(), &info) == 0) {
     if (S_ISDIR(info.st_mode)) return {};
     return errno_error("make folder", path.native(), ENOTDIR);
   }
   const Path parent = folder_of(path);
   if (parent != path) TM_CHECK(make_folder(parent));
-  if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) return errno_error("make folder", path.native(), errno);
+  if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST)
+    return errno_error("make folder", path.native(), errno);
   return sync_folder(parent);
 }
 
@@ -115,7 +118,8 @@ Result<FileLock> FileLock::take(const Path& path, Mode mode, Wait wait) {
   if (status != 0) {
     const int error_number = errno;
     ::close(fd);
-    if (error_number == EWOULDBLOCK) return environment_error("lock.held", fmt::format("{} is locked by another process", path.native()));
+    if (error_number == EWOULDBLOCK)
+      return environment_error("lock.held", fmt::format("{} is locked by another process", path.native()));
     return errno_error("lock", path.native(), error_number);
   }
   return FileLock(fd);

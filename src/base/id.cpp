@@ -1,7 +1,7 @@
 #include "base/id.hpp"
 
-#include <array>
 #include <sys/random.h>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -22,9 +22,10 @@ std::string random_hex(size_t bytes) {
 }  // namespace
 
 std::string make_run_id(Instant now) {
-  const std::string t = to_text(Instant{now.micros - ((now.micros % 1'000'000) + 1'000'000) % 1'000'000});  // 2013-11-03T05:30:00Z
-  return fmt::format("{}{}{}-{}{}{}-{}", t.substr(0, 4), t.substr(5, 2), t.substr(8, 2), t.substr(11, 2), t.substr(14, 2),
-                     t.substr(17, 2), random_hex(3));
+  const std::string t = to_text(
+      Instant{now.micros - ((now.micros % 1'000'000) + 1'000'000) % 1'000'000});  // 2013-11-03T05:30:00Z
+  return fmt::format("{}{}{}-{}{}{}-{}", t.substr(0, 4), t.substr(5, 2), t.substr(8, 2), t.substr(11, 2),
+                     t.substr(14, 2), t.substr(17, 2), random_hex(3));
 }
 
 std::string random_id() { return random_hex(16); }

@@ -8,7 +8,8 @@
 
 namespace tidemill {
 
-/// "20131103-053000-1f9a2c": UTC second and 24 random bits; unique enough for folders of one home, which also checks.
+/// "20131103-053000-1f9a2c": UTC second and 24 random bits; unique enough for folders of one home, which also
+/// checks.
 std::string make_run_id(Instant now);
 /// 128 random bits from the kernel as 32 hexadecimal digits.
 std::string random_id();

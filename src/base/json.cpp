@@ -7,15 +7,18 @@ namespace tidemill {
 namespace {
 constexpr int kMaxNesting = 100;
 
-// Nesting is counted before parsing: the parser itself recurses only in its destructor, but a deep value is nobody's wish.
+// Nesting is counted before parsing: the parser itself recurses only in its destructor, but a deep value is
+// nobody's wish.
 bool nests_too_deep(std::string_view text) {
   int depth = 0;
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (in_string) {
-      if (c == '\\') ++i;
-      else if (c == '"') in_string = false;
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_string = false;
     } else if (c == '"') {
       in_string = true;
     } else if (c == '[' || c == '{') {
@@ -45,13 +48,15 @@ Result<Json> parse_json(std::string_view text, std::string_view file, size_t max
     return user_error("json.too_large", fmt::format("{} bytes of JSON (limit {})", text.size(), max_bytes),
                       {std::string(file)});
   if (nests_too_deep(text))
-    return user_error("json.too_deep", fmt::format("JSON nests more than {} deep", kMaxNesting), {std::string(file)});
+    return user_error("json.too_deep", fmt::format("JSON nests more than {} deep", kMaxNesting),
+                      {std::string(file)});
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& e) {
     std::string message = e.what();
     if (const size_t colon = message.find("column "); colon != std::string::npos)
-      if (const size_t rest = message.find(": ", colon); rest != std::string::npos) message = message.substr(rest + 2);
+      if (const size_t rest = message.find(": ", colon); rest != std::string::npos)
+        message = message.substr(rest + 2);
     return user_error("json.invalid", "not valid JSON: " + message, place_of(text, e.byte, file));
   } catch (const Json::exception& e) {
     return user_error("json.invalid", fmt::format("not valid JSON: {}", e.what()), {std::string(file)});

@@ -10,7 +10,8 @@ namespace tidemill {
 using Json = nlohmann::ordered_json;
 
 /// Parses UTF-8 JSON; an error has line and column. Nesting is limited to 100, size to max_bytes.
-Result<Json> parse_json(std::string_view text, std::string_view file = {}, size_t max_bytes = size_t{256} << 20);
+Result<Json> parse_json(std::string_view text, std::string_view file = {},
+                        size_t max_bytes = size_t{256} << 20);
 /// One line, keys sorted, no spaces: equal values give equal bytes. For hashing.
 std::string canonical(const Json& json);
 /// As dump(indent), but bytes that are not UTF-8 are replaced instead of throwing.

@@ -15,11 +15,16 @@ std::atomic<Format> format_now{Format::Text};
 
 std::string_view name_of(Level level) {
   switch (level) {
-    case Level::Debug: return "debug";
-    case Level::Info: return "info";
-    case Level::Warning: return "warning";
-    case Level::Error: return "error";
-    case Level::Off: return "off";
+    case Level::Debug:
+      return "debug";
+    case Level::Info:
+      return "info";
+    case Level::Warning:
+      return "warning";
+    case Level::Error:
+      return "error";
+    case Level::Off:
+      return "off";
   }
   return "off";
 }
@@ -32,7 +37,8 @@ void write(Level level, std::string_view message) {
   if (level < level_now.load()) return;
   std::string line = redact(message);
   if (format_now.load() == Format::Json) {
-    line = to_text(Json{{"time", to_text(system_clock()->now())}, {"level", name_of(level)}, {"message", line}});
+    line =
+        to_text(Json{{"time", to_text(system_clock()->now())}, {"level", name_of(level)}, {"message", line}});
   } else if (level != Level::Info) {
     line = fmt::format("{}: {}", name_of(level), line);
   }

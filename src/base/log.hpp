@@ -16,12 +16,20 @@ void set_format(Format format);
 void write(Level level, std::string_view message);
 
 template <class... Args>
-void debug(fmt::format_string<Args...> format, Args&&... args) { write(Level::Debug, fmt::format(format, std::forward<Args>(args)...)); }
+void debug(fmt::format_string<Args...> format, Args&&... args) {
+  write(Level::Debug, fmt::format(format, std::forward<Args>(args)...));
+}
 template <class... Args>
-void info(fmt::format_string<Args...> format, Args&&... args) { write(Level::Info, fmt::format(format, std::forward<Args>(args)...)); }
+void info(fmt::format_string<Args...> format, Args&&... args) {
+  write(Level::Info, fmt::format(format, std::forward<Args>(args)...));
+}
 template <class... Args>
-void warning(fmt::format_string<Args...> format, Args&&... args) { write(Level::Warning, fmt::format(format, std::forward<Args>(args)...)); }
+void warning(fmt::format_string<Args...> format, Args&&... args) {
+  write(Level::Warning, fmt::format(format, std::forward<Args>(args)...));
+}
 template <class... Args>
-void error(fmt::format_string<Args...> format, Args&&... args) { write(Level::Error, fmt::format(format, std::forward<Args>(args)...)); }
+void error(fmt::format_string<Args...> format, Args&&... args) {
+  write(Level::Error, fmt::format(format, std::forward<Args>(args)...));
+}
 
 }  // namespace tidemill::log

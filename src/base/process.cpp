@@ -1,12 +1,12 @@
 #include "base/process.hpp"
 
-#include <cerrno>
-#include <csignal>
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
-#include <thread>
 #include <unistd.h>
+#include <cerrno>
+#include <csignal>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -46,7 +46,8 @@ constexpr auto kPoll = std::chrono::milliseconds(5);
 std::optional<int64_t> process_start_ticks(int pid) {
   const auto stat = read_file(fmt::format("/proc/{}/stat", pid));
   if (!stat) return std::nullopt;
-  // The command name is in parentheses and may hold spaces: count fields after the last one. Field 3 follows it.
+  // The command name is in parentheses and may hold spaces: count fields after the last one. Field 3 follows
+  // it.
   size_t at = stat->rfind(')');
   if (at == std::string::npos) return std::nullopt;
   ++at;
@@ -62,7 +63,8 @@ std::optional<int64_t> process_start_ticks(int pid) {
 
 void end_process_group(int pid, int64_t start_ticks) {
   if (pid <= 1) return;
-  // A pid stays reserved while its group has members: a leader that started at another time means the group is gone and the number reused.
+  // A pid stays reserved while its group has members: a leader that started at another time means the group
+  // is gone and the number reused.
   if (const auto ticks = process_start_ticks(pid); ticks && *ticks != start_ticks) return;
   ::kill(-pid, SIGKILL);
 }
@@ -78,7 +80,8 @@ Result<ChildExit> run_child(const ChildOptions& options) {
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   if (!options.output_path.empty()) {
-    posix_spawn_file_actions_addopen(&actions, 1, options.output_path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
+    posix_spawn_file_actions_addopen(&actions, 1, options.output_path.c_str(), O_WRONLY | O_CREAT | O_APPEND,
+                                     0644);
     posix_spawn_file_actions_adddup2(&actions, 1, 2);
   }
   if (!options.folder.empty()) posix_spawn_file_actions_addchdir_np(&actions, options.folder.c_str());
@@ -94,7 +97,8 @@ Result<ChildExit> run_child(const ChildOptions& options) {
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   if (status != 0)
-    return user_error("usage.command", fmt::format("cannot start '{}': {}", options.command[0], std::strerror(status)), {},
+    return user_error("usage.command",
+                      fmt::format("cannot start '{}': {}", options.command[0], std::strerror(status)), {},
                       "is it installed, in PATH and executable?");
   const int64_t start = process_start_ticks(pid).value_or(0);
   if (options.on_started) options.on_started(pid, start);
@@ -112,7 +116,8 @@ Result<ChildExit> run_child(const ChildOptions& options) {
     }
     const auto now = std::chrono::steady_clock::now();
     if (!asked_to_end) {
-      exit.timed_out = options.time_limit && now - begun >= std::chrono::microseconds(options.time_limit->micros);
+      exit.timed_out =
+          options.time_limit && now - begun >= std::chrono::microseconds(options.time_limit->micros);
       exit.stopped = options.stop != nullptr && options.stop->load();
       if (exit.timed_out || exit.stopped) {
         ::kill(-pid, SIGTERM);

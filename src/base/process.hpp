@@ -14,19 +14,19 @@
 namespace tidemill {
 
 struct ChildOptions {
-  std::vector<std::string> command;          // command[0] is looked up in PATH
+  std::vector<std::string> command;                // command[0] is looked up in PATH
   std::map<std::string, std::string> environment;  // added to ours
-  Path folder;                               // working folder; empty: ours
-  Path output_path;                          // stdout and stderr are appended here; empty: inherited
-  std::optional<Duration> time_limit;        // then SIGTERM to the group, SIGKILL after grace
+  Path folder;                                     // working folder; empty: ours
+  Path output_path;                                // stdout and stderr are appended here; empty: inherited
+  std::optional<Duration> time_limit;              // then SIGTERM to the group, SIGKILL after grace
   Duration grace{5'000'000};
-  const std::atomic<bool>* stop = nullptr;   // set by another thread: ends the group
+  const std::atomic<bool>* stop = nullptr;  // set by another thread: ends the group
   std::function<void(int pid, int64_t start_ticks)> on_started;
-  bool quiet_environment = false;            // true: only `environment`, PATH, HOME and LANG
+  bool quiet_environment = false;  // true: only `environment`, PATH, HOME and LANG
 };
 
 struct ChildExit {
-  int code = 0;         // exit status, or 128 + signal
+  int code = 0;  // exit status, or 128 + signal
   bool timed_out = false;
   bool stopped = false;
 };
@@ -34,9 +34,11 @@ struct ChildExit {
 /// Runs a command to its end. Error: usage.command when it cannot be started.
 Result<ChildExit> run_child(const ChildOptions& options);
 
-/// Start time of a process in clock ticks since boot (/proc/PID/stat, field 22), to tell a pid from its reuse; empty when it is gone.
+/// Start time of a process in clock ticks since boot (/proc/PID/stat, field 22), to tell a pid from its
+/// reuse; empty when it is gone.
 std::optional<int64_t> process_start_ticks(int pid);
-/// Ends every process of the group if its leader is still the one that started at start_ticks, or the leader is gone but members remain.
+/// Ends every process of the group if its leader is still the one that started at start_ticks, or the leader
+/// is gone but members remain.
 void end_process_group(int pid, int64_t start_ticks);
 
 }  // namespace tidemill

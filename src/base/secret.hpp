@@ -1,5 +1,5 @@
-// Values that must never reach a log, a report or the registry. A Secret prints as its name; redact() also hides the value
-// where it comes back inside somebody else's text, such as a database's error message.
+// Values that must never reach a log, a report or the registry. A Secret prints as its name; redact() also
+// hides the value where it comes back inside somebody else's text, such as a database's error message.
 #pragma once
 
 #include <string>
@@ -22,7 +22,8 @@ class Secret {
   std::string value_;
 };
 
-/// text with every known secret's value replaced by "[secret]". Thread-safe. Values under 4 characters are too common to hide.
+/// text with every known secret's value replaced by "[secret]". Thread-safe. Values under 4 characters are
+/// too common to hide.
 std::string redact(std::string_view text);
 void register_secret(std::string_view value);
 

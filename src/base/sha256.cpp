@@ -1,9 +1,9 @@
 #include "base/sha256.hpp"
 
-#include <array>
-#include <cerrno>
 #include <fcntl.h>
 #include <unistd.h>
+#include <array>
+#include <cerrno>
 
 #include <openssl/evp.h>
 
@@ -14,7 +14,9 @@ struct Sha256::Impl {
   ~Impl() { EVP_MD_CTX_free(context); }
 };
 
-Sha256::Sha256() : impl_(std::make_unique<Impl>()) { EVP_DigestInit_ex(impl_->context, EVP_sha256(), nullptr); }
+Sha256::Sha256() : impl_(std::make_unique<Impl>()) {
+  EVP_DigestInit_ex(impl_->context, EVP_sha256(), nullptr);
+}
 Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;

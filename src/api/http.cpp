@@ -1,0 +1,259 @@
+#include "api/http.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include <fmt/format.h>
+
+namespace tidemill::api {
+
+namespace {
+
+std::unexpected<Error> bad_request(std::string message) {
+  return user_error("http.bad_request", std::move(message));
+}
+
+bool is_token(std::string_view text) {
+  constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kOthers.find(c) != kOthers.npos;
+  });
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+std::string_view take_line(std::string_view& rest) {
+  const size_t end = rest.find("\r\n");
+  const std::string_view line = rest.substr(0, end);
+  rest.remove_prefix(end == rest.npos ? rest.size() : end + 2);
+  return line;
+}
+
+Result<size_t> parse_length(std::string_view text) {
+  size_t length = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
+  if (error != std::errc{} || end != text.data() + text.size() || text.empty())
+    return bad_request("Content-Length is not a number");
+  return length;
+}
+
+// What a header means for reading the rest of the message.
+Result<void> apply_header(Head& head, const std::string& name, const std::string& value) {
+  if (name == "content-length") {
+    TM_TRY(const size_t length, parse_length(value));
+    if (head.content_length && *head.content_length != length)
+      return bad_request("two different Content-Lengths");
+    head.content_length = length;
+  } else if (name == "transfer-encoding") {
+    if (lower(value) != "chunked")
+      return user_error("http.not_implemented", "the only Transfer-Encoding known is chunked");
+    head.chunked = true;
+  } else if (name == "expect") {
+    if (lower(value) != "100-continue")
+      return user_error("http.expectation", "the only expectation known is 100-continue");
+    head.expects_continue = true;
+  } else if (name == "connection") {
+    const std::string options = lower(value);
+    if (options.find("close") != options.npos) head.request.keep_alive = false;
+    if (options.find("keep-alive") != options.npos) head.request.keep_alive = true;
+  }
+  return {};
+}
+
+struct Reason {
+  int status;
+  std::string_view phrase;
+};
+constexpr std::array kReasons{Reason{200, "OK"},
+                              Reason{400, "Bad Request"},
+                              Reason{401, "Unauthorized"},
+                              Reason{403, "Forbidden"},
+                              Reason{404, "Not Found"},
+                              Reason{405, "Method Not Allowed"},
+                              Reason{408, "Request Timeout"},
+                              Reason{413, "Content Too Large"},
+                              Reason{415, "Unsupported Media Type"},
+                              Reason{417, "Expectation Failed"},
+                              Reason{429, "Too Many Requests"},
+                              Reason{431, "Request Header Fields Too Large"},
+                              Reason{500, "Internal Server Error"},
+                              Reason{501, "Not Implemented"},
+                              Reason{503, "Service Unavailable"},
+                              Reason{505, "HTTP Version Not Supported"}};
+
+struct CodeStatus {
+  std::string_view code;
+  int status;
+};
+constexpr std::array kStatuses{
+    CodeStatus{"http.not_implemented", 501}, CodeStatus{"http.expectation", 417},
+    CodeStatus{"http.version", 505},         CodeStatus{"http.head_too_large", 431},
+    CodeStatus{"http.too_large", 413},       CodeStatus{"http.not_found", 404},
+    CodeStatus{"http.method", 405},          CodeStatus{"http.forbidden", 403},
+    CodeStatus{"http.not_ready", 503},       CodeStatus{"http.media_type", 415},
+    CodeStatus{"infer.too_many_rows", 413},  CodeStatus{"json.too_large", 413}};
+
+}  // namespace
+
+std::string_view Request::header(std::string_view name) const {
+  for (const auto& [key, value] : headers)
+    if (key == name) return value;
+  return {};
+}
+
+std::optional<std::string> percent_decode(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (c == '%') {
+      unsigned value = 0;
+      if (i + 2 >= text.size()) return std::nullopt;
+      const auto [end, error] = std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16);
+      if (error != std::errc{} || end != text.data() + i + 3) return std::nullopt;
+      c = static_cast<char>(value);
+      i += 2;
+    }
+    if (c == '\0') return std::nullopt;
+    out += c;
+  }
+  return out;
+}
+
+Result<Head> parse_head(std::string_view text) {
+  if (text.size() > kMaxHeadBytes)
+    return user_error("http.head_too_large",
+                      fmt::format("the request's head has more than {} bytes", kMaxHeadBytes));
+  Head head;
+  std::string_view rest = text;
+  const std::string_view line = take_line(rest);
+  const size_t first = line.find(' ');
+  const size_t second = first == line.npos ? line.npos : line.find(' ', first + 1);
+  if (second == line.npos || line.find(' ', second + 1) != line.npos)
+    return bad_request("the request line is not METHOD TARGET VERSION");
+  head.request.method = line.substr(0, first);
+  if (!is_token(head.request.method)) return bad_request("the method is not a word");
+  const std::string_view version = line.substr(second + 1);
+  if (version != "HTTP/1.1" && version != "HTTP/1.0")
+    return version.starts_with("HTTP/")
+               ? user_error("http.version", "only HTTP/1.0 and HTTP/1.1 are spoken here")
+               : bad_request("the request line names no HTTP version");
+  head.request.keep_alive = version == "HTTP/1.1";
+
+  std::string_view target = line.substr(first + 1, second - first - 1);
+  if (target.empty() || target[0] != '/') return bad_request("the target does not begin with /");
+  if (std::any_of(target.begin(), target.end(),
+                  [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; }))
+    return bad_request("the target has control characters");
+  if (const size_t question = target.find('?'); question != target.npos) {
+    head.request.query = target.substr(question + 1);
+    target = target.substr(0, question);
+  }
+  const auto path = percent_decode(target);
+  if (!path) return bad_request("the target's percent-encoding is broken");
+  head.request.path = *path;
+
+  while (!rest.empty()) {
+    const std::string_view field = take_line(rest);
+    if (field.empty()) break;
+    if (head.request.headers.size() >= kMaxHeaders)
+      return user_error("http.head_too_large", fmt::format("more than {} headers", kMaxHeaders));
+    const size_t colon = field.find(':');
+    if (colon == field.npos || !is_token(field.substr(0, colon)))
+      return bad_request("a header line is not 'name: value'");
+    const std::string_view value = trimmed(field.substr(colon + 1));
+    if (std::any_of(value.begin(), value.end(), [](char c) { return c == '\0' || c == '\r' || c == '\n'; }))
+      return bad_request("a header's value has control characters");
+    auto& added = head.request.headers.emplace_back(lower(field.substr(0, colon)), std::string(value));
+    TM_CHECK(apply_header(head, added.first, added.second));
+  }
+  if (head.chunked && head.content_length) return bad_request("both Content-Length and Transfer-Encoding");
+  if (version == "HTTP/1.1" && head.request.header("host").empty())
+    return bad_request("HTTP/1.1 needs a Host header");
+  return head;
+}
+
+Result<size_t> ChunkedBody::feed(std::string_view bytes) {
+  constexpr size_t kMaxLine = 256;
+  constexpr size_t kMaxTrailer = 8 << 10;
+  size_t used = 0;
+  while (state_ != State::Done && used < bytes.size()) {
+    const std::string_view rest = bytes.substr(used);
+    if (state_ == State::Data) {
+      const size_t n = std::min(left_, rest.size());
+      body_.append(rest.substr(0, n));
+      used += n;
+      left_ -= n;
+      if (left_ == 0) state_ = State::DataEnd;
+      continue;
+    }
+    const size_t end = rest.find("\r\n");
+    if (end == rest.npos) {
+      if (rest.size() > kMaxLine) return bad_request("a chunk's line is too long");
+      break;
+    }
+    const std::string_view line = rest.substr(0, end);
+    used += end + 2;
+    if (state_ == State::DataEnd) {
+      if (!line.empty()) return bad_request("a chunk is longer than it said");
+      state_ = State::Size;
+    } else if (state_ == State::Trailer) {
+      trailer_bytes_ += line.size();
+      if (trailer_bytes_ > kMaxTrailer) return bad_request("the trailer is too long");
+      if (line.empty()) state_ = State::Done;
+    } else {
+      const std::string_view digits = trimmed(line.substr(0, line.find(';')));
+      const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), left_, 16);
+      if (digits.empty() || error != std::errc{} || stop != digits.data() + digits.size())
+        return bad_request("a chunk's size is not a number");
+      if (left_ > max_bytes_ - body_.size())
+        return user_error("http.too_large", fmt::format("the body has more than {} bytes", max_bytes_));
+      state_ = left_ == 0 ? State::Trailer : State::Data;
+    }
+  }
+  return used;
+}
+
+std::string_view reason_phrase(int status) {
+  for (const Reason& reason : kReasons)
+    if (reason.status == status) return reason.phrase;
+  return "Unknown";
+}
+
+std::string response_head(const Response& response, bool keep_alive) {
+  std::string head =
+      fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n", response.status,
+                  reason_phrase(response.status), response.content_type, response.body.size());
+  if (!keep_alive) head += "Connection: close\r\n";
+  for (const auto& [name, value] : response.headers) head += name + ": " + value + "\r\n";
+  return head + "\r\n";
+}
+
+int http_status(const Error& error) {
+  for (const CodeStatus& row : kStatuses)
+    if (row.code == error.code) return row.status;
+  switch (error.kind) {
+    case ErrorKind::User:
+    case ErrorKind::Data:
+      return 400;
+    case ErrorKind::Environment:
+      return 503;
+    case ErrorKind::Internal:
+      return 500;
+  }
+  return 500;
+}
+
+}  // namespace tidemill::api

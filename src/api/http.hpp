@@ -1,0 +1,74 @@
+// HTTP/1.1 messages as values and a strict parser for requests: pure functions of bytes, no sockets.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.hpp"
+
+namespace tidemill::api {
+
+inline constexpr size_t kMaxHeadBytes = 16 << 10;
+inline constexpr size_t kMaxHeaders = 100;
+
+struct Request {
+  std::string method;
+  std::string path;                                          // percent-decoded, without query
+  std::string query;                                         // as sent
+  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
+  std::string body;
+  bool keep_alive = true;
+  /// First header of that (lower-case) name, or empty.
+  std::string_view header(std::string_view name) const;
+};
+
+struct Response {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+/// What a request's head says about its body.
+struct Head {
+  Request request;  // without body
+  std::optional<size_t> content_length;
+  bool chunked = false;
+  bool expects_continue = false;
+};
+
+/// head: everything up to and with the empty line. Errors http.*, whose status is http_status().
+Result<Head> parse_head(std::string_view head);
+
+/// Decodes chunked bodies piece by piece.
+class ChunkedBody {
+ public:
+  explicit ChunkedBody(size_t max_bytes) : max_bytes_(max_bytes) {}
+  /// Consumes what it can of bytes and returns how much; done() tells whether the last chunk has come.
+  Result<size_t> feed(std::string_view bytes);
+  bool done() const { return state_ == State::Done; }
+  std::string take() { return std::move(body_); }
+
+ private:
+  enum class State { Size, Data, DataEnd, Trailer, Done };
+  size_t max_bytes_;
+  State state_ = State::Size;
+  size_t left_ = 0;
+  size_t trailer_bytes_ = 0;
+  std::string body_;
+};
+
+/// "%41" → "A"; nothing when a percent sign is not followed by two hexadecimal digits or the result has a
+/// NUL.
+std::optional<std::string> percent_decode(std::string_view text);
+std::string_view reason_phrase(int status);
+/// The status line and headers, ready to be sent before the body.
+std::string response_head(const Response& response, bool keep_alive);
+/// http.* and other errors → status: not found 404, User and Data 400, too large 413, Environment 503,
+/// Internal 500.
+int http_status(const Error& error);
+
+}  // namespace tidemill::api

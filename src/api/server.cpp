@@ -1,0 +1,298 @@
+#include "api/server.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <set>
+#include <thread>
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <asio.hpp>
+
+#include "base/json.hpp"
+#include "base/log.hpp"
+
+namespace tidemill::api {
+
+namespace {
+
+using asio::awaitable;
+using asio::use_awaitable;
+using asio::ip::tcp;
+using SteadyTime = std::chrono::steady_clock::time_point;
+using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+
+std::chrono::microseconds micros(Duration duration) { return std::chrono::microseconds(duration.micros); }
+
+Response error_response(const Error& error) {
+  Response response;
+  response.status = http_status(error);
+  response.body = to_text(Json{{"error", error.message}});
+  return response;
+}
+
+}  // namespace
+
+// One connection: its socket, what was read and not yet used, and a watchdog that closes it when its deadline
+// passes.
+struct Connection : std::enable_shared_from_this<Connection> {
+  Connection(tcp::socket connected, const ServerOptions& server_options, const Handler& server_handler)
+      : socket(std::move(connected)),
+        watchdog(socket.get_executor()),
+        options(server_options),
+        handler(server_handler) {}
+
+  tcp::socket socket;
+  asio::steady_timer watchdog;
+  const ServerOptions& options;
+  const Handler& handler;
+  std::string buffer;
+  bool idle = true;  // between two requests: may be closed at any time
+  bool draining = false;
+
+  void allow(Duration time) {
+    watchdog.expires_after(micros(time));
+    watchdog.async_wait([weak = weak_from_this()](const asio::error_code& error) {
+      if (error) return;
+      if (const auto self = weak.lock()) self->close();
+    });
+  }
+  void close() {
+    asio::error_code ignored;
+    socket.close(ignored);
+  }
+  void drain() {
+    draining = true;
+    if (idle) close();
+  }
+
+  awaitable<bool> read_more() {
+    const size_t before = buffer.size();
+    constexpr size_t kRead = 16 << 10;
+    buffer.resize(before + kRead);
+    asio::error_code error;
+    const size_t n = co_await socket.async_read_some(asio::buffer(buffer.data() + before, kRead),
+                                                     asio::redirect_error(use_awaitable, error));
+    buffer.resize(before + (error ? 0 : n));
+    co_return !error;
+  }
+
+  awaitable<bool> send(const Response& response, bool keep_alive, bool with_body = true) {
+    const std::string head = response_head(response, keep_alive);
+    const std::array<asio::const_buffer, 2> parts{
+        asio::buffer(head), with_body ? asio::buffer(response.body) : asio::const_buffer{}};
+    asio::error_code error;
+    co_await asio::async_write(socket, parts, asio::redirect_error(use_awaitable, error));
+    co_return !error;
+  }
+
+  // The body of a request whose head was read; nothing when the peer vanished.
+  awaitable<std::optional<Result<std::string>>> read_body(const Head& head) {
+    if (head.content_length.value_or(0) > options.max_body_bytes)
+      co_return Result<std::string>(user_error(
+          "http.too_large",
+          fmt::format("the body has {} bytes (limit {})", *head.content_length, options.max_body_bytes)));
+    if (head.expects_continue) {
+      asio::error_code error;
+      co_await asio::async_write(socket, asio::buffer(std::string_view("HTTP/1.1 100 Continue\r\n\r\n")),
+                                 asio::redirect_error(use_awaitable, error));
+      if (error) co_return std::nullopt;
+    }
+    if (!head.chunked) {
+      const size_t length = head.content_length.value_or(0);
+      while (buffer.size() < length)
+        if (!co_await read_more()) co_return std::nullopt;
+      std::string body = buffer.substr(0, length);
+      buffer.erase(0, length);
+      co_return Result<std::string>(std::move(body));
+    }
+    ChunkedBody chunked(options.max_body_bytes);
+    for (;;) {
+      const auto used = chunked.feed(buffer);
+      if (!used) co_return Result<std::string>(std::unexpected(used.error()));
+      buffer.erase(0, *used);
+      if (chunked.done()) co_return Result<std::string>(chunked.take());
+      if (!co_await read_more()) co_return std::nullopt;
+    }
+  }
+
+  awaitable<void> refuse(const Error& error) { co_await send(error_response(error), false); }
+
+  // One request and its answer; false when the connection is to be closed.
+  awaitable<bool> serve_one() {
+    idle = buffer.empty();
+    allow(idle ? options.idle_timeout : options.request_timeout);
+    size_t end = buffer.npos;
+    while ((end = buffer.find("\r\n\r\n")) == buffer.npos) {
+      if (buffer.size() > kMaxHeadBytes) {
+        co_await refuse(Error{ErrorKind::User, "http.head_too_large",
+                              fmt::format("the request's head has more than {} bytes", kMaxHeadBytes)});
+        co_return false;
+      }
+      if (!co_await read_more()) co_return false;
+      if (idle) allow(options.request_timeout);
+      idle = false;
+    }
+    idle = false;
+    auto head = parse_head(std::string_view(buffer).substr(0, end + 4));
+    if (!head) {
+      co_await refuse(head.error());
+      co_return false;
+    }
+    buffer.erase(0, end + 4);
+    auto body = co_await read_body(*head);
+    if (!body) co_return false;
+    if (!*body) {
+      co_await refuse(body->error());
+      co_return false;
+    }
+    Request request = std::move(head->request);
+    request.body = std::move(**body);
+    const Response response = handler(request);
+    const bool keep_alive = request.keep_alive && !draining;
+    allow(options.request_timeout);
+    co_return co_await send(response, keep_alive, request.method != "HEAD") && keep_alive;
+  }
+
+  awaitable<void> serve() {
+    while (co_await serve_one()) {
+    }
+    watchdog.cancel();
+    asio::error_code ignored;
+    socket.shutdown(tcp::socket::shutdown_both, ignored);
+    close();
+  }
+};
+
+// One thread's share of the server. Everything in it is touched by its own thread only, but for `open`.
+struct Lane {
+  asio::io_context context{1};
+  std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work;
+  tcp::acceptor acceptor{context};
+  std::set<std::shared_ptr<Connection>> connections;
+  std::atomic<size_t> open{0};
+  std::thread thread;
+};
+
+struct Server::Impl {
+  ServerOptions options;
+  Handler handler;
+  std::vector<std::unique_ptr<Lane>> lanes;
+  int port = 0;
+  bool stopped = false;
+
+  awaitable<void> serve_connection(Lane& lane, std::shared_ptr<Connection> connection) {
+    co_await connection->serve();
+    lane.connections.erase(connection);
+    lane.open.store(lane.connections.size());
+  }
+
+  awaitable<void> accept(Lane& lane) {
+    for (;;) {
+      asio::error_code error;
+      tcp::socket socket = co_await lane.acceptor.async_accept(asio::redirect_error(use_awaitable, error));
+      if (error == asio::error::operation_aborted || !lane.acceptor.is_open()) co_return;
+      if (error) {  // out of descriptors: a pause lets some connections end
+        asio::steady_timer pause(lane.context, std::chrono::milliseconds(20));
+        co_await pause.async_wait(use_awaitable);
+        continue;
+      }
+      if (lane.connections.size() >= options.max_connections)
+        continue;  // dropped at once: the socket closes here
+      asio::error_code ignored;
+      socket.set_option(tcp::no_delay(true), ignored);
+      auto connection = std::make_shared<Connection>(std::move(socket), options, handler);
+      lane.connections.insert(connection);
+      lane.open.store(lane.connections.size());
+      asio::co_spawn(lane.context, serve_connection(lane, connection), asio::detached);
+    }
+  }
+
+  Result<void> listen(Lane& lane) {
+    asio::error_code error;
+    const auto address =
+        asio::ip::make_address(options.host == "localhost" ? "127.0.0.1" : options.host, error);
+    if (error) return user_error("server.address", fmt::format("'{}' is not an IP address", options.host));
+    const tcp::endpoint endpoint(address, static_cast<uint16_t>(port));
+    const auto failed = [&]() -> Result<void> {
+      return environment_error("server.address",
+                               fmt::format("cannot listen on {}:{}: {}", options.host, port, error.message()),
+                               "is another server there? choose another with --port");
+    };
+    if (lane.acceptor.open(endpoint.protocol(), error); error) return failed();
+    lane.acceptor.set_option(asio::socket_base::reuse_address(true), error);
+    if (lanes.size() > 1) lane.acceptor.set_option(ReusePort(true), error);
+    if (lane.acceptor.bind(endpoint, error); error) return failed();
+    if (lane.acceptor.listen(asio::socket_base::max_listen_connections, error); error) return failed();
+    port = lane.acceptor.local_endpoint().port();
+    return {};
+  }
+};
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Handler handler) {
+  auto impl = std::make_unique<Impl>();
+  impl->options = options;
+  impl->handler = std::move(handler);
+  impl->port = options.port;
+  const int threads = options.threads > 0
+                          ? options.threads
+                          : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  // With SO_REUSEPORT a second server of the same user would share the port in silence: a plain bind first
+  // tells whether it is taken.
+  if (options.port != 0) {
+    impl->lanes.push_back(std::make_unique<Lane>());
+    TM_CHECK(impl->listen(*impl->lanes[0]));
+    impl->lanes.clear();
+  }
+  for (int i = 0; i < threads; ++i) impl->lanes.push_back(std::make_unique<Lane>());
+  for (auto& lane : impl->lanes) TM_CHECK(impl->listen(*lane));
+  for (auto& lane : impl->lanes) {
+    lane->work.emplace(lane->context.get_executor());
+    asio::co_spawn(lane->context, impl->accept(*lane), asio::detached);
+    lane->thread = std::thread([&lane = *lane] { lane.context.run(); });
+  }
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+int Server::port() const { return impl_->port; }
+
+bool Server::stop(Duration limit) {
+  if (impl_->stopped) return true;
+  impl_->stopped = true;
+  for (auto& lane : impl_->lanes)
+    asio::post(lane->context, [&lane = *lane] {
+      asio::error_code ignored;
+      lane.acceptor.close(ignored);
+      const auto connections = lane.connections;  // drain() may end some, and each erases itself
+      for (const auto& connection : connections) connection->drain();
+    });
+  const SteadyTime deadline = std::chrono::steady_clock::now() + micros(limit);
+  const auto open = [&] {
+    size_t count = 0;
+    for (const auto& lane : impl_->lanes) count += lane->open.load();
+    return count;
+  };
+  // The posted drain runs before this loop can see zero only if there was nothing to drain.
+  while (open() > 0 && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  const bool finished = open() == 0;
+  for (auto& lane : impl_->lanes) {
+    lane->work.reset();
+    lane->context.stop();
+    if (lane->thread.joinable()) lane->thread.join();
+  }
+  return finished;
+}
+
+Server::~Server() {
+  if (impl_) stop(Duration{0});
+}
+
+bool is_loopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+}  // namespace tidemill::api

@@ -1,0 +1,47 @@
+// The listening side: sockets, time-outs, limits, drain. One io_context a thread, each with its own acceptor
+// (SO_REUSEPORT). What a request means is the handler's business.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "api/http.hpp"
+#include "base/clock.hpp"
+
+namespace tidemill::api {
+
+struct ServerOptions {
+  std::string host = "127.0.0.1";
+  int port = 8080;  // 0: any free one
+  int threads = 0;  // 0: one a core
+  size_t max_body_bytes = size_t{64} << 20;
+  size_t max_connections = 4096;         // a thread
+  Duration idle_timeout{75'000'000};     // between requests of a connection
+  Duration request_timeout{30'000'000};  // from a request's first byte to its last
+};
+
+/// Called from the server's threads, several at once. Must not throw.
+using Handler = std::function<Response(const Request&)>;
+
+class Server {
+ public:
+  /// Errors: server.address (cannot listen there, with the reason).
+  static Result<std::unique_ptr<Server>> start(const ServerOptions& options, Handler handler);
+  ~Server();
+  int port() const;
+  /// Stops accepting, lets requests in flight finish (at most `limit`), closes the rest. Returns true when
+  /// all had finished.
+  bool stop(Duration limit);
+
+  struct Impl;
+
+ private:
+  explicit Server(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// "127.0.0.1", "::1", "localhost".
+bool is_loopback(const std::string& host);
+
+}  // namespace tidemill::api

@@ -1,0 +1,123 @@
+#include "api/server.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+namespace tidemill::api {
+namespace {
+
+// A plain blocking client: what it reads is what is on the wire.
+class Client {
+ public:
+  explicit Client(int port) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  }
+  ~Client() { ::close(fd_); }
+  void send(std::string_view text) {
+    EXPECT_EQ(::send(fd_, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+  }
+  // Reads until the text has come, or the peer has closed.
+  std::string read_until(std::string_view end) {
+    std::string text;
+    char c = 0;
+    while (text.find(end) == text.npos && ::recv(fd_, &c, 1, 0) == 1) text += c;
+    return text;
+  }
+  bool closed() {
+    char c = 0;
+    return ::recv(fd_, &c, 1, 0) == 0;
+  }
+
+ private:
+  int fd_;
+};
+
+Response echo(const Request& request) {
+  return Response{200, "text/plain", request.method + " " + request.path + " " + request.body + "!", {}};
+}
+
+std::unique_ptr<Server> serve(ServerOptions options, Handler handler = echo) {
+  options.port = 0;
+  options.threads = 2;
+  auto server = Server::start(options, std::move(handler));
+  EXPECT_TRUE(server);
+  return std::move(*server);
+}
+
+TEST(Server, answers_pipelined_requests_in_order) {
+  const auto server = serve({});
+  Client client(server->port());
+  client.send(
+      "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhiGET /b HTTP/1.1\r\nHost: x\r\nConnection: "
+      "close\r\n\r\n");
+  const std::string text = client.read_until("GET /b !");
+  EXPECT_NE(text.find("POST /a hi!"), text.npos);
+  EXPECT_LT(text.find("POST /a hi!"), text.find("GET /b !"));
+  EXPECT_TRUE(client.closed());
+}
+
+TEST(Server, reads_chunked_bodies_and_says_continue) {
+  const auto server = serve({});
+  Client client(server->port());
+  client.send("POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_NE(client.read_until("\r\n\r\n").find("100 Continue"), std::string::npos);
+  client.send("2\r\nhi\r\n");
+  client.send("0\r\n\r\n");
+  EXPECT_NE(client.read_until("hi!").find("200 OK"), std::string::npos);
+}
+
+TEST(Server, refuses_a_body_over_the_limit_without_reading_it) {
+  ServerOptions options;
+  options.max_body_bytes = 10;
+  const auto server = serve(options);
+  Client client(server->port());
+  client.send("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n");
+  EXPECT_NE(client.read_until("\r\n\r\n").find("413"), std::string::npos);
+}
+
+TEST(Server, closes_a_connection_that_never_finishes_its_request) {
+  ServerOptions options;
+  options.request_timeout = Duration{50'000};
+  const auto server = serve(options);
+  Client client(server->port());
+  client.send("GET /a HTT");
+  EXPECT_TRUE(client.closed());
+}
+
+TEST(Server, finishes_what_is_in_flight_when_it_stops) {
+  std::atomic<bool> entered{false}, release{false};
+  const auto server = serve({}, [&](const Request& request) {
+    entered = true;
+    while (!release) std::this_thread::yield();
+    return echo(request);
+  });
+  Client client(server->port()), idle(server->port());
+  client.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+  while (!entered) std::this_thread::yield();
+  std::thread stopper([&] { EXPECT_TRUE(server->stop(Duration{10'000'000})); });
+  release = true;
+  EXPECT_NE(client.read_until("GET /slow !").find("200 OK"), std::string::npos);
+  stopper.join();
+  EXPECT_TRUE(idle.closed());
+}
+
+TEST(Server, says_when_its_port_is_taken) {
+  const auto server = serve({});
+  ServerOptions options;
+  options.port = server->port();
+  const auto second = Server::start(options, echo);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, "server.address");
+}
+
+}  // namespace
+}  // namespace tidemill::api

@@ -1,0 +1,317 @@
+// Words of the command line to options. Help leads with examples; a near-miss gets a suggestion; nothing ever
+// prompts.
+#include "app/cli.hpp"
+
+#include <unistd.h>
+#include <cstdio>
+#include <cstdlib>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "app/commands.hpp"
+#include "app/output.hpp"
+#include "base/log.hpp"
+#include "base/version.hpp"
+
+namespace tidemill::app {
+
+namespace {
+
+constexpr int kUsageExit = 2;
+
+// Examples come first: what people look for in help.
+class Help final : public CLI::Formatter {
+ public:
+  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
+    if (mode == CLI::AppFormatMode::Sub) return CLI::Formatter::make_help(app, std::move(name), mode);
+    std::string out = app->get_description() + "\n\n";
+    if (const std::string examples = app->get_footer(); !examples.empty()) out += examples + "\n";
+    out += make_usage(app, std::move(name));
+    out += make_positionals(app);
+    out += make_groups(app, mode);
+    out += make_subcommands(app, mode);
+    return out;
+  }
+};
+
+std::vector<std::string> names_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* sub : app.get_subcommands({})) names.push_back(sub->get_name());
+  return names;
+}
+
+// "--prot" of `serve` → "did you mean '--port'?"
+std::string suggestion(const CLI::App& root, const std::vector<std::string>& words) {
+  const CLI::App* app = &root;
+  std::vector<std::string> options;
+  for (const std::string& word : words) {
+    if (word.starts_with("-")) {
+      for (const CLI::App* scope : {app, &root})
+        for (const CLI::Option* option : scope->get_options())
+          for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
+      const std::string flag = word.substr(0, word.find('='));
+      if (std::find(options.begin(), options.end(), flag) == options.end())
+        if (const std::string hint = did_you_mean(flag, options); !hint.empty()) return hint;
+      continue;
+    }
+    const auto subs = app->get_subcommands([&](const CLI::App* sub) { return sub->get_name() == word; });
+    if (!subs.empty())
+      app = subs[0];
+    else if (app == &root)
+      return did_you_mean(word, names_of(root));
+  }
+  return "";
+}
+
+Result<Duration> duration_option(const std::string& text, const char* name) {
+  auto duration = parse_duration(text);
+  if (!duration) duration.error().where.what = name;
+  return duration;
+}
+
+}  // namespace
+
+int run_cli(int argc, char** argv) {
+  CLI::App cli{
+      "tidemill: from raw data to a served prediction that watches itself. One program, one project file.",
+      "tidemill"};
+  cli.formatter(std::make_shared<Help>());
+  cli.footer(
+      "Examples:\n"
+      "  tidemill init --from my.csv --target churned   start a project from your own data\n"
+      "  tidemill run                                   do what is not up to date\n"
+      "  tidemill serve                                 predictions over HTTP\n");
+  cli.require_subcommand(0, 1);
+  cli.set_version_flag("--version", fmt::format("tidemill {}", kVersion));
+
+  GlobalOptions global;
+  std::string as_of, home;
+  std::vector<std::string> parameters;
+  bool verbose = false, no_color = false;
+  cli.add_option("-p,--project", global.project,
+                 "tidemill.yaml or its folder (default: found upwards from here)");
+  cli.add_option("-e,--env", global.environment, "environment of the project file");
+  cli.add_option("--home", home,
+                 "folder with everything tidemill made (default: .tidemill beside the project file)");
+  cli.add_option("--param", parameters, "NAME=VALUE, a parameter of the project")->take_all();
+  cli.add_option("--as-of", as_of, "see this time as now: 2013-11-03T05:30:00Z");
+  cli.add_flag("--json", global.json, "print data as JSON with a stable schema");
+  cli.add_flag("-q,--quiet", global.quiet, "no progress on stderr");
+  cli.add_flag("-v,--verbose", verbose, "more on stderr");
+  cli.add_flag("--no-color", no_color, "no colours (also NO_COLOR)");
+  cli.fallthrough();
+
+  std::function<int()> command;
+  const auto sub = [&](const std::string& name, const std::string& description, const std::string& examples) {
+    CLI::App* app = cli.add_subcommand(name, description);
+    app->formatter(std::make_shared<Help>());
+    app->footer(examples.empty() ? "" : "Examples:\n" + examples);
+    app->fallthrough();
+    return app;
+  };
+
+  InitOptions init_options;
+  CLI::App* init_app = sub("init", "start a project",
+                           "  tidemill init                                   an empty project here\n"
+                           "  tidemill init --from my.csv --target churned    one for your own data\n");
+  init_app->add_option("example", init_options.example, "name of an example that comes with tidemill");
+  init_app->add_option("--from", init_options.from, "data file: CSV, JSON Lines or Parquet");
+  init_app->add_option("--target", init_options.target, "column to predict");
+  init_app->add_option("--folder", init_options.folder, "where (default: here)");
+  init_app->add_option("--name", init_options.name, "the project's name");
+  init_app->callback([&] { command = [&] { return init(global, init_options); }; });
+
+  SelectOptions plan_options;
+  CLI::App* plan_app =
+      sub("plan", "what would run and why", "  tidemill plan\n  tidemill plan +late --json\n");
+  plan_app->add_option("select", plan_options.selection,
+                       "features, +late (and all it needs), features+ (and all that needs it)");
+  plan_app->add_flag("--force", plan_options.force, "as if nothing were up to date");
+  plan_app->callback([&] { command = [&] { return plan(global, plan_options); }; });
+
+  SelectOptions run_options;
+  CLI::App* run_app =
+      sub("run", "do what is not up to date",
+          "  tidemill run\n  tidemill run +late --as-of 2013-11-01\n  tidemill run features --force\n");
+  run_app->add_option("select", run_options.selection,
+                      "features, +late (and all it needs), features+ (and all that needs it)");
+  run_app->add_flag("--force", run_options.force, "run what is up to date or withdrawn, too");
+  run_app->callback([&] { command = [&] { return run(global, run_options); }; });
+
+  CheckOptions check_options;
+  CLI::App* check_app =
+      sub("check", "only the checks", "  tidemill check\n  tidemill check flights --show-rows tailnum\n");
+  check_app->add_option("table", check_options.tables, "tables (default: all)");
+  check_app->add_option("--show-rows", check_options.show_rows,
+                        "print the rows that fail this check, or a check of this column");
+  check_app->add_option("--limit", check_options.limit, "rows to print");
+  check_app->callback([&] { command = [&] { return check(global, check_options); }; });
+
+  std::string profile_table;
+  CLI::App* profile_app =
+      sub("profile", "what a table looks like, and checks it would pass", "  tidemill profile flights\n");
+  profile_app->add_option("table", profile_table, "table, or a data file")->required();
+  profile_app->callback([&] { command = [&] { return profile(global, profile_table); }; });
+
+  ServeOptions serve_options;
+  std::string grace = "0s";
+  CLI::App* serve_app = sub("serve", "predictions over HTTP, following promotions without a restart",
+                            "  tidemill serve\n  tidemill serve --port 9000\n");
+  serve_app->add_option("--host", serve_options.host, "address to listen on");
+  serve_app->add_option("--port", serve_options.port, "port; 0 takes any free one")
+      ->check(CLI::Range(0, 65535));
+  serve_app->add_option("--threads", serve_options.threads, "threads (default: one a core)")
+      ->check(CLI::Range(0, 1024));
+  serve_app->add_option("--grace", grace, "on SIGTERM, serve on as not ready for so long");
+  serve_app->add_flag("--insecure", serve_options.insecure,
+                      "listen beyond this machine although there are no tokens");
+  serve_app->callback([&] { command = [&] { return serve(global, serve_options); }; });
+
+  PredictOptions predict_options;
+  CLI::App* predict_app = sub("predict", "score a file",
+                              "  tidemill predict late -i rows.parquet -o scored.parquet\n  tidemill predict "
+                              "late@7 -i rows.csv -o scored.csv\n");
+  predict_app->add_option("model", predict_options.model, "late, late@champion or late@7")->required();
+  predict_app
+      ->add_option("-i,--input", predict_options.input, "rows with the model's features: CSV, JSON, Parquet")
+      ->required();
+  predict_app->add_option("-o,--output", predict_options.output, "file to write: .csv, .json, .parquet")
+      ->required();
+  predict_app->callback([&] { command = [&] { return predict(global, predict_options); }; });
+
+  RegistryOptions registry_options;
+  const auto registry_sub = [&](const std::string& name, const std::string& description,
+                                const std::string& examples) {
+    CLI::App* app = sub(name, description, examples);
+    app->add_option("what", registry_options.rest, "show ID, diff A B, explain ID");
+    app->add_option("--limit", registry_options.limit, "rows to print");
+    app->callback([&, name] {
+      command = [&, name] {
+        registry_options.what = name;
+        return registry_command(global, registry_options);
+      };
+    });
+    return app;
+  };
+  registry_sub("runs", "what ran; show ID",
+               "  tidemill runs\n  tidemill runs show latest --log transform:features\n")
+      ->add_option("--log", registry_options.log_step, "with show: the log of this step");
+  registry_sub(
+      "models", "versions and aliases; show, diff, export",
+      "  tidemill models\n  tidemill models show late@champion\n  tidemill models diff late@1 late@2\n")
+      ->add_option("--folder", registry_options.folder, "with export: where the package's files go");
+  registry_sub("tables", "live tables; show, diff", "  tidemill tables\n  tidemill tables show features\n");
+  registry_sub("releases", "what was live together; show, diff",
+               "  tidemill releases\n  tidemill releases show 3\n");
+
+  std::string explain_step;
+  CLI::App* explain_app = sub("explain", "why a step ran, or was skipped", "  tidemill explain features\n");
+  explain_app->add_option("step", explain_step, "a table or model")->required();
+  explain_app->callback([&] { command = [&] { return explain(global, explain_step); }; });
+
+  std::string diff_a, diff_b;
+  CLI::App* diff_app = sub("diff", "how two versions or runs differ: data, SQL, parameters, metrics",
+                           "  tidemill diff late@1 late@2\n");
+  diff_app->add_option("a", diff_a, "version (late@1) or run id")->required();
+  diff_app->add_option("b", diff_b, "version or run id")->required();
+  diff_app->callback([&] { command = [&] { return diff(global, diff_a, diff_b); }; });
+
+  PromoteOptions promote_options;
+  CLI::App* promote_app = sub("promote", "move an alias to a version",
+                              "  tidemill promote late 7\n  tidemill promote late --release-hold\n");
+  promote_app->add_option("model", promote_options.model, "model")->required();
+  promote_app->add_option("version", promote_options.version, "version's number or alias");
+  promote_app->add_option("--alias", promote_options.alias, "alias (default: champion)");
+  promote_app->add_option("--reason", promote_options.reason, "kept in the audit trail");
+  promote_app->add_flag("--release-hold", promote_options.release_hold,
+                        "allow promotions again after a rollback");
+  promote_app->callback([&] { command = [&] { return promote(global, promote_options); }; });
+
+  RollbackOptions rollback_options;
+  CLI::App* rollback_app = sub("rollback", "move an alias back, or all that is live to a release",
+                               "  tidemill rollback late\n  tidemill rollback --release 3\n");
+  rollback_app->add_option("model", rollback_options.model, "model");
+  rollback_app->add_option("--alias", rollback_options.alias, "alias (default: champion)");
+  rollback_app->add_option("--release", rollback_options.release, "put everything back as in this release");
+  rollback_app->add_option("--reason", rollback_options.reason, "kept in the audit trail");
+  rollback_app->callback([&] { command = [&] { return rollback(global, rollback_options); }; });
+
+  GcOptions gc_options;
+  CLI::App* gc_app = sub("gc", "drop what no live or kept release needs",
+                         "  tidemill gc --dry-run\n  tidemill gc --keep 5\n");
+  gc_app->add_option("--keep", gc_options.keep, "releases to keep")->check(CLI::Range(1, 1'000'000));
+  gc_app->add_flag("--dry-run", gc_options.dry_run, "only say what would go");
+  gc_app->callback([&] { command = [&] { return gc(global, gc_options); }; });
+
+  std::string audit_verb;
+  size_t audit_limit = 50;
+  CLI::App* audit_app = sub("audit", "who changed what; verify proves the trail",
+                            "  tidemill audit\n  tidemill audit verify\n");
+  audit_app->add_option("verb", audit_verb, "verify, or nothing to list")
+      ->check(CLI::IsMember({"verify", "list"}));
+  audit_app->add_option("--limit", audit_limit, "entries to print");
+  audit_app->callback([&] { command = [&] { return audit(global, audit_verb == "verify", audit_limit); }; });
+
+  CLI::App* verify_app =
+      sub("verify", "prove that all that is live exists and is whole", "  tidemill verify\n");
+  verify_app->callback([&] { command = [&] { return verify(global); }; });
+
+  bool schema_markdown = false;
+  CLI::App* schema_app = sub("schema", "JSON Schema of tidemill.yaml, for editors",
+                             "  tidemill schema > tidemill.schema.json\n");
+  schema_app->add_flag("--markdown", schema_markdown, "the reference page instead");
+  schema_app->callback([&] { command = [&] { return schema(schema_markdown); }; });
+
+  std::string shell;
+  CLI::App* completion_app =
+      sub("completion", "shell completion", "  tidemill completion bash > /etc/bash_completion.d/tidemill\n");
+  completion_app->add_option("shell", shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  completion_app->callback([&] { command = [&] { return completion(shell); }; });
+
+  const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  const auto usage = [&](const std::string& message, const std::string& hint) {
+    global.json = std::find(words.begin(), words.end(), "--json") != words.end();
+    return report(global, Error{ErrorKind::User, "usage.arguments", message, {}, {}, {}, hint});
+  };
+  try {
+    cli.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    const CLI::App* chosen = cli.get_subcommands().empty() ? &cli : cli.get_subcommands()[0];
+    fmt::print("{}", chosen->help());
+    return 0;
+  } catch (const CLI::CallForVersion&) {
+    fmt::print("tidemill {}\n", kVersion);
+    return 0;
+  } catch (const CLI::ParseError& e) {
+    const std::string hint = suggestion(cli, words);
+    return usage(e.what(), hint.empty() ? "see tidemill --help" : hint);
+  }
+  if (!command) {
+    fmt::print("{}", cli.help());
+    return words.empty() ? 0 : kUsageExit;
+  }
+
+  global.color = !no_color && std::getenv("NO_COLOR") == nullptr && ::isatty(STDERR_FILENO) != 0;
+  if (verbose) log::set_level(log::Level::Debug);
+  if (!home.empty()) global.home = std::filesystem::absolute(home);
+  if (!as_of.empty()) {
+    const auto instant = parse_instant(as_of);
+    if (!instant) return report(global, instant.error());
+    global.as_of = *instant;
+  }
+  for (const std::string& parameter : parameters) {
+    const size_t equals = parameter.find('=');
+    if (equals == 0 || equals == std::string::npos)
+      return usage(fmt::format("--param '{}' is not NAME=VALUE", parameter), "");
+    global.parameters[parameter.substr(0, equals)] = parameter.substr(equals + 1);
+  }
+  const auto grace_duration = duration_option(grace, "--grace");
+  if (!grace_duration) return report(global, grace_duration.error());
+  serve_options.grace = *grace_duration;
+  return command();
+}
+
+}  // namespace tidemill::app

@@ -1,0 +1,84 @@
+// Every command of the CLI as a function of its options; each returns the exit code. cli.cpp fills the
+// options in.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/session.hpp"
+
+namespace tidemill::app {
+
+struct InitOptions {
+  std::string example;
+  Path from;
+  std::string target;
+  Path folder = ".";
+  std::string name;
+};
+struct SelectOptions {
+  std::vector<std::string> selection;
+  bool force = false;
+};
+struct CheckOptions {
+  std::vector<std::string> tables;
+  std::string show_rows;  // a check's name or a column: prints the rows that fail it
+  size_t limit = 20;
+};
+struct ServeOptions {
+  std::string host = "127.0.0.1";
+  int port = 8080;
+  int threads = 0;
+  bool insecure = false;
+  Duration grace{0};
+  Duration poll{200'000};
+};
+struct PredictOptions {
+  std::string model;
+  Path input;
+  Path output;
+};
+struct RegistryOptions {
+  std::string what;               // runs | models | tables | releases
+  std::vector<std::string> rest;  // show ID | diff A B | explain ID | nothing
+  std::string log_step;           // runs show ID --log STEP
+  Path folder;                    // models export
+  size_t limit = 20;
+};
+struct PromoteOptions {
+  std::string model;
+  std::string version;
+  std::string alias = "champion";
+  std::string reason;
+  bool release_hold = false;
+};
+struct RollbackOptions {
+  std::string model;
+  std::string alias = "champion";
+  std::string reason;
+  int64_t release = 0;
+};
+struct GcOptions {
+  size_t keep = 10;
+  bool dry_run = false;
+};
+
+int init(const GlobalOptions& global, const InitOptions& options);
+int plan(const GlobalOptions& global, const SelectOptions& options);
+int run(const GlobalOptions& global, const SelectOptions& options);
+int check(const GlobalOptions& global, const CheckOptions& options);
+int profile(const GlobalOptions& global, const std::string& table);
+int serve(const GlobalOptions& global, const ServeOptions& options);
+int predict(const GlobalOptions& global, const PredictOptions& options);
+int registry_command(const GlobalOptions& global, const RegistryOptions& options);
+int explain(const GlobalOptions& global, const std::string& step);
+int diff(const GlobalOptions& global, const std::string& a, const std::string& b);
+int promote(const GlobalOptions& global, const PromoteOptions& options);
+int rollback(const GlobalOptions& global, const RollbackOptions& options);
+int gc(const GlobalOptions& global, const GcOptions& options);
+int audit(const GlobalOptions& global, bool verify, size_t limit);
+int verify(const GlobalOptions& global);
+int schema(bool markdown);
+int completion(const std::string& shell);
+
+}  // namespace tidemill::app

@@ -1,0 +1,274 @@
+#include "app/draft.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "engine/binder.hpp"
+
+namespace tidemill::app {
+
+namespace {
+
+constexpr int64_t kFewestRows = 50;
+constexpr int64_t kMostClasses = 20;
+constexpr int64_t kMostLevels = 1000;  // the default of max_categories
+constexpr int64_t kFewLevels = 12;     // accepted_values is suggested up to here
+constexpr double kTooGood = 0.98;
+constexpr double kDayMicros = 86'400e6;
+constexpr double kShortestSpanDays = 10;  // a time split needs some days on each side
+
+const ColumnFacts* find(const DataFacts& data, const std::string& name) {
+  for (const ColumnFacts& facts : data.columns)
+    if (facts.column.name == name) return &facts;
+  return nullptr;
+}
+
+bool unique(const DataFacts& data, const ColumnFacts& facts) {
+  return facts.nulls == 0 && facts.distinct == data.rows;
+}
+
+// A plain word needs no quotes in YAML; the words YAML reads as something else do.
+std::string yaml(const std::string& text) {
+  const bool plain = !text.empty() &&
+                     std::all_of(text.begin(), text.end(),
+                                 [](char c) {
+                                   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                                          (c >= '0' && c <= '9') || c == '_' || c == '/' || c == '.' ||
+                                          c == '-';
+                                 }) &&
+                     ((text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z') ||
+                      text[0] == '_' || text[0] == '.' || text[0] == '/');
+  std::string lower = text;
+  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (const char* word :
+       {"true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan", ".nan", ".inf"})
+    if (lower == word) return "\"" + text + "\"";
+  if (plain) return text;
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (c == '\n')
+      out += "\\n";
+    else
+      out += c;
+  }
+  return out + "\"";
+}
+
+std::string yaml_list(const std::vector<std::string>& items) {
+  std::vector<std::string> quoted;
+  for (const std::string& item : items) quoted.push_back(yaml(item));
+  return fmt::format("[{}]", fmt::join(quoted, ", "));
+}
+
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+// The key: a unique column, best one that is called so.
+const ColumnFacts* choose_key(const DataFacts& data, const std::string& target) {
+  const ColumnFacts* best = nullptr;
+  for (const ColumnFacts& facts : data.columns) {
+    if (facts.column.name == target || !unique(data, facts)) continue;
+    const bool integer_or_text = facts.column.type == "VARCHAR" || facts.column.type == "UUID" ||
+                                 facts.column.type.ends_with("INT") || facts.column.type == "INTEGER";
+    if (!integer_or_text) continue;
+    const std::string name = lower(facts.column.name);
+    if (name == "id" || name.ends_with("_id") || name.ends_with("id") || name.ends_with("key")) return &facts;
+    if (best == nullptr && facts.column.type == "VARCHAR")
+      best = &facts;  // an unnamed integer may be a measurement
+  }
+  return best;
+}
+
+const ColumnFacts* choose_time(const DataFacts& data) {
+  for (const ColumnFacts& facts : data.columns)
+    if (is_time_type(facts.column.type) && facts.nulls == 0 &&
+        (facts.high - facts.low) / kDayMicros >= kShortestSpanDays && facts.distinct >= 20)
+      return &facts;
+  return nullptr;
+}
+
+std::string range_check(const ColumnFacts& facts) {
+  // A margin of a tenth of the span: what came is not all that may come.
+  const double margin = (facts.high - facts.low) / 10;
+  const double low = facts.low >= 0 && facts.low - margin < 0 ? 0 : facts.low - margin;
+  const auto pretty = [](double value) { return fmt::format("{:.6g}", value); };
+  return fmt::format("{{range: [{}, {}], severity: warn}}", pretty(low), pretty(facts.high + margin));
+}
+
+std::string column_line(const DataFacts& data, const ColumnFacts& facts) {
+  std::vector<std::string> checks;
+  if (facts.nulls == 0) checks.emplace_back("not_null");
+  if (unique(data, facts) && !is_number_type(facts.column.type)) checks.emplace_back("unique");
+  if (facts.column.type == "VARCHAR" && !facts.levels.empty() &&
+      static_cast<int64_t>(facts.levels.size()) <= kFewLevels)
+    checks.push_back(fmt::format("{{accepted_values: {}, severity: warn}}", yaml_list(facts.levels)));
+  if (is_number_type(facts.column.type) && facts.distinct > 2 && !unique(data, facts))
+    checks.push_back(range_check(facts));
+  std::string line =
+      fmt::format("      {}: {{type: {}", yaml(facts.column.name), yaml(lower(facts.column.type)));
+  if (!checks.empty()) line += fmt::format(", checks: [{}]", fmt::join(checks, ", "));
+  return line + "}\n";
+}
+
+std::string gate_of(TargetKind kind) {
+  switch (kind) {
+    case TargetKind::Binary:
+      return "      - {metric: roc_auc, min: 0.55}\n      - {metric: roc_auc, vs: champion, no_worse_by: "
+             "0.01}\n";
+    case TargetKind::Multiclass:
+      return "      - {metric: accuracy, min: 0.3}\n      - {metric: log_loss, vs: champion, no_worse_by: "
+             "0.02}\n";
+    case TargetKind::Regression:
+      return "      - {metric: r2, min: 0.0}\n      - {metric: r2, vs: champion, no_worse_by: 0.02}\n";
+  }
+  return "";
+}
+
+// Columns that cannot be features as they are, each with its reason.
+std::vector<std::pair<std::string, std::string>> unfit(const DataFacts& data, const std::string& key,
+                                                       const std::string& target) {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const ColumnFacts& facts : data.columns) {
+    const std::string& name = facts.column.name;
+    if (name == key || name == target) continue;
+    if (facts.distinct <= 1)
+      out.emplace_back(name, "has one value only");
+    else if (is_time_type(facts.column.type))
+      out.emplace_back(name, "is a time: make features of it in the transform (hour, weekday, age)");
+    else if (facts.column.type == "VARCHAR" && (facts.distinct > kMostLevels || unique(data, facts)))
+      out.emplace_back(name, fmt::format("has {} different texts", facts.distinct));
+    else if (!is_number_type(facts.column.type) && facts.column.type != "VARCHAR" &&
+             facts.column.type != "BOOLEAN")
+      out.emplace_back(name, fmt::format("is {}", facts.column.type));
+    else if (is_number_type(facts.column.type) && unique(data, facts) && lower(name).ends_with("id"))
+      out.emplace_back(name, "names the row");
+  }
+  return out;
+}
+
+}  // namespace
+
+bool is_number_type(const std::string& type) {
+  constexpr std::array kTypes{"TINYINT",   "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT",
+                              "USMALLINT", "UINTEGER", "UBIGINT", "FLOAT",  "DOUBLE"};
+  return type.starts_with("DECIMAL") || std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
+}
+
+bool is_time_type(const std::string& type) { return type == "DATE" || type.starts_with("TIMESTAMP"); }
+
+Result<TargetKind> kind_of_target(const DataFacts& data, const std::string& target) {
+  const ColumnFacts* facts = find(data, target);
+  if (facts == nullptr) {
+    std::vector<std::string> names;
+    for (const ColumnFacts& column : data.columns) names.push_back(column.column.name);
+    return user_error("init.target", fmt::format("the file has no column '{}'", target), {.file = data.path},
+                      did_you_mean(target, names));
+  }
+  if (data.rows - facts->nulls < kFewestRows)
+    return data_error("init.too_few_rows",
+                      fmt::format("{} rows have a '{}' (at least {} are needed)", data.rows - facts->nulls,
+                                  target, kFewestRows),
+                      {.file = data.path});
+  if (facts->distinct < 2)
+    return data_error("init.target",
+                      fmt::format("'{}' has one value only: there is nothing to learn", target),
+                      {.file = data.path});
+  if (facts->distinct == 2) return TargetKind::Binary;
+  const bool whole = facts->column.type.ends_with("INT") || facts->column.type == "INTEGER";
+  if (facts->column.type == "VARCHAR") {
+    if (facts->distinct > kMostClasses)
+      return data_error("init.target",
+                        fmt::format("'{}' has {} different texts (at most {} classes)", target,
+                                    facts->distinct, kMostClasses),
+                        {.file = data.path});
+    return TargetKind::Multiclass;
+  }
+  if (!is_number_type(facts->column.type))
+    return data_error("init.target",
+                      fmt::format("'{}' is {}: a target is a number, a text of few values, or true and false",
+                                  target, facts->column.type),
+                      {.file = data.path});
+  return whole && facts->distinct <= 5 ? TargetKind::Multiclass : TargetKind::Regression;
+}
+
+Result<Draft> draft_project(const std::string& name, const DataFacts& data, const std::string& target) {
+  TM_TRY(const TargetKind kind, kind_of_target(data, target));
+  Draft draft;
+  draft.transform_name = "features";
+  const ColumnFacts* key_column = choose_key(data, target);
+  const std::string key = key_column != nullptr ? key_column->column.name : "row_id";
+  const ColumnFacts* time = choose_time(data);
+  const std::string table = engine::quote_name(data.table);
+
+  if (key_column != nullptr) {
+    draft.notes.push_back(fmt::format("key: {} (unique in all {} rows)", key, data.rows));
+    draft.transform_sql = fmt::format(
+        "-- What is known of each row when its {} is to be predicted. Add features here.\nSELECT *\nFROM "
+        "{}\n",
+        target, table);
+  } else {
+    draft.notes.push_back("key: row_id, made from the row's content, as no column is unique");
+    draft.transform_sql = fmt::format(
+        "-- What is known of each row when its {0} is to be predicted. Add features here.\n"
+        "-- No column names a row, so row_id is a hash of it; the number behind tells equal rows apart.\n"
+        "SELECT md5(CAST({1} AS VARCHAR)) || '-' || row_number() OVER (PARTITION BY md5(CAST({1} AS "
+        "VARCHAR))) AS row_id, *\nFROM {1}\n",
+        target, table);
+  }
+
+  std::string& out = draft.project_file;
+  out = fmt::format(
+      "# Drafted from {}: {} rows. Every line is yours to change; tidemill schema describes all keys.\nname: "
+      "{}\n\nsources:\n  {}:\n    path: {}\n",
+      data.path, data.rows, yaml(name), yaml(data.table), yaml(data.path));
+  if (key_column != nullptr) out += fmt::format("    key: {}\n", yaml(key));
+  out += "    columns:\n";
+  for (const ColumnFacts& facts : data.columns) out += column_line(data, facts);
+
+  out += fmt::format("\nmodels:\n  {}:\n    from: features\n    key: {}\n    target: {}\n",
+                     yaml(target + "_model"), yaml(key), yaml(target));
+  if (find(data, target)->nulls > 0)
+    out += fmt::format("    where: {} IS NOT NULL\n", engine::quote_name(target));
+  const auto excluded = unfit(data, key, target);
+  if (!excluded.empty()) {
+    out += "    features:\n      exclude:\n";
+    for (const auto& [column, reason] : excluded)
+      out += fmt::format("        - {}  # {}\n", yaml(column), reason);
+  }
+  if (time != nullptr) {
+    const auto days = static_cast<int64_t>((time->high - time->low) / kDayMicros);
+    out += fmt::format(
+        "    split: {{time: {}, validation: {}d, test: {}d}}  # the newest rows judge, as in life\n",
+        yaml(time->column.name), std::max<int64_t>(1, days * 15 / 100),
+        std::max<int64_t>(1, days * 20 / 100));
+    draft.notes.push_back(fmt::format("split: by {}, the newest fifth is for the test", time->column.name));
+  } else {
+    out += "    split: {validation: 20%, test: 20%}  # by a hash of the key: a row never changes sides\n";
+    draft.notes.push_back(
+        "split: by a hash of the key; if rows have a time or belong to groups, split by that instead");
+  }
+  out +=
+      "    train: {algorithm: xgboost, rounds: 300, early_stopping: 20, seed: 42, params: {max_depth: 6, "
+      "eta: 0.1}}\n";
+  out += "    gate:\n" + gate_of(kind);
+  out += fmt::format("\ndeployments:\n  {0}: {{model: {0}@champion}}\n", yaml(target + "_model"));
+
+  for (const auto& [column, reason] : excluded)
+    draft.notes.push_back(fmt::format("not a feature: {} {}", column, reason));
+  for (const ColumnFacts& facts : data.columns)
+    if (facts.column.name != target && facts.column.name != key && facts.alone >= kTooGood)
+      draft.warnings.push_back(fmt::format(
+          "{} alone tells {} almost surely ({} {:.3f}): is it known before the outcome, or is it a "
+          "consequence of it? If so, exclude it",
+          facts.column.name, target, kind == TargetKind::Regression ? "|correlation|" : "AUC", facts.alone));
+  return draft;
+}
+
+}  // namespace tidemill::app

@@ -1,0 +1,124 @@
+// tidemill promote, rollback, gc, audit, verify: acts on what is live, each with its entry in the audit
+// trail.
+#include <fmt/format.h>
+
+#include "app/commands.hpp"
+#include "app/output.hpp"
+
+namespace tidemill::app {
+
+namespace {
+
+using registry::Options;
+
+template <class Act>
+int with_registry(const GlobalOptions& global, Options::Mode mode, const Act& act) {
+  auto session = open_session(global, mode);
+  if (!session) return report(global, session.error());
+  Result<int> exit = act(*session->registry);
+  return exit ? *exit : report(global, exit.error());
+}
+
+void answer(const GlobalOptions& global, const Json& json, const std::string& text) {
+  if (global.json)
+    print_json(json);
+  else
+    print(text);
+}
+
+}  // namespace
+
+int promote(const GlobalOptions& global, const PromoteOptions& options) {
+  return with_registry(global, Options::Mode::ReadWrite, [&](registry::Registry& registry) -> Result<int> {
+    if (options.release_hold) {
+      TM_CHECK(registry.release_hold(options.model));
+      answer(global, {{"model", options.model}, {"hold", nullptr}},
+             fmt::format("{} may be promoted again", options.model));
+      if (options.version.empty()) return 0;
+    }
+    if (options.version.empty())
+      return user_error("usage.arguments", "promote needs a version: tidemill promote MODEL VERSION");
+    TM_TRY(const auto version, registry.version(options.model, options.version));
+    TM_CHECK(registry.promote(options.model, version.number, options.alias, options.reason));
+    answer(global, {{"model", options.model}, {"alias", options.alias}, {"version", version.number}},
+           fmt::format("{}@{} is version {}", options.model, options.alias, version.number));
+    return 0;
+  });
+}
+
+int rollback(const GlobalOptions& global, const RollbackOptions& options) {
+  return with_registry(global, Options::Mode::ReadWrite, [&](registry::Registry& registry) -> Result<int> {
+    if ((options.release != 0) == !options.model.empty())
+      return user_error("usage.arguments", "rollback takes a model, or --release ID", {},
+                        "tidemill rollback late; tidemill rollback --release 3");
+    if (options.release != 0) {
+      TM_TRY(const auto release, registry.rollback_release(options.release, options.reason));
+      answer(global, {{"release", release.id}, {"as", options.release}},
+             fmt::format("everything is as in release {} (this is release {}); what was made since stays "
+                         "withdrawn until its inputs change or --force",
+                         options.release, release.id));
+      return 0;
+    }
+    TM_TRY(const int version, registry.rollback_alias(options.model, options.alias, options.reason));
+    answer(global, {{"model", options.model}, {"alias", options.alias}, {"version", version}, {"hold", true}},
+           fmt::format("{0}@{1} is version {2} again; promotion of {0} is on hold until: tidemill promote "
+                       "{0} --release-hold",
+                       options.model, options.alias, version));
+    return 0;
+  });
+}
+
+int gc(const GlobalOptions& global, const GcOptions& options) {
+  return with_registry(global, Options::Mode::ReadWrite, [&](registry::Registry& registry) -> Result<int> {
+    TM_TRY(const auto report, registry.gc(options.keep, options.dry_run));
+    answer(global,
+           {{"removed", report.objects_removed},
+            {"bytes", report.bytes_removed},
+            {"kept", report.objects_kept},
+            {"dry_run", options.dry_run}},
+           fmt::format("{} {} objects, {}; {} kept", options.dry_run ? "would remove" : "removed",
+                       report.objects_removed, human_bytes(report.bytes_removed), report.objects_kept));
+    return 0;
+  });
+}
+
+int audit(const GlobalOptions& global, bool verify_chain, size_t limit) {
+  return with_registry(global, Options::Mode::ReadOnly, [&](registry::Registry& registry) -> Result<int> {
+    if (verify_chain) {
+      TM_TRY(const int64_t entries, registry.verify_audit());
+      answer(global, {{"entries", entries}, {"whole", true}},
+             fmt::format("the chain of {} entries is whole", grouped(entries)));
+      return 0;
+    }
+    TM_TRY(const auto entries, registry.audit(limit));
+    Json list = Json::array();
+    TextTable text({{"entry", true}, {"at"}, {"who"}, {"what"}, {"details"}});
+    for (const auto& entry : entries) {
+      list.push_back({{"id", entry.id},
+                      {"at", to_text(entry.at)},
+                      {"who", entry.who},
+                      {"what", entry.what},
+                      {"details", entry.details},
+                      {"hash", entry.hash}});
+      text.add(
+          {fmt::format("{}", entry.id), to_text(entry.at), entry.who, entry.what, to_text(entry.details)});
+    }
+    answer(global, {{"audit", list}}, text.text());
+    return 0;
+  });
+}
+
+int verify(const GlobalOptions& global) {
+  return with_registry(global, Options::Mode::ReadOnly, [&](registry::Registry& registry) -> Result<int> {
+    TM_TRY(const auto problems, registry.verify_objects());
+    TM_TRY(const int64_t entries, registry.verify_audit());
+    std::string text;
+    for (const std::string& problem : problems) text += problem + "\n";
+    if (problems.empty())
+      text = fmt::format("every object is whole; the audit trail's {} entries hold", grouped(entries));
+    answer(global, {{"problems", problems}, {"audit_entries", entries}}, text);
+    return problems.empty() ? 0 : 1;
+  });
+}
+
+}  // namespace tidemill::app

@@ -1,0 +1,297 @@
+// tidemill runs | models | tables | releases: what there is; show ID.
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "app/commands.hpp"
+#include "app/output.hpp"
+
+namespace tidemill::app {
+
+namespace {
+
+using registry::Registry;
+
+std::string short_id(const std::string& id) { return id.substr(0, 12); }
+std::string commit_of(const std::string& commit, bool dirty) {
+  return commit.empty() ? "" : commit.substr(0, 10) + (dirty ? "+" : "");
+}
+
+Json to_json(const registry::Table& table) {
+  Json columns = Json::array();
+  for (const auto& column : table.columns) columns.push_back({{"name", column.name}, {"type", column.type}});
+  return {{"id", table.id},         {"name", table.name},
+          {"rows", table.rows},     {"bytes", table.bytes},
+          {"object", table.object}, {"logical", table.logical},
+          {"run", table.run},       {"made_at", to_text(table.made_at)},
+          {"columns", columns}};
+}
+
+Json to_json(const registry::Version& version, const std::map<std::string, int>& aliases) {
+  Json names = Json::array();
+  for (const auto& [alias, number] : aliases)
+    if (number == version.number) names.push_back(alias);
+  return {{"model", version.model},
+          {"version", version.number},
+          {"aliases", names},
+          {"state", version.state},
+          {"package", version.package},
+          {"data", version.data_logical},
+          {"run", version.run},
+          {"git_commit", version.git_commit},
+          {"git_dirty", version.git_dirty},
+          {"made_at", to_text(version.made_at)},
+          {"metrics", version.metrics},
+          {"gate", version.gate}};
+}
+
+Json to_json(const registry::Release& release) {
+  return {{"release", release.id},    {"run", release.run},         {"made_at", to_text(release.made_at)},
+          {"tables", release.tables}, {"aliases", release.aliases}, {"note", release.note}};
+}
+
+Json to_json(const registry::Run& run) {
+  return {{"run", run.id},
+          {"status", run.status},
+          {"selection", run.selection},
+          {"by", run.by},
+          {"git_commit", run.git_commit},
+          {"git_dirty", run.git_dirty},
+          {"started_at", to_text(run.started_at)},
+          {"ended_at", run.ended_at ? Json(to_text(*run.ended_at)) : Json()},
+          {"report", run.report}};
+}
+
+Json to_json(const registry::StepRecord& step) {
+  return {{"step", step.step},
+          {"status", registry::to_text(step.status)},
+          {"key", step.key},
+          {"report", step.report},
+          {"error", step.error ? *step.error : Json()},
+          {"started_at", to_text(step.started_at)},
+          {"ended_at", to_text(step.ended_at)}};
+}
+
+std::string key_metric(const registry::Version& version) {
+  const auto test = version.metrics.find("test");
+  const Json& metrics = test != version.metrics.end() && test->is_object() ? *test : version.metrics;
+  for (const char* name : {"roc_auc", "rmse", "accuracy", "log_loss"}) {
+    const auto at = metrics.find(name);
+    if (at == metrics.end()) continue;
+    const Json& value = at->is_object() && at->contains("value") ? (*at)["value"] : *at;
+    if (value.is_number()) return fmt::format("{} {:.4f}", name, value.get<double>());
+  }
+  return "";
+}
+
+Result<Json> list_runs(Registry& registry, const RegistryOptions& options, TextTable& text) {
+  TM_TRY(const auto runs, registry.runs(options.limit));
+  Json list = Json::array();
+  for (const auto& run : runs) {
+    list.push_back(to_json(run));
+    const double seconds =
+        run.ended_at ? Duration{run.ended_at->micros - run.started_at.micros}.seconds() : 0;
+    text.add({run.id, run.status, run.selection.empty() ? "all" : run.selection, to_text(run.started_at),
+              run.ended_at ? human_seconds(seconds) : "", commit_of(run.git_commit, run.git_dirty)});
+  }
+  return list;
+}
+
+Result<Json> list_models(Registry& registry, TextTable& text) {
+  TM_TRY(const auto models, registry.models());
+  Json list = Json::array();
+  for (const std::string& model : models) {
+    TM_TRY(const auto versions, registry.versions(model));
+    TM_TRY(const auto aliases, registry.aliases(model));
+    TM_TRY(const auto hold, registry.hold(model));
+    for (const auto& version : versions) {
+      Json json = to_json(version, aliases);
+      if (hold) json["hold"] = *hold;
+      std::string names;
+      for (const Json& name : json["aliases"]) names += (names.empty() ? "" : ", ") + name.get<std::string>();
+      text.add({model, fmt::format("{}", version.number), names + (hold && !names.empty() ? " (held)" : ""),
+                version.state, key_metric(version), to_text(version.made_at),
+                commit_of(version.git_commit, version.git_dirty)});
+      list.push_back(std::move(json));
+    }
+  }
+  return list;
+}
+
+Result<Json> list_tables(Registry& registry, TextTable& text) {
+  TM_TRY(const auto tables, registry.live_tables());
+  Json list = Json::array();
+  for (const auto& [name, table] : tables) {
+    list.push_back(to_json(table));
+    text.add({name, grouped(table.rows), fmt::format("{}", table.columns.size()), human_bytes(table.bytes),
+              to_text(table.made_at), short_id(table.logical)});
+  }
+  return list;
+}
+
+Result<Json> list_releases(Registry& registry, const RegistryOptions& options, TextTable& text) {
+  TM_TRY(const auto releases, registry.releases(options.limit));
+  Json list = Json::array();
+  for (const auto& release : releases) {
+    list.push_back(to_json(release));
+    std::string models;
+    for (const auto& [model, aliases] : release.aliases)
+      for (const auto& [alias, number] : aliases)
+        models += fmt::format("{}{}@{}={}", models.empty() ? "" : ", ", model, alias, number);
+    text.add({fmt::format("{}", release.id), to_text(release.made_at),
+              fmt::format("{}", release.tables.size()), models, release.note});
+  }
+  return list;
+}
+
+Result<Json> show_run(Registry& registry, const std::string& id) {
+  std::string chosen = id;
+  if (id == "latest") {
+    TM_TRY(const auto newest, registry.runs(1));
+    if (newest.empty()) return user_error("usage.unknown_run", "nothing has run yet");
+    chosen = newest[0].id;
+  }
+  TM_TRY(const auto run, registry.run(chosen));
+  if (!run)
+    return user_error("usage.unknown_run", fmt::format("there is no run '{}'", chosen), {},
+                      "see tidemill runs");
+  Json json = to_json(*run);
+  TM_TRY(const auto steps, registry.steps(chosen));
+  json["steps"] = Json::array();
+  for (const auto& step : steps) json["steps"].push_back(to_json(step));
+  return json;
+}
+
+Result<int> print_log(Registry& registry, const std::string& id, const std::string& step) {
+  TM_TRY(const Json run, show_run(registry, id));
+  std::string file = step;
+  for (char& c : file)
+    if (c == ':') c = '.';
+  const Path folder = registry.run_folder(run["run"].get<std::string>());
+  for (const Path& path : {folder / "steps" / (file + ".log"), folder / (file + ".log")})
+    if (std::filesystem::exists(path)) {
+      TM_TRY(const std::string text, read_file(path));
+      print(text);
+      return 0;
+    }
+  return user_error("usage.unknown_step",
+                    fmt::format("run {} has no log of step '{}'", run["run"].get<std::string>(), step), {},
+                    "steps are named as in tidemill plan: transform:features");
+}
+
+Result<Json> show_table(Registry& registry, const std::string& name) {
+  TM_TRY(const auto history, registry.table_history(name, 20));
+  if (history.empty()) {
+    TM_TRY(const auto live, registry.live_tables());
+    std::vector<std::string> names;
+    for (const auto& [table, snapshot] : live) names.push_back(table);
+    return user_error("usage.unknown_table", fmt::format("there is no table '{}'", name), {},
+                      did_you_mean(name, names));
+  }
+  TM_TRY(const auto live, registry.live_tables());
+  Json json = Json::object();
+  const auto at = live.find(name);
+  json["live"] = at == live.end() ? Json() : to_json(at->second);
+  json["history"] = Json::array();
+  for (const auto& table : history) json["history"].push_back(to_json(table));
+  return json;
+}
+
+Result<Json> show_release(Registry& registry, const std::string& id) {
+  TM_TRY(const auto releases, registry.releases(1'000'000));
+  for (const auto& release : releases)
+    if (fmt::format("{}", release.id) == id) return to_json(release);
+  return user_error("usage.unknown_release", fmt::format("there is no release '{}'", id), {},
+                    "see tidemill releases");
+}
+
+}  // namespace
+
+/// "late@champion" → ("late", "champion"); "late" → ("late", "champion").
+std::pair<std::string, std::string> split_reference(const std::string& reference) {
+  const size_t at = reference.find('@');
+  if (at == std::string::npos) return {reference, "champion"};
+  return {reference.substr(0, at), reference.substr(at + 1)};
+}
+
+namespace {
+
+Result<Json> show_version(Registry& registry, const std::string& reference) {
+  const auto [model, name] = split_reference(reference);
+  TM_TRY(const auto version, registry.version(model, name));
+  TM_TRY(const auto aliases, registry.aliases(model));
+  return to_json(version, aliases);
+}
+
+Result<int> export_package(Registry& registry, const std::string& reference, const Path& folder) {
+  if (folder.empty()) return user_error("usage.arguments", "models export needs --folder");
+  const auto [model, name] = split_reference(reference);
+  TM_TRY(const auto version, registry.version(model, name));
+  TM_TRY(const std::string manifest, registry.read_object(version.package));
+  TM_TRY(const Json package, parse_json(manifest));
+  TM_CHECK(make_folder(folder));
+  TM_CHECK(write_file(folder / "package.json", to_text(package, 2)));
+  for (const auto& [file, object] : package["files"].items()) {
+    if (Path(file).filename() != file)
+      return data_error("package.file_name", fmt::format("the package names a file '{}'", file));
+    TM_TRY(const std::string bytes, registry.read_object(object.get<std::string>()));
+    TM_CHECK(write_file(folder / file, bytes));
+  }
+  print(fmt::format("{} version {} is in {}", model, version.number, folder.native()));
+  return 0;
+}
+
+Result<int> list(const GlobalOptions& global, Registry& registry, const RegistryOptions& options) {
+  TextTable text =
+      options.what == "runs"
+          ? TextTable({{"run"}, {"status"}, {"selection"}, {"started"}, {"time", true}, {"commit"}})
+      : options.what == "models"
+          ? TextTable(
+                {{"model"}, {"version", true}, {"aliases"}, {"state"}, {"metric"}, {"made"}, {"commit"}})
+      : options.what == "tables"
+          ? TextTable({{"table"}, {"rows", true}, {"columns", true}, {"size", true}, {"made"}, {"content"}})
+          : TextTable({{"release", true}, {"made"}, {"tables", true}, {"models"}, {"note"}});
+  TM_TRY(const Json json, options.what == "runs"     ? list_runs(registry, options, text)
+                          : options.what == "models" ? list_models(registry, text)
+                          : options.what == "tables" ? list_tables(registry, text)
+                                                     : list_releases(registry, options, text));
+  if (global.json)
+    print_json({{options.what, json}});
+  else
+    print(text.text());
+  return 0;
+}
+
+Result<int> show(const GlobalOptions& global, Registry& registry, const RegistryOptions& options,
+                 const std::string& id) {
+  if (options.what == "runs" && !options.log_step.empty()) return print_log(registry, id, options.log_step);
+  TM_TRY(const Json json, options.what == "runs"     ? show_run(registry, id)
+                          : options.what == "models" ? show_version(registry, id)
+                          : options.what == "tables" ? show_table(registry, id)
+                                                     : show_release(registry, id));
+  print_json(json);
+  (void)global;
+  return 0;
+}
+
+}  // namespace
+
+int registry_command(const GlobalOptions& global, const RegistryOptions& options) {
+  const auto& words = options.rest;
+  const std::string verb = words.empty() ? "list" : words[0];
+  if (verb == "diff" && words.size() == 3) return diff(global, words[1], words[2]);
+  if (verb == "explain" && words.size() == 2) return explain(global, words[1]);
+  auto session = open_session(global, registry::Options::Mode::ReadOnly);
+  if (!session) return report(global, session.error());
+  Result<int> exit =
+      user_error("usage.arguments",
+                 fmt::format("tidemill {} takes: nothing, show ID, diff A B, explain ID", options.what), {},
+                 did_you_mean(verb, {"show", "diff", "explain", "export", "list"}));
+  if (verb == "list" && words.size() <= 1) exit = list(global, *session->registry, options);
+  if (verb == "show" && words.size() == 2) exit = show(global, *session->registry, options, words[1]);
+  if (verb == "export" && words.size() == 2 && options.what == "models")
+    exit = export_package(*session->registry, words[1], options.folder);
+  return exit ? *exit : report(global, exit.error());
+}
+
+}  // namespace tidemill::app

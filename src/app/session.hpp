@@ -1,0 +1,35 @@
+// What every command starts from: the global options, the loaded project, the open registry, the clock.
+#pragma once
+
+#include <memory>
+
+#include "base/clock.hpp"
+#include "project/project.hpp"
+#include "registry/registry.hpp"
+
+namespace tidemill::app {
+
+struct GlobalOptions {
+  Path project;  // tidemill.yaml or its folder; empty: found upwards from here
+  std::string environment;
+  std::optional<Path> home;
+  std::map<std::string, std::string> parameters;
+  std::optional<Instant> as_of;
+  bool json = false;
+  bool quiet = false;
+  bool color = false;  // stderr is a terminal and NO_COLOR is not set
+};
+
+struct Session {
+  project::Project project;
+  std::shared_ptr<const Clock> clock;
+  std::unique_ptr<registry::Registry> registry;
+};
+
+std::shared_ptr<const Clock> clock_of(const GlobalOptions& global);
+std::expected<project::Project, Errors> load_project(const GlobalOptions& global);
+/// Loads the project and opens its home. ReadOnly commands do not make a home: without one the error says to
+/// run first.
+std::expected<Session, Errors> open_session(const GlobalOptions& global, registry::Options::Mode mode);
+
+}  // namespace tidemill::app

@@ -1,0 +1,60 @@
+// The deployments of a project and the version each one serves now. A new version is loaded and warmed beside
+// the old one and swapped by one atomic store: a request keeps the version it began with. Knows no transport.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "forest/package.hpp"
+#include "project/project.hpp"
+#include "registry/registry.hpp"
+
+namespace tidemill::serving {
+
+/// What a deployment serves at an instant; immutable.
+struct LiveModel {
+  std::string deployment;
+  std::string model;
+  int version = 0;
+  std::shared_ptr<const forest::Predictor> predictor;
+};
+
+class Deployments {
+ public:
+  /// Loads every deployment's version. One that cannot be loaded is not ready and says why; the others serve.
+  static std::unique_ptr<Deployments> open(const project::Project& project, registry::Registry& registry);
+
+  /// The live model of a deployment, or nothing when it has none (yet).
+  std::shared_ptr<const LiveModel> find(const std::string& deployment) const;
+  bool has(const std::string& deployment) const { return slots_.contains(deployment); }
+  std::vector<std::string> names() const;
+  bool ready() const;  // every deployment has a live model
+  std::string problem(
+      const std::string& deployment) const;  // why the newest version is not live; empty when it is
+
+  /// Looks whether an alias moved and swaps what changed; a version that fails to load leaves the old one
+  /// live. Returns the number of swaps.
+  int refresh(registry::Registry& registry);
+
+ private:
+  struct Slot {
+    std::string model, reference;
+    std::atomic<std::shared_ptr<const LiveModel>> live;
+    mutable std::mutex problem_mutex;
+    std::string problem;
+  };
+  bool load(const std::string& name, Slot& slot, registry::Registry& registry);
+  std::map<std::string, std::unique_ptr<Slot>> slots_;
+  int64_t generation_ = -1;
+};
+
+/// Reads a version's package and model from the registry and makes it ready to predict.
+Result<std::shared_ptr<const forest::Predictor>> load_predictor(const registry::Registry& registry,
+                                                                const registry::Version& version);
+
+}  // namespace tidemill::serving
