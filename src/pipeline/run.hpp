@@ -15,7 +15,7 @@ struct RunEvent {
   Kind kind = Kind::RunStarted;
   std::string run;
   std::string step;
-  std::optional<double> share;   // StepProgress
+  std::optional<double> share;  // StepProgress
   std::optional<registry::StepStatus> status;
   Json report = Json::object();  // StepEnded: rows, bytes, seconds, checks; RunEnded: the run's report
   std::optional<Error> error;
@@ -46,6 +46,7 @@ struct RunResult {
 Json to_json(const RunResult& result);
 
 /// Errors are those that keep a run from starting (project, plan, lock); all else is in the result.
-std::expected<RunResult, Errors> run(const project::Project& project, registry::Registry& registry, const RunOptions& options);
+std::expected<RunResult, Errors> run(const project::Project& project, registry::Registry& registry,
+                                     const RunOptions& options);
 
 }  // namespace tidemill::pipeline

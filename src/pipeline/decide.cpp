@@ -1,0 +1,128 @@
+#include "pipeline/decide.hpp"
+
+#include <fmt/format.h>
+
+#include "pipeline/keys.hpp"
+#include "pipeline/spec.hpp"
+
+namespace tidemill::pipeline {
+
+namespace {
+
+const std::string kVerdictMemo = "verdict";
+constexpr size_t kMaxReasons = 3;
+
+std::string reason_to_run(const PlannedStep& step, const std::optional<registry::StepRecord>& last) {
+  if (!last) return "never made";
+  const std::vector<PartChange> changes = compare_parts(last->key_parts, step.key_parts);
+  std::vector<std::string> words;
+  for (const PartChange& change : changes) {
+    if (words.size() == kMaxReasons) {
+      words.push_back(fmt::format("and {} more", changes.size() - kMaxReasons));
+      break;
+    }
+    words.push_back(describe_change(step.name, change));
+  }
+  if (!words.empty()) return fmt::format("{}", fmt::join(words, "; "));
+  if (last->status != registry::StepStatus::Done)
+    return fmt::format("{} in run {}", to_text(last->status), last->run);
+  return "its output is not kept any more";
+}
+
+/// Why a trained version must stand before the gate again; empty: it need not.
+Result<std::string> reason_to_judge(const project::Model& model, const registry::Version& version,
+                                    registry::Registry& registry) {
+  TM_TRY(const Json verdict, latest_verdict(registry, version));
+  if (!verdict.is_object() || !verdict.contains("passed")) return std::string();
+  TM_TRY(const auto aliases, registry.aliases(model.name));
+  const auto champion = aliases.find("champion");
+  if (champion != aliases.end() && champion->second == version.number) return std::string();
+  TM_TRY(const std::optional<std::string> hold, registry.hold(model.name));
+  if (verdict.value("passed", false)) {
+    // It was promoted and somebody moved the alias since: that stays. Unless it only waited for the hold to
+    // end.
+    if (!verdict.value("held", false) || hold) return std::string();
+    return std::string("promotion is not on hold any more");
+  }
+  if (canonical(verdict.value("gate", Json::array())) != canonical(gate_spec(model)))
+    return std::string("the gate changed");
+  const int before = verdict.contains("champion") && verdict["champion"].is_number_integer()
+                         ? verdict["champion"].get<int>()
+                         : 0;
+  const int now = champion == aliases.end() ? 0 : champion->second;
+  if (before == now) return std::string();
+  return now == 0 ? std::string("there is no champion any more")
+                  : fmt::format("the champion is version {} now", now);
+}
+
+}  // namespace
+
+PlannedStep planned_of(const StepOutline& step) {
+  PlannedStep out;
+  out.id = step.id;
+  out.kind = step.kind;
+  out.name = step.name;
+  out.needs = step.needs;
+  out.needs.insert(out.needs.end(), step.after.begin(), step.after.end());
+  std::sort(out.needs.begin(), out.needs.end());
+  out.key_parts = step.parts;
+  out.columns = step.columns;
+  out.models = step.models;
+  return out;
+}
+
+Result<PlannedStep> decide(const StepOutline& step, const InputHashes& inputs,
+                           const project::Project& project, registry::Registry& registry, bool force) {
+  PlannedStep out = planned_of(step);
+  if (!inputs.tables.empty()) out.key_parts["inputs"] = inputs.tables;
+  if (!inputs.models.empty()) out.key_parts["models"] = inputs.models;
+  out.state = StepState::WillRun;
+  if (!step.never_cached.empty()) {
+    out.reason = step.never_cached;
+    return out;
+  }
+  out.key = key_of(out.key_parts);
+  TM_TRY(const auto found, registry.find_output(step.id, out.key));
+  if (force) {
+    out.reason = "--force";
+    return out;
+  }
+  if (found && found->withdrawn) {
+    out.state = StepState::Withdrawn;
+    out.reason = "taken back by a rollback; comes back when its inputs change, or with --force";
+    return out;
+  }
+  if (found && !step.gone.empty()) {
+    out.reason = step.gone;
+    return out;
+  }
+  if (!found) {
+    TM_TRY(const auto last, registry.last_step(step.id));
+    out.reason = reason_to_run(out, last);
+    return out;
+  }
+  out.table = found->table;
+  out.version = found->version;
+  out.state = StepState::UpToDate;
+  if (step.kind == StepKind::Model && out.version) {
+    TM_TRY(out.reason, reason_to_judge(project.models.at(step.name), *out.version, registry));
+    if (!out.reason.empty()) {
+      out.state = StepState::WillRun;
+      out.judge_only = true;
+    }
+  }
+  return out;
+}
+
+Result<Json> latest_verdict(registry::Registry& registry, const registry::Version& version) {
+  TM_TRY(const auto memo, registry.memo(kVerdictMemo, fmt::format("{}/{}", version.model, version.number)));
+  if (memo) return parse_json(*memo);
+  return version.gate;
+}
+
+Result<void> keep_verdict(registry::Registry& registry, const std::string& model, int version,
+                          const Json& verdict) {
+  return registry.set_memos(kVerdictMemo, {{fmt::format("{}/{}", model, version), canonical(verdict)}});
+}
+
+}  // namespace tidemill::pipeline

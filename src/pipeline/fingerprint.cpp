@@ -1,0 +1,109 @@
+#include "pipeline/fingerprint.hpp"
+
+#include <sys/stat.h>
+#include <cerrno>
+#include <ctime>
+
+#include <fmt/format.h>
+
+#include "base/sha256.hpp"
+#include "engine/scan.hpp"
+#include "pipeline/plan.hpp"
+
+namespace tidemill::pipeline {
+
+namespace {
+
+constexpr int64_t kSettled_ns = 2'000'000'000;
+constexpr std::string_view kMemoKind = "file";
+
+/// Hashes files, remembering what was hashed before.
+class FileHashes {
+ public:
+  explicit FileHashes(registry::Registry& registry) : registry_(registry) {}
+
+  Result<std::string> hash(const Path& file) {
+    struct stat info{};
+    if (::stat(file.c_str(), &info) != 0) return errno_error("read", file.native(), errno);
+    if (S_ISDIR(info.st_mode)) return errno_error("read", file.native(), EISDIR);
+    if (!loaded_) {
+      TM_TRY(known_, registry_.memos(std::string(kMemoKind)));
+      loaded_ = true;
+    }
+    const std::string state = fmt::format("{}:{}:{}:{}.{:09}", info.st_dev, info.st_ino, info.st_size,
+                                          info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
+    if (const auto found = known_.find(file.native()); found != known_.end())
+      if (found->second.starts_with(state + " ")) return found->second.substr(state.size() + 1);
+    // Read the clock before the file: a change during or after the reading has an mtime that is not settled
+    // by then.
+    struct timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    TM_TRY(std::string digest, sha256_file(file));
+    const int64_t age =
+        (now.tv_sec - info.st_mtim.tv_sec) * 1'000'000'000 + (now.tv_nsec - info.st_mtim.tv_nsec);
+    if (age > kSettled_ns) fresh_[file.native()] = state + " " + digest;
+    return digest;
+  }
+
+  /// A memo that cannot be kept costs time, not truth.
+  void keep() {
+    if (!fresh_.empty()) (void)registry_.set_memos(std::string(kMemoKind), fresh_);
+  }
+
+ private:
+  registry::Registry& registry_;
+  bool loaded_ = false;
+  std::map<std::string, std::string> known_;
+  std::map<std::string, std::string> fresh_;
+};
+
+Result<std::string> source_hash(const project::Project& project, const project::Source& source,
+                                FileHashes& hashes) {
+  TM_TRY(const std::vector<Path> files, engine::expand_globs(project.folder, source.paths));
+  Sha256 all;
+  for (const Path& file : files) {
+    TM_TRY(const std::string digest, hashes.hash(file));
+    // The name belongs to it: a folder's name may be a column (year=2013/). Relative, so that a project can
+    // be moved.
+    all.add_field(file.lexically_relative(project.folder).native());
+    all.add_field(digest);
+  }
+  return all.hex();
+}
+
+}  // namespace
+
+std::string script_entry(const Path& script) { return "script:" + script.native(); }
+std::string export_entry(const std::string& name) { return "export:" + name; }
+Path export_path(const project::Project& project, const project::Export& target) {
+  return (project.folder / target.path).lexically_normal();
+}
+
+Result<std::map<std::string, std::string>> fingerprint(const project::Project& project,
+                                                       registry::Registry& registry, Instant) {
+  std::map<std::string, std::string> out;
+  FileHashes hashes(registry);
+  for (const auto& [name, source] : project.sources) {
+    if (!source.connection.empty()) {
+      out[name] = kReadEveryRun;
+      continue;
+    }
+    auto hash = source_hash(project, source, hashes);
+    out[name] = hash ? *std::move(hash) : std::string(kUnreadable);
+  }
+  for (const auto& [name, transform] : project.transforms)
+    for (const Path& script : transform.scripts) {
+      auto hash = hashes.hash(script);
+      out[script_entry(script)] = hash ? *std::move(hash) : std::string(kUnreadable);
+    }
+  for (const auto& [name, target] : project.exports)
+    if (target.connection.empty()) {
+      struct stat info{};
+      out[export_entry(name)] =
+          ::stat(export_path(project, target).c_str(), &info) == 0 ? "present" : "missing";
+    }
+  hashes.keep();
+  return out;
+}
+
+}  // namespace tidemill::pipeline

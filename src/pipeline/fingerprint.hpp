@@ -1,0 +1,26 @@
+// Hashes of what lies outside of the home: a source's files, a command's scripts; whether an export's file is
+// still there. A file's hash is memoised by inode, size and mtime, unless the file was touched in the two
+// seconds before it was read.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "base/error.hpp"
+#include "project/project.hpp"
+#include "registry/registry.hpp"
+
+namespace tidemill::pipeline {
+
+/// A database table: its data cannot be told from outside, so its step always runs.
+inline constexpr std::string_view kReadEveryRun = "read every run";
+/// Missing or denied files: the step will run and fail with the reason.
+inline constexpr std::string_view kUnreadable = "unreadable";
+
+/// Where the parts of a fingerprint map lie beside sources: "script:/path", "export:NAME" ("present" or
+/// "missing").
+std::string script_entry(const Path& script);
+std::string export_entry(const std::string& name);
+Path export_path(const project::Project& project, const project::Export& target);
+
+}  // namespace tidemill::pipeline

@@ -1,0 +1,144 @@
+#include "pipeline/references.hpp"
+
+#include <fmt/format.h>
+
+#include "pipeline/columns.hpp"
+#include "quality/quality.hpp"
+#include "training/training.hpp"
+
+namespace tidemill::pipeline {
+
+namespace {
+
+class References {
+ public:
+  References(const project::Project& project, const TableColumns& columns)
+      : project_(project), columns_(columns) {}
+
+  Errors check() {
+    for (const auto& [name, source] : project_.sources) check_source(source);
+    for (const auto& [name, transform] : project_.transforms) {
+      const std::string described = "transform " + name;
+      for (const project::Column& column : transform.columns)
+        require(name, column.name, or_else(column.place, transform.place), described);
+      check_checks(name, quality::checks_of(transform), transform.place, described);
+    }
+    for (const auto& [name, model] : project_.models) check_model(model);
+    for (const auto& [name, target] : project_.exports)
+      if (known_table(target.table, target.place, "export " + name))
+        for (const std::string& key : target.key)
+          require(target.table, key, target.place, "export " + name + ", key");
+    return std::move(errors_);
+  }
+
+ private:
+  static Place or_else(const Place& place, const Place& other) { return place.file.empty() ? other : place; }
+
+  bool known_table(const std::string& table, const Place& place, const std::string& described) {
+    if (project_.is_table(table)) return true;
+    std::vector<std::string> names;
+    for (const auto& [name, source] : project_.sources) names.push_back(name);
+    for (const auto& [name, transform] : project_.transforms) names.push_back(name);
+    add("plan.unknown_table", fmt::format("there is no table '{}'", table), place, described,
+        did_you_mean(table, names));
+    return false;
+  }
+
+  void require(const std::string& table, const std::string& column, const Place& place,
+               const std::string& described) {
+    if (column.empty()) return;
+    const auto found = columns_.find(table);
+    if (found == columns_.end() || has_column(found->second, column)) return;
+    const std::vector<std::string> names = names_of(found->second);
+    std::string hint = did_you_mean(column, names);
+    if (hint.empty()) hint = fmt::format("it has: {}", fmt::join(names, ", "));
+    add("plan.unknown_column", fmt::format("{} has no column '{}'", table, column), place, described,
+        std::move(hint));
+  }
+
+  void check_source(const project::Source& source) {
+    const std::string described = "source " + source.name;
+    for (const std::string& key : source.key) require(source.name, key, source.place, described + ", key");
+    require(source.name, source.time_column, source.place, described + ", time_column");
+    require(source.name, source.watermark, source.place, described + ", watermark");
+    for (const auto& [column, known] : source.known_at) {
+      require(source.name, column, source.place, described + ", known_at");
+      require(source.name, known, source.place, described + ", known_at");
+    }
+    check_checks(source.name, quality::checks_of(source), source.place, described);
+  }
+
+  void check_checks(const std::string& table, const std::vector<project::Check>& checks, const Place& place,
+                    const std::string& described) {
+    for (const project::Check& check : checks) {
+      const Place at = or_else(check.place, place);
+      const std::string what = described + ", check " + (check.name.empty() ? check.kind : check.name);
+      for (const std::string& column : check.columns) require(table, column, at, what);
+      if (check.kind == "sql" || check.kind == "expression") continue;
+      std::string other = table;
+      if (const auto named = check.arguments.find(check.kind == "distribution" ? "reference" : "table");
+          named != check.arguments.end() && named->is_string() && *named != "previous") {
+        other = named->get<std::string>();
+        if (!known_table(other, at, what)) continue;
+      }
+      if (check.kind == "relationships" || check.kind == "distribution" || check.kind == "freshness" ||
+          check.kind == "anomaly")
+        if (const auto column = check.arguments.find("column");
+            column != check.arguments.end() && column->is_string())
+          require(other, column->get<std::string>(), at, what);
+    }
+  }
+
+  void check_model(const project::Model& model) {
+    const std::string described = "model " + model.name;
+    if (!known_table(model.from, model.place, described + ", from")) return;
+    const auto columns = columns_.find(model.from);
+    if (columns == columns_.end()) return;
+    const size_t before = errors_.size();
+    const auto each = [&](const std::vector<std::string>& names, const Place& place,
+                          const std::string& what) {
+      for (const std::string& name : names)
+        require(model.from, name, or_else(place, model.place), described + ", " + what);
+    };
+    each(model.key, model.place, "key");
+    each({model.target}, model.place, "target");
+    each({model.weight}, model.place, "weight");
+    each({model.split.column}, model.split.place, "split");
+    each(model.include, model.place, "features");
+    each(model.exclude, model.place, "features");
+    each(model.slices, model.place, "slices");
+    each(model.fairness_groups, model.place, "fairness");
+    for (const auto& [column, type] : model.types) each({column}, model.place, "types");
+    for (const project::GateRule& rule : model.gate) {
+      each({rule.column}, rule.place, "gate");
+      for (const auto& [column, value] : rule.slice) each({column}, rule.place, "gate, slice");
+    }
+    if (errors_.size() > before) return;
+    // The champion's features are held against at the run: what is new since then depends on which version is
+    // live.
+    if (auto features = training::feature_columns(model, columns->second, std::nullopt); !features) {
+      Error error = std::move(features).error();
+      error.where = or_else(error.where, model.place);
+      if (error.where.what.empty()) error.where.what = described;
+      errors_.push_back(std::move(error));
+    }
+  }
+
+  void add(std::string code, std::string message, Place place, const std::string& what, std::string hint) {
+    place.what = what;
+    errors_.push_back(
+        user_error(std::move(code), std::move(message), std::move(place), std::move(hint)).error());
+  }
+
+  const project::Project& project_;
+  const TableColumns& columns_;
+  Errors errors_;
+};
+
+}  // namespace
+
+Errors check_references(const project::Project& project, const TableColumns& columns) {
+  return References(project, columns).check();
+}
+
+}  // namespace tidemill::pipeline

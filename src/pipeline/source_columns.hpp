@@ -1,0 +1,32 @@
+// Which columns each source has: what was seen last for the same declaration and files, or a look at the
+// files themselves. A source that cannot be read now but could before keeps its old columns: its step will
+// fail, the other branches go on.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "engine/scan.hpp"
+#include "project/project.hpp"
+#include "registry/registry.hpp"
+
+namespace tidemill::pipeline {
+
+struct SourceColumns {
+  std::map<std::string, std::vector<engine::Column>> of;  // sources whose columns are known
+  Errors errors;                                          // one for each of the others
+};
+SourceColumns columns_of_sources(const project::Project& project, registry::Registry& registry,
+                                 const std::map<std::string, std::string>& fingerprints);
+
+/// What the engine needs to read a source's files.
+Result<engine::FileScan> scan_of(const project::Project& project, const project::Source& source);
+/// A SELECT over a source's table or query in its attached database; attaches it as `catalog` first. Declared
+/// types are cast to.
+Result<std::string> select_from_database(engine::Connection& connection, const project::Project& project,
+                                         const project::Source& source, const std::string& catalog);
+/// "public.maintenance" → "catalog"."public"."maintenance"; without a schema: "public".
+std::string database_table(const std::string& catalog, const std::string& table);
+
+}  // namespace tidemill::pipeline
