@@ -1,6 +1,6 @@
 """The sources and transforms of this project in a plain DuckDB session, without Tidemill: the reference for the scripts beside this one.
 
-    pip install duckdb==1.5.5 pyyaml numpy scikit-learn xgboost==1.7.4
+    pip install duckdb==1.5.5 pytz pyyaml 'numpy<2' 'scikit-learn<1.5' xgboost==1.7.4
 """
 import pathlib
 
