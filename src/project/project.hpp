@@ -1,5 +1,5 @@
-// tidemill.yaml as typed values. Everything here is what the user declared, with defaults filled in and places kept;
-// nothing here knows data, SQL engines or what was run before.
+// tidemill.yaml as typed values. Everything here is what the user declared, with defaults filled in and
+// places kept; nothing here knows data, SQL engines or what was run before.
 #pragma once
 
 #include <map>
@@ -19,29 +19,32 @@ namespace tidemill::project {
 enum class Severity { Error, Warn };
 enum class OnFail { Stop, Quarantine, Continue };
 
-/// A bound on the failing rows: a count ("> 10") or a share ("> 1%"). The bound is crossed when failing > count, or failing/rows > share.
+/// A bound on the failing rows: a count ("> 10") or a share ("> 1%"). The bound is crossed when failing >
+/// count, or failing/rows > share.
 struct FailLimit {
   std::optional<int64_t> count;
   std::optional<double> share;
 };
 
-/// One rule on a table. `kind` is one of check_kinds(); `arguments` are validated for the kind and in canonical form:
-///   not_null {}; unique {}; accepted_values {values:[…]}; range {min?,max?}; regex {pattern}; length {min?,max?};
-///   type {type}; row_count {min?,max?}; freshness {column?,warn_after?,error_after?: micros};
+/// One rule on a table. `kind` is one of check_kinds(); `arguments` are validated for the kind and in
+/// canonical form:
+///   not_null {}; unique {}; accepted_values {values:[…]}; range {min?,max?}; regex {pattern}; length
+///   {min?,max?}; type {type}; row_count {min?,max?}; freshness {column?,warn_after?,error_after?: micros};
 ///   relationships {table,column}; expression {sql}; sql {sql: rows it returns are failures};
 ///   compare {table, column?/sql?, tolerance?}; point_in_time {model?, sample?};
-///   distribution {reference: table or "previous", column, statistic: psi|ks|wasserstein, max}; anomaly {metric: row_count|null_share|mean|…, column?, z?, season?}
+///   distribution {reference: table or "previous", column, statistic: psi|ks|wasserstein, max}; anomaly
+///   {metric: row_count|null_share|mean|…, column?, z?, season?}
 struct Check {
   std::string kind;
   std::vector<std::string> columns;  // empty: a rule on the whole table
   Json arguments = Json::object();
   Severity severity = Severity::Error;
-  double mostly = 1.0;               // passes when at least this share of rows does
-  std::string where;                 // SQL condition on the rows judged; empty: all
+  double mostly = 1.0;  // passes when at least this share of rows does
+  std::string where;    // SQL condition on the rows judged; empty: all
   std::optional<FailLimit> warn_if;
   std::optional<FailLimit> error_if;
   OnFail on_fail = OnFail::Stop;
-  std::string name;                  // the user's, or "not_null(tailnum)"
+  std::string name;  // the user's, or "not_null(tailnum)"
   Place place;
 };
 const std::vector<std::string>& check_kinds();
@@ -73,19 +76,21 @@ struct Retry {
 
 struct Source {
   std::string name;
-  std::vector<std::string> paths;  // files or globs, relative to the project's folder; empty with a connection
-  std::string format;              // "csv" | "json" | "jsonl" | "parquet"; from the ending when not said
-  Json options = Json::object();   // csv: {delimiter, header, null: […], quote, escape, encoding, timestamp_format, date_format}
+  std::vector<std::string>
+      paths;                      // files or globs, relative to the project's folder; empty with a connection
+  std::string format;             // "csv" | "json" | "jsonl" | "parquet"; from the ending when not said
+  Json options = Json::object();  // csv: {delimiter, header, null: […], quote, escape, encoding,
+                                  // timestamp_format, date_format}
   std::string connection;
-  std::string table;               // with a connection: "public.maintenance"
-  std::string query;               // or a query
-  std::string watermark;           // column by which a database table only grows; empty: read every run
+  std::string table;      // with a connection: "public.maintenance"
+  std::string query;      // or a query
+  std::string watermark;  // column by which a database table only grows; empty: read every run
   std::vector<std::string> key;
   std::string time_column;
   std::map<std::string, std::string> known_at;  // column → the column that holds when its value became known
   std::optional<Freshness> freshness;
   std::vector<Column> columns;
-  std::vector<Check> checks;       // on the table; column checks are in columns
+  std::vector<Check> checks;  // on the table; column checks are in columns
   Retry retry;
   std::optional<Duration> timeout;
   Place place;
@@ -109,7 +114,7 @@ struct Transform {
 struct Split {
   enum class Kind { Time, Group, Hash };
   Kind kind = Kind::Hash;
-  std::string column;                      // time or group column
+  std::string column;                               // time or group column
   std::variant<double, Duration> validation = 0.2;  // share, or span under a time split; 0: none
   std::variant<double, Duration> test = 0.2;
   Duration gap{0};
@@ -118,7 +123,8 @@ struct Split {
 
 struct Train {
   std::string algorithm = "xgboost";
-  std::string objective;  // "regression" | "binary" | "multiclass" or an XGBoost objective; empty: from the target
+  std::string
+      objective;  // "regression" | "binary" | "multiclass" or an XGBoost objective; empty: from the target
   int rounds = 100;
   int early_stopping = 0;
   int64_t seed = 42;
@@ -150,7 +156,7 @@ struct Model {
   std::string from;
   std::vector<std::string> key;
   std::string target;
-  std::string as_of;     // SQL expression over the rows of `from`; empty: not declared
+  std::string as_of;  // SQL expression over the rows of `from`; empty: not declared
   std::string where;
   std::vector<std::string> include;  // at most one of include, exclude is given
   std::vector<std::string> exclude;
@@ -165,7 +171,7 @@ struct Model {
   int max_categories = 1000;
   std::optional<double> conformal_coverage;  // regression: 0.9 → 90 % intervals
   std::vector<GateRule> gate;
-  std::vector<Check> checks;   // point_in_time goes here
+  std::vector<Check> checks;  // point_in_time goes here
   std::optional<Duration> timeout;
   Place place;
 };
@@ -205,11 +211,11 @@ struct Schedule {
 
 struct Project {
   std::string name;
-  Path folder;         // absolute; where tidemill.yaml is
+  Path folder;  // absolute; where tidemill.yaml is
   Path file;
-  Path home;           // absolute
+  Path home;  // absolute
   std::string timezone = "UTC";
-  std::string environment;  // chosen one; empty: none
+  std::string environment;       // chosen one; empty: none
   std::optional<double> sample;  // environments: {dev: {sample: 1%}}
   std::map<std::string, std::string> parameters;
   std::map<std::string, Connection> connections;
@@ -225,17 +231,21 @@ struct Project {
   std::optional<Duration> run_timeout;
   std::optional<int64_t> memory_bytes;  // budget of a run
   std::optional<int> threads;
-  std::string fingerprint;         // SHA-256 of the project file's text (environment applied)
+  std::vector<Secret> secrets;  // every value that holds a ${env:…} or ${file:…}: name is how it was written,
+                                // "postgres://${env:USER}@db"
+  std::string fingerprint;  // SHA-256 of the project file's text (environment applied)
 
   /// The declared place of a table ("source flights", "transform features"); empty Place when there is none.
   Place place_of_table(const std::string& table) const;
-  bool is_table(const std::string& table) const { return sources.contains(table) || transforms.contains(table); }
+  bool is_table(const std::string& table) const {
+    return sources.contains(table) || transforms.contains(table);
+  }
 };
 
 struct LoadOptions {
-  Path file;                // tidemill.yaml, or its folder
-  std::string environment;  // --env
-  std::optional<Path> home; // --home
+  Path file;                                      // tidemill.yaml, or its folder
+  std::string environment;                        // --env
+  std::optional<Path> home;                       // --home
   std::map<std::string, std::string> parameters;  // --param name=value
 };
 
@@ -245,6 +255,9 @@ std::expected<Project, Errors> load(const LoadOptions& options);
 
 /// JSON Schema (draft 2020-12) of tidemill.yaml, made from the same tables that the loader checks with.
 Json json_schema();
+
+/// The reference page of tidemill.yaml in Markdown, from the same tables.
+std::string reference_markdown();
 
 /// Finds tidemill.yaml in folder or the nearest parent.
 Result<Path> find_project_file(const Path& folder);

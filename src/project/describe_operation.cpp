@@ -1,0 +1,189 @@
+// What happens with tables and models once they are made: deployments, monitors, labels, exports, schedules,
+// environments.
+#include "project/describe.hpp"
+
+namespace tidemill::project {
+
+using Target = Scalar::Target;
+
+namespace {
+
+constexpr size_t kMaxNames = 1'000;
+
+const Object& limits_object() {
+  static const Object described{
+      "rollout limits",
+      "What a stage of the rollout must hold. A number that is missing counts as failed.",
+      {{"errors", scalar(share()), "The greatest share of failed predictions."},
+       {"p99", scalar(duration()), "The greatest 99th percentile of the latency."},
+       {"score_drift", scalar(real(0)), "The greatest PSI of the scores against the champion's."}}};
+  return described;
+}
+
+const Object& rollout_object() {
+  static const Object described{
+      "rollout",
+      "How a new version takes over: it shadows, then gets growing shares of the traffic.",
+      {{"shadow", scalar(whole(0)),
+        "How many predictions it makes beside the champion, unseen, before it gets traffic.", "0"},
+       {"canary", list_of(scalar(share()), 0, 20), "The shares of traffic it gets, one after the other.",
+        "100% at once"},
+       {"stage", scalar(duration()), "How long each share lasts at least."},
+       {"sticky", scalar(column_name()), "A key column by which a caller stays with one version."},
+       {"limits", object(limits_object()), "What each stage must hold."}}};
+  return described;
+}
+
+const Object& traffic_object() {
+  static const Object described{"traffic",
+                                "How many predictions are expected.",
+                                {{"min", scalar({Scalar::Kind::Rate}), "At least so many."},
+                                 {"max", scalar({Scalar::Kind::Rate}), "At most so many."}},
+                                {},
+                                {{"min", "max"}}};
+  return described;
+}
+
+}  // namespace
+
+const Object& deployment_object() {
+  static const Object described{
+      "deployment",
+      "What an API path serves: a model, and how requests become features.",
+      {{"model", scalar({Scalar::Kind::ModelReference}),
+        "The model and an alias or version: `late@champion`, `late@7`; the alias is champion when none is "
+        "said.",
+        "", Key::Need::Required},
+       {"request", scalar(reference(Target::Source)), "The source whose rows requests are.",
+        "requests carry the features themselves"},
+       {"through", list_of(scalar(reference(Target::Transform)), 0, kMaxNames),
+        "The transforms that requests pass; every other table is as it was published.", "the model's `from`"},
+       {"rollout", object(rollout_object()), "How a new version takes over.", "at once"}},
+      {},
+      {},
+      "late: {model: late@champion, request: flights, through: [features]}"};
+  return described;
+}
+
+const Object& monitor_object() {
+  const auto actions = [] { return words({"alert", "retrain", "rollback"}); };
+  static const std::vector<std::string> kinds{"drift",    "metric",  "traffic",    "quality",
+                                              "fairness", "latency", "attribution"};
+  static const Object described{
+      "monitor",
+      "A rule on live traffic: exactly one of drift, metric, traffic, quality, fairness, latency, "
+      "attribution.",
+      {{"drift", scalar(words({"psi", "js", "ks", "wasserstein", "chi2", "linf"})),
+        "A distance of inputs and score from a reference."},
+       {"metric", scalar(metric()), "Performance where labels are known."},
+       {"traffic", object(traffic_object()), "How many predictions come in."},
+       {"quality", scalar(words({"missing", "unseen", "out_of_range", "type_errors"})),
+        "A share of live values that are not as in training."},
+       {"fairness",
+        scalar(words({"demographic_parity", "equal_opportunity", "equalised_odds", "four_fifths"})),
+        "A difference between groups."},
+       {"latency", scalar(words({"p50", "p90", "p99"})), "A percentile of the time that a prediction takes."},
+       {"attribution", scalar(words({"ndcg"})), "The order of the features' weight against training's."},
+       {"columns", one_or_list(text()), "The columns that are watched; \"*\" is all, `score` the prediction.",
+        "\"*\""},
+       {"reference", scalar(words({"training", "previous", "last_year"})), "What drift is measured against.",
+        "training"},
+       {"warn", any_of(real(), duration()), "Warn past this limit."},
+       {"fail", any_of(real(), duration()), "Fail past this limit."},
+       {"min", scalar(real()), "Fail below this."},
+       {"max", any_of(real(), duration()), "Fail above this."},
+       {"window", scalar(duration()), "The span that is looked at.", "7d"},
+       {"every", scalar(duration()), "How often it is looked at.", "1h"},
+       {"for", scalar(whole(1, 1'000)), "So many evaluations in a row must fail before it fires.",
+        "1 for quality, 3 for drift"},
+       {"min_rows", scalar(whole(1)), "With fewer rows there is not enough data to say anything.", "200"},
+       {"estimated", scalar(yes_or_no()),
+        "Estimate the metric where labels are missing; estimates alert, they never retrain.", "false"},
+       {"on_fail", either(scalar(actions()), list_of(scalar(actions()), 1, 3)), "What to do.", "alert"}},
+      {kinds},
+      {kinds},
+      "late:\n  - {drift: psi, columns: \"*\", warn: 0.1, fail: 0.2, window: 7d, every: 1h, on_fail: alert}\n"
+      "  - {metric: roc_auc, min: 0.60, window: 28d, on_fail: [alert, retrain]}"};
+  return described;
+}
+
+const Object& label_object() {
+  static const Object described{
+      "labels",
+      "Where a deployment's truths come from, beside those that are posted.",
+      {{"from", scalar(reference(Target::Table)), "The table that has them.", "", Key::Need::Required},
+       {"key", one_or_list(column_name()), "The column or columns that name the row.", "",
+        Key::Need::Required},
+       {"value", scalar(column_name()), "The column with the truth.", "", Key::Need::Required},
+       {"matures_after", scalar(duration()),
+        "Only predictions this old count, since early labels are biased.", "0s"},
+       {"missing", scalar(any_value()), "What a label is that never came, once matured.", "unknown"}},
+      {},
+      {},
+      "late: {from: outcomes, key: flight_id, value: is_late, matures_after: 2d}"};
+  return described;
+}
+
+const Object& export_object() {
+  static const Object described{
+      "export",
+      "A table that is written out: to a file or into a database.",
+      {{"path", scalar(path_text()),
+        "The file, relative to the project's folder: .parquet, .csv, .csv.gz, .json or .jsonl."},
+       {"connection", scalar(reference(Target::Connection)), "The database."},
+       {"table", scalar(text()), "With a connection: the table, with its schema."},
+       {"mode", scalar(words({"replace", "merge", "append"})),
+        "With a connection: replace the table, merge by key, or append exactly once.", "replace"},
+       {"key", one_or_list(column_name()), "For merge: the columns that name a row.", "the key of a source"},
+       {"retries", object(retries_object()), "How often writing is tried."},
+       {"timeout", scalar(duration()), "The longest time that writing may take.", "no limit"}},
+      {{"path", "connection"}, {"path", "table"}, {"path", "mode"}},
+      {{"path", "connection"}},
+      "scored: {path: out/scored.parquet}"};
+  return described;
+}
+
+const Object& schedule_object() {
+  static const Object described{
+      "schedule",
+      "Runs by the clock, in the project's time zone. `tidemill serve` keeps them.",
+      {{"cron", scalar({Scalar::Kind::Cron}), "When: minute, hour, day of month, month, day of week.", "",
+        Key::Need::Required},
+       {"run", scalar({Scalar::Kind::Selector}), "What: a selection as `tidemill run` takes it.",
+        "everything"},
+       {"overlap", scalar(words({"skip", "queue"})), "What happens when the last run is not over.", "skip"},
+       {"catchup", scalar(words({"none", "latest", "all"})),
+        "Which missed runs are made up for after downtime.", "latest"}},
+      {},
+      {},
+      "- {cron: \"0 6 * * *\", run: \"+late\", overlap: skip, catchup: latest}"};
+  return described;
+}
+
+const Object& notify_object() {
+  const auto events = [] { return words({"done", "failed", "rejected", "promoted", "firing", "resolved"}); };
+  static const Object described{
+      "notify",
+      "Who is told, and of what.",
+      {{"webhook", scalar(text()), "A URL that gets a JSON message (Slack's form for Slack)."},
+       {"alertmanager", scalar(text()), "The URL of a Prometheus Alertmanager."},
+       {"on", either(scalar(events()), list_of(scalar(events()), 1, 6)), "Of what.",
+        "[failed, rejected, firing]"}},
+      {},
+      {{"webhook", "alertmanager"}},
+      "notify: {webhook: \"${env:ALERT_WEBHOOK}\", on: [failed, rejected, firing]}"};
+  return described;
+}
+
+const Object& run_object() {
+  static const Object described{
+      "run",
+      "Limits of a run.",
+      {{"timeout", scalar(duration()), "The longest time a run may take.", "no limit"},
+       {"memory", scalar({Scalar::Kind::Bytes}), "The memory that parallel steps share.",
+        "80 % of the machine's"},
+       {"threads", scalar(whole(1, 1024)), "The threads that parallel steps share.", "the machine's cores"}}};
+  return described;
+}
+
+}  // namespace tidemill::project

@@ -1,0 +1,215 @@
+// Models, with what only their values together can tell: parts of a split, what needs validation, forms of
+// gate rules.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "project/describe.hpp"
+#include "project/read.hpp"
+#include "project/xgboost_parameters.hpp"
+
+namespace tidemill::project {
+
+namespace {
+
+bool is_zero(const std::variant<double, Duration>& part) {
+  return std::holds_alternative<double>(part) ? std::get<double>(part) == 0
+                                              : std::get<Duration>(part).micros == 0;
+}
+
+/// A part of a split: a span under a time split, else a share. The other one is a mistake.
+void read_part(const Reader& split, const char* key, Split::Kind kind, std::variant<double, Duration>& part,
+               Problems& problems) {
+  const YamlNode* node = split.node(key);
+  if (node == nullptr || !node->is_scalar() || node->deferred) return;
+  const auto share = parse_share(*node);
+  const auto span = duration_of(*node);
+  if (kind == Split::Kind::Time) {
+    if (span)
+      part = *span;
+    else if (share && *share == 0)
+      part = Duration{0};
+    else if (share)
+      problems
+          .add("project.bad_value", fmt::format("`{}` of a time split is a span, not a share", key),
+               split.place_of(key))
+          .hint = "for example 28d";
+  } else {
+    if (share)
+      part = *share;
+    else if (span)
+      problems
+          .add("project.bad_value", fmt::format("`{}` is a share unless the split has `time`", key),
+               split.place_of(key))
+          .hint = "for example 20%";
+  }
+}
+
+Split read_split(const Reader& model, Problems& problems) {
+  Split split;
+  split.place = model.place_of("split");
+  if (!model.has("split")) return split;
+  const Reader reader = model.object("split");
+  split.place = reader.place();
+  split.kind = reader.has("time")    ? Split::Kind::Time
+               : reader.has("group") ? Split::Kind::Group
+                                     : Split::Kind::Hash;
+  split.column = reader.text(split.kind == Split::Kind::Group ? "group" : "time");
+  if (split.kind == Split::Kind::Time) split.validation = split.test = Duration{0};
+  read_part(reader, "validation", split.kind, split.validation, problems);
+  read_part(reader, "test", split.kind, split.test, problems);
+  split.gap = reader.duration("gap").value_or(Duration{0});
+  if (reader.has("gap") && split.kind != Split::Kind::Time)
+    problems.add("project.missing_key", "`gap` needs `time`", reader.place_of("gap")).hint =
+        "a gap lies between spans of time";
+  if (split.kind == Split::Kind::Time && !reader.has("test"))
+    problems.add("project.missing_key", "`test` is missing", reader.place()).hint =
+        "a time split says how long its test span is: test: 28d";
+  else if (is_zero(split.test))
+    problems.add("project.bad_value", "the test part is empty", reader.place_of("test")).hint =
+        "without test rows there is no verdict";
+  if (split.kind != Split::Kind::Time &&
+      std::get<double>(split.validation) + std::get<double>(split.test) >= 1)
+    problems.add("project.bad_value", "validation and test leave no rows for training", reader.place()).hint =
+        "together they are below 100%";
+  return split;
+}
+
+Train read_train(const Reader& model, Problems& problems) {
+  Train train;
+  train.place = model.place_of("train");
+  const Reader reader = model.object("train");
+  train.algorithm = reader.text("algorithm", train.algorithm);
+  train.objective = reader.text("objective");
+  train.rounds =
+      static_cast<int>(std::clamp<int64_t>(reader.integer("rounds").value_or(train.rounds), 0, 100'000));
+  train.early_stopping =
+      static_cast<int>(std::clamp<int64_t>(reader.integer("early_stopping").value_or(0), 0, 100'000));
+  train.seed = reader.integer("seed").value_or(train.seed);
+  train.params = reader.json("params");
+  if (const YamlNode* params = reader.node("params"); params != nullptr)
+    for (const YamlEntry& entry : params->entries) {
+      const std::string& name = entry.key.text;
+      const auto& known = xgboost_parameters();
+      if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+      Place place = reader.place();
+      place.line = entry.key.line;
+      place.column = entry.key.column;
+      const std::string instead = project_key_of_parameter(name);
+      Error& error = problems.add("project.unknown_key",
+                                  instead.empty() ? fmt::format("XGBoost has no parameter '{}'", name)
+                                                  : fmt::format("'{}' does not belong into `params`", name),
+                                  place);
+      error.hint = instead.empty() ? did_you_mean(name, known) : "say " + instead;
+    }
+  return train;
+}
+
+GateRule read_rule(const YamlNode& node, Place place, Problems& problems) {
+  place.line = node.line;
+  place.column = node.column;
+  const Object& description = *model_object().find("gate")->form.item->object;
+  const Reader reader(&node, description, place);
+  GateRule rule;
+  rule.place = place;
+  rule.metric = reader.text("metric");
+  rule.min = reader.number("min");
+  rule.max = reader.number("max");
+  rule.no_worse_by = reader.number("no_worse_by");
+  rule.better_by = reader.number("better_by");
+  rule.slice = reader.text_map("slice");
+  if (const YamlNode* against = reader.node("vs"); against != nullptr) {
+    rule.against = against->is_map() ? GateRule::Against::Column : GateRule::Against::Champion;
+    if (against->is_map()) rule.column = reader.object("vs").text("column");
+    if (!reader.has("no_worse_by") && !reader.has("better_by"))
+      problems.add("project.missing_key", "`vs` needs `no_worse_by` or `better_by`", reader.place_of("vs"))
+          .hint = "{metric: roc_auc, vs: champion, no_worse_by: 0.005}";
+  } else {
+    for (const char* key : {"no_worse_by", "better_by"})
+      if (reader.has(key))
+        problems.add("project.missing_key", fmt::format("`{}` needs `vs`", key), reader.place_of(key)).hint =
+            "say what it is compared with: vs: champion";
+  }
+  return rule;
+}
+
+void judge_model(const Model& model, const Reader& reader, Problems& problems) {
+  if (is_zero(model.split.validation)) {
+    const auto needs = [&](const char* what, const Place& place) {
+      problems
+          .add("project.missing_key", fmt::format("{} needs validation rows, and the split has none", what),
+               place)
+          .hint = model.split.kind == Split::Kind::Time ? "add to split: validation: 14d"
+                                                        : "add to split: validation: 20%";
+    };
+    if (model.train.early_stopping > 0)
+      needs("`early_stopping`", reader.object("train").place_of("early_stopping"));
+    if (!model.calibrate.empty()) needs("`calibrate`", reader.place_of("calibrate"));
+    if (!model.decision.choose.empty()) needs("`choose`", reader.place_of("decision"));
+    if (model.conformal_coverage) needs("`conformal`", reader.place_of("conformal"));
+  }
+  const auto holds = [](const std::vector<std::string>& list, const std::string& name) {
+    return std::find(list.begin(), list.end(), name) != list.end();
+  };
+  if (!model.target.empty() && holds(model.include, model.target))
+    problems
+        .add("project.bad_value", fmt::format("the target '{}' is among the features", model.target),
+             reader.object("features").place_of("include"))
+        .hint = "a model that sees its answer learns nothing else";
+  if (!model.target.empty() && holds(model.key, model.target))
+    problems.add("project.bad_value", fmt::format("the target '{}' is part of the key", model.target),
+                 reader.place_of("key"));
+  for (const auto& [column, type] : model.types)
+    if (holds(model.exclude, column))
+      problems
+          .add("project.exclusive_keys", fmt::format("column '{}' has a type and is excluded", column),
+               reader.place_of("types"))
+          .hint = "remove it from one of them";
+}
+
+}  // namespace
+
+Model read_model(const std::string& name, const YamlNode& node, const Place& place, Problems& problems) {
+  const Reader reader(&node, model_object(), place);
+  Model model;
+  model.name = name;
+  model.place = place;
+  model.from = reader.text("from");
+  model.key = reader.texts("key");
+  model.target = reader.text("target");
+  model.as_of = reader.text("as_of");
+  model.where = reader.text("where");
+  model.include = reader.object("features").texts("include");
+  model.exclude = reader.object("features").texts("exclude");
+  model.types = reader.text_map("types");
+  model.weight = reader.text("weight");
+  model.split = read_split(reader, problems);
+  model.train = read_train(reader, problems);
+  model.calibrate = reader.text("calibrate");
+  model.decision.threshold = reader.object("decision").number("threshold");
+  model.decision.choose = reader.object("decision").text("choose");
+  model.slices = reader.texts("slices");
+  model.fairness_groups = reader.object("fairness").texts("groups");
+  model.max_categories = static_cast<int>(
+      std::clamp<int64_t>(reader.integer("max_categories").value_or(model.max_categories), 2, 1'000'000));
+  model.conformal_coverage = reader.object("conformal").share("coverage");
+  if (const YamlNode* gate = reader.node("gate"); gate != nullptr)
+    for (size_t i = 0; i < gate->items.size(); ++i) {
+      Place rule = place;
+      rule.what += fmt::format(", gate rule {}", i + 1);
+      model.gate.push_back(read_rule(gate->items[i], rule, problems));
+    }
+  CheckScope scope;
+  scope.model = name;
+  model.checks = read_checks(reader.node("checks"), model_check_object(), scope, place, problems);
+  std::vector<Column> no_columns;
+  name_checks(no_columns, model.checks, problems);
+  if (model.as_of.empty() && !model.checks.empty())
+    problems.add("project.missing_key", "`point_in_time` needs the model's `as_of`", model.checks[0].place)
+        .hint = "say when the prediction is made: as_of: scheduled_at - INTERVAL 1 HOUR";
+  model.timeout = reader.duration("timeout");
+  judge_model(model, reader, problems);
+  return model;
+}
+
+}  // namespace tidemill::project

@@ -1,0 +1,120 @@
+// Deployments, exports, schedules, and the forms of monitors.
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "project/describe.hpp"
+#include "project/read.hpp"
+
+namespace tidemill::project {
+
+namespace {
+
+constexpr std::array<std::string_view, 6> kExportEndings{".parquet", ".csv",   ".csv.gz",
+                                                         ".json",    ".jsonl", ".ndjson"};
+
+/// A list of objects: each item with its place, called "noun 2".
+template <class Visit>
+void each_item(const YamlNode* list, const Place& place, std::string_view noun, const Visit& visit) {
+  if (list == nullptr) return;
+  for (size_t i = 0; i < list->items.size(); ++i) {
+    Place at = place;
+    at.line = list->items[i].line;
+    at.column = list->items[i].column;
+    at.what += fmt::format("{}{} {}", at.what.empty() ? "" : ", ", noun, i + 1);
+    visit(list->items[i], at);
+  }
+}
+
+}  // namespace
+
+Deployment read_deployment(const std::string& name, const YamlNode& node, const Place& place) {
+  const Reader reader(&node, deployment_object(), place);
+  Deployment deployment;
+  deployment.name = name;
+  deployment.place = place;
+  if (const auto reference = parse_model_reference(reader.text("model"))) {
+    deployment.model = reference->model;
+    deployment.version = reference->version;
+  }
+  deployment.request = reader.text("request");
+  deployment.through = reader.texts("through");
+  deployment.rollout = reader.json("rollout");
+  return deployment;
+}
+
+Export read_export(const std::string& table, const YamlNode& node, const Place& place, Problems& problems) {
+  const Reader reader(&node, export_object(), place);
+  Export made;
+  made.table = table;
+  made.place = place;
+  made.path = reader.text("path");
+  made.connection = reader.text("connection");
+  made.to_table = reader.text("table");
+  const std::string mode = reader.text("mode");
+  made.mode = mode == "merge"    ? Export::Mode::Merge
+              : mode == "append" ? Export::Mode::Append
+                                 : Export::Mode::Replace;
+  made.key = reader.texts("key");
+  made.retry = read_retries(reader.object("retries"));
+  made.timeout = reader.duration("timeout");
+  if (reader.has("connection") && !reader.has("table"))
+    problems.add("project.missing_key", "`connection` needs `table`", reader.place_of("connection")).hint =
+        "say where the rows go: table: public.scored";
+  if (reader.has("key") && made.mode != Export::Mode::Merge)
+    problems.add("project.missing_key", "`key` needs `mode: merge`", reader.place_of("key"));
+  const bool known = std::any_of(kExportEndings.begin(), kExportEndings.end(),
+                                 [&](auto ending) { return made.path.ends_with(ending); });
+  if (!made.path.empty() && !known) {
+    Error& error = problems.add("project.bad_value",
+                                fmt::format("the format of '{}' cannot be seen from its ending", made.path),
+                                reader.place_of("path"));
+    error.expected = fmt::format("{}", fmt::join(kExportEndings, ", "));
+  }
+  return made;
+}
+
+std::vector<Schedule> read_schedules(const Reader& project) {
+  std::vector<Schedule> schedules;
+  each_item(project.node("schedules"), {project.place().file}, "schedule",
+            [&](const YamlNode& item, const Place& place) {
+              const Reader reader(&item, schedule_object(), place);
+              Schedule schedule;
+              schedule.cron = reader.text("cron");
+              schedule.run = reader.text("run");
+              schedule.overlap =
+                  reader.text("overlap") == "queue" ? Schedule::Overlap::Queue : Schedule::Overlap::Skip;
+              const std::string catch_up = reader.text("catchup");
+              schedule.catch_up = catch_up == "none"  ? Schedule::CatchUp::None
+                                  : catch_up == "all" ? Schedule::CatchUp::All
+                                                      : Schedule::CatchUp::Latest;
+              schedule.place = place;
+              schedules.push_back(std::move(schedule));
+            });
+  return schedules;
+}
+
+void check_monitors(const Reader& project, Problems& problems) {
+  project.each("monitors", [&](const std::string&, const YamlNode& list, const Place& place) {
+    each_item(&list, place, "monitor", [&](const YamlNode& item, const Place& at) {
+      const Reader reader(&item, monitor_object(), at);
+      const bool limited = reader.has("warn") || reader.has("fail") || reader.has("min") || reader.has("max");
+      if (!limited && !reader.has("traffic") && item.is_map())
+        problems.add("project.missing_key", "a monitor needs a limit", at).hint =
+            "add warn and fail, or min, or max";
+      for (const auto& [key, other] :
+           {std::pair{"columns", "drift"}, std::pair{"reference", "drift"}, std::pair{"estimated", "metric"}})
+        if (reader.has(key) && !reader.has(other) &&
+            !(std::string_view(key) == "columns" && reader.has("quality")))
+          problems.add("project.missing_key", fmt::format("`{}` needs `{}`", key, other),
+                       reader.place_of(key));
+      const auto warn = reader.number("warn"), fail = reader.number("fail");
+      if (reader.has("drift") && warn && fail && *warn > *fail)
+        problems.add("project.bad_value", "`warn` is past `fail`", reader.place_of("warn"));
+    });
+  });
+}
+
+}  // namespace tidemill::project
