@@ -23,6 +23,7 @@ struct CheckResult {
   std::vector<std::string> columns;
   CheckStatus status = CheckStatus::Passed;
   project::OnFail on_fail = project::OnFail::Stop;
+  project::Severity severity = project::Severity::Error;
   int64_t rows = 0;      // judged (after `where`)
   int64_t failing = 0;
   std::string message;   // "412 of 27 004 rows have no tailnum, 1.5 % (limit 1 %)"
@@ -33,6 +34,9 @@ struct CheckResult {
   Place place;
   /// As an error check.<kind>, for reports and exit codes.
   tidemill::Error as_error() const;
+  /// Whether what is downstream must wait: failed, and not `continue`, and not set aside row by row. A rule that could not be judged
+  /// (CheckStatus::Error) with severity error stops whatever on_fail says.
+  bool stops() const;
 };
 
 struct SeriesPoint {
@@ -59,18 +63,23 @@ struct CheckContext {
 struct CheckReport {
   std::vector<CheckResult> results;           // in the order of the checks given
   std::map<std::string, double> observed;     // metric → today's value, to be kept as history when the table is published
-  bool failed() const;                        // any Failed with severity error
+  bool failed() const;                        // any Failed, or Error with severity error
+  bool stops() const;                         // any result that stops
 };
+Json to_json(const CheckResult& result);
 
-/// All rules of one table. Row-wise rules share one scan; unique, relationships, sql, compare … run on their own.
-/// An error is ours or the engine's; a failing check is a result.
+/// All rules of one table. Row-wise rules share one scan; unique, relationships, sql, compare … run on their own. point_in_time is left
+/// out: it is a model's (check_point_in_time). An error is ours or the engine's; a failing check is a result, and so is a rule with a wrong
+/// column, expression or pattern: CheckStatus::Error, with its place. SQL's three values: a row fails only where its rule is FALSE; NULL
+/// passes all rules but not_null. `regex` (RE2) must match the whole text.
 Result<CheckReport> run_checks(const CheckContext& context, const std::vector<project::Check>& checks);
 
 /// All checks of a source or transform: its columns' (with `type` for declared types), its own, its freshness.
 std::vector<project::Check> checks_of(const project::Source& source);
 std::vector<project::Check> checks_of(const project::Transform& transform);
 
-/// Splits a table by checks with on_fail quarantine: conditions for the rows that pass and for those set aside. Every row is in exactly one.
+/// Splits a table by the checks with on_fail quarantine that did not pass: conditions for the rows that stay and for those set aside. Every
+/// row is in exactly one. Nothing when no such check has failing rows.
 struct Quarantine {
   std::string passed_where;
   std::string quarantined_where;
