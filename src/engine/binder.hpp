@@ -11,8 +11,8 @@
 namespace tidemill::engine {
 
 struct BoundQuery {
-  std::vector<std::string> tables;            // names the binder could not find in the SQL itself, sorted, once each
-  std::vector<Column> columns;                // what the SELECT makes
+  std::vector<std::string> tables;  // names the binder could not find in the SQL itself, sorted, once each
+  std::vector<Column> columns;      // what the SELECT makes
   std::vector<std::string> volatile_reasons;  // "now()", "random()", "LIMIT without ORDER BY": never cached
   std::vector<std::string> models;            // 'late@champion' of predict('late@champion', …)
 };
@@ -24,9 +24,10 @@ class Binder {
  public:
   static Result<std::unique_ptr<Binder>> open(const std::string& timezone);
   ~Binder();
-  /// `sql` is one SELECT; `place.file` names it in errors. lookup may call bind again for another SQL (recursion: transforms
-  /// that read transforms). Errors: sql.* with file:line:column; sql.not_select; sql.dynamic_pivot; sql.external (read_csv(),
-  /// file names and their kin: "declare a source"); sql.reserved_name; what lookup returned.
+  /// `sql` is one SELECT; `place.file` names it in errors. lookup may call bind again for another SQL
+  /// (recursion: transforms that read transforms). Errors: sql.* with file:line:column; sql.not_select;
+  /// sql.dynamic_pivot; sql.external (read_csv(), file names and their kin: "declare a source");
+  /// sql.reserved_name; what lookup returned.
   Result<BoundQuery> bind(std::string_view sql, const Place& place, const TableLookup& lookup);
 
   struct Impl;
@@ -36,9 +37,11 @@ class Binder {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The SQL with comments dropped and white space folded outside of strings and quoted names: equal meaning for the key of a step.
+/// The SQL with comments dropped and white space folded outside of strings and quoted names: equal meaning
+/// for the key of a step.
 std::string normalize_sql(std::string_view sql);
-/// DuckDB's built-in names (pg_type, sqlite_master, duckdb_tables …), "predictions" and the like: no table may be called so.
+/// DuckDB's built-in names (pg_type, sqlite_master, duckdb_tables …), "predictions" and the like: no table
+/// may be called so.
 bool is_reserved_table_name(std::string_view name);
 
 }  // namespace tidemill::engine

@@ -1,5 +1,6 @@
-// SQL in the process. A Database is one DuckDB instance, a Connection one session of it; both are closed by destruction.
-// No DuckDB type leaves this room. A fatal DuckDB error makes a Database unusable (engine.fatal): open another.
+// SQL in the process. A Database is one DuckDB instance, a Connection one session of it; both are closed by
+// destruction. No DuckDB type leaves this room. A fatal DuckDB error makes a Database unusable
+// (engine.fatal): open another.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +17,16 @@
 
 namespace tidemill::engine {
 
-/// A column as DuckDB names it; type is DuckDB's canonical text: "BIGINT", "TIMESTAMP WITH TIME ZONE", "DECIMAL(18,3)", "STRUCT(a INTEGER)".
+/// A column as DuckDB names it; type is DuckDB's canonical text: "BIGINT", "TIMESTAMP WITH TIME ZONE",
+/// "DECIMAL(18,3)", "STRUCT(a INTEGER)".
 struct Column {
   std::string name;
   std::string type;
   bool operator==(const Column&) const = default;
 };
 
-/// NULL, BOOLEAN, all integers that fit, FLOAT/DOUBLE/DECIMAL, anything else as DuckDB's text (timestamps in UTC, ISO).
+/// NULL, BOOLEAN, all integers that fit, FLOAT/DOUBLE/DECIMAL, anything else as DuckDB's text (timestamps in
+/// UTC, ISO).
 using Value = std::variant<std::monostate, bool, int64_t, double, std::string>;
 std::string to_text(const Value& value);  // NULL → "NULL"
 
@@ -32,7 +35,8 @@ struct Rows {
   std::vector<std::vector<Value>> rows;
 };
 
-/// 128-bit content hash of a table: schema and an order-independent sum of row hashes, as 32 hexadecimal digits.
+/// 128-bit content hash of a table: schema and an order-independent sum of row hashes, as 32 hexadecimal
+/// digits.
 struct TableHash {
   std::string logical;
   int64_t rows = 0;
@@ -45,14 +49,16 @@ struct WrittenTable {
   std::string logical;
 };
 
-/// A view of up to 2048 result rows, valid during the callback only. Column types are what the query cast them to.
+/// A view of up to 2048 result rows, valid during the callback only. Column types are what the query cast
+/// them to.
 class Chunk {
  public:
   virtual ~Chunk() = default;
   virtual size_t rows() const = 0;
   virtual size_t columns() const = 0;
   virtual bool is_null(size_t column, size_t row) const = 0;
-  /// Contiguous values, one a row; the value of a NULL row is unspecified. The query must have cast the column to the type.
+  /// Contiguous values, one a row; the value of a NULL row is unspecified. The query must have cast the
+  /// column to the type.
   virtual const float* floats(size_t column) const = 0;
   virtual const double* doubles(size_t column) const = 0;
   virtual const int64_t* bigints(size_t column) const = 0;  // BIGINT, TIMESTAMP(TZ) as microseconds
@@ -61,19 +67,21 @@ class Chunk {
 };
 
 struct DatabaseOptions {
-  int threads = 0;            // 0: all cores
-  int64_t memory_bytes = 0;   // 0: DuckDB's own default
-  Path spill_folder;          // empty: no spilling
+  int threads = 0;           // 0: all cores
+  int64_t memory_bytes = 0;  // 0: DuckDB's own default
+  Path spill_folder;         // empty: no spilling
   int64_t spill_cap_bytes = 0;
   std::string timezone = "UTC";
   enum class Access { Open, Sandboxed };
   /// Sandboxed: external access off but for allowed_folders, configuration locked.
   Access access = Access::Sandboxed;
   std::vector<Path> allowed_folders;
-  Path extension_folder;      // where <name>.duckdb_extension lie; empty: TIDEMILL_EXTENSIONS, or beside the program
+  Path extension_folder;  // where <name>.duckdb_extension lie; empty: TIDEMILL_EXTENSIONS, or beside the
+                          // program
 };
 
-/// Scores rows for `predict('late@champion', f)` in SQL. names/values describe one batch: values[c] is a column.
+/// Scores rows for `predict('late@champion', f)` in SQL. names/values describe one batch: values[c] is a
+/// column.
 struct PredictBatch {
   std::string model;  // "late@champion"
   std::vector<Column> columns;
@@ -101,8 +109,9 @@ class Database {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Not thread-safe, but for interrupt() and progress(). Errors: sql.* (User; place inside the SQL text in line/column, DuckDB's
-/// message whole), io.disk_full, io.failed, engine.memory (out of memory with spilling exhausted), engine.fatal, interrupted.
+/// Not thread-safe, but for interrupt() and progress(). Errors: sql.* (User; place inside the SQL text in
+/// line/column, DuckDB's message whole), io.disk_full, io.failed, engine.memory (out of memory with spilling
+/// exhausted), engine.fatal, interrupted.
 class Connection {
  public:
   Connection(Connection&&) noexcept;
@@ -116,7 +125,8 @@ class Connection {
   /// One row, one column.
   Result<Value> scalar(std::string_view sql);
   /// Streams; returns the number of rows.
-  Result<int64_t> for_each_chunk(std::string_view sql, const std::function<Result<void>(const Chunk&)>& callback);
+  Result<int64_t> for_each_chunk(std::string_view sql,
+                                 const std::function<Result<void>(const Chunk&)>& callback);
   /// Columns a SELECT would give, without running it.
   Result<std::vector<Column>> describe(std::string_view select);
   /// COPY (select) TO file as Parquet (zstd), and the logical hash of what was written. Does not sync.
@@ -140,6 +150,8 @@ class Connection {
 
 /// "weird ""name" with quotes, for any identifier.
 std::string quote_name(std::string_view name);
+/// The name as it is where SQL takes it bare (letters, digits, not a reserved word), else quoted.
+std::string quote_if_needed(std::string_view name);
 /// 'it''s' for a string literal.
 std::string quote_text(std::string_view text);
 

@@ -1,4 +1,5 @@
-// SQL that reads what a source declares: files of every format, database tables. Columns that are declared are enforced, not guessed.
+// SQL that reads what a source declares: files of every format, database tables. Columns that are declared
+// are enforced, not guessed.
 #pragma once
 
 #include <map>
@@ -18,16 +19,20 @@ struct FileScan {
   Json options = Json::object();  // as project::Source::options
 };
 
-/// Files that match a path or glob (*, ?, [..], ** for folders), sorted; absolute. Error source.no_files with the pattern.
+/// Files that match a path or glob (*, ?, [..], ** for folders), sorted; absolute. Error source.no_files with
+/// the pattern.
 Result<std::vector<Path>> expand_globs(const Path& folder, const std::vector<std::string>& patterns);
 
-/// A SELECT over the files. Errors: source.missing_column (with the nearest one), source.empty, source.bad_type …: all with the file's name.
+/// A SELECT over the files. Errors: source.missing_column (with the nearest one), source.empty,
+/// source.bad_type …: all with the file's name.
 Result<std::string> select_from_files(Connection& connection, const FileScan& scan);
 
-/// Turns the error of running such a SELECT into one with file, line, content and remedy (source.bad_row, source.encoding, source.truncated …).
+/// Turns the error of running such a SELECT into one with file, line, content and remedy (source.bad_row,
+/// source.encoding, source.truncated …).
 Error explain_scan_error(const FileScan& scan, Error error);
 
-/// ATTACHes a PostgreSQL database read-only (or writable) as catalog `name`. Errors: connection.failed (dsn never shown), connection.extension.
+/// ATTACHes a PostgreSQL database read-only (or writable) as catalog `name`. Errors: connection.failed (dsn
+/// never shown), connection.extension.
 enum class Attach { ReadOnly, Writable };
 Result<void> attach_postgres(Connection& connection, const std::string& name, const Secret& dsn, Attach mode);
 

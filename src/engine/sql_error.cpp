@@ -1,0 +1,121 @@
+// The table from DuckDB's exception types to codes, kinds and hints.
+#include "engine/sql_error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "base/json.hpp"
+
+namespace tidemill::engine {
+
+namespace {
+
+struct Row {
+  std::string_view type;     // DuckDB's exception_type
+  std::string_view subtype;  // its error_subtype, or the catalog entry's kind; empty: any
+  ErrorKind kind;
+  std::string_view code;
+  std::string_view hint;
+};
+
+// The first row that fits decides.
+constexpr std::array kRows{
+    Row{"Parser", "", ErrorKind::User, "sql.syntax", ""},
+    Row{"Syntax", "", ErrorKind::User, "sql.syntax", ""},
+    Row{"Binder", "COLUMN_NOT_FOUND", ErrorKind::User, "sql.unknown_column", ""},
+    Row{"Binder", "NO_MATCHING_FUNCTION", ErrorKind::User, "sql.no_matching_function",
+        "cast an argument to a type the function takes"},
+    Row{"Binder", "", ErrorKind::User, "sql.bind", ""},
+    Row{"Catalog", "Table", ErrorKind::User, "sql.unknown_table", ""},
+    Row{"Catalog", "Scalar Function", ErrorKind::User, "sql.unknown_function", ""},
+    Row{"Catalog", "Aggregate Function", ErrorKind::User, "sql.unknown_function", ""},
+    Row{"Catalog", "Table Function", ErrorKind::User, "sql.unknown_function", ""},
+    Row{"Catalog", "", ErrorKind::User, "sql.catalog", ""},
+    Row{"Conversion", "", ErrorKind::User, "sql.conversion",
+        "TRY_CAST gives NULL where a value does not convert"},
+    Row{"Out of Range", "", ErrorKind::User, "sql.out_of_range",
+        "cast to a wider type: BIGINT, HUGEINT or DOUBLE"},
+    Row{"Invalid Input", "", ErrorKind::User, "sql.invalid_input", ""},
+    Row{"Invalid type", "", ErrorKind::User, "sql.bind", ""},
+    Row{"Mismatch Type", "", ErrorKind::User, "sql.bind", ""},
+    Row{"Permission", "", ErrorKind::User, "sql.permission",
+        "SQL of a project reads its tables only: declare files and databases as sources"},
+    Row{"Not implemented", "", ErrorKind::User, "sql.unsupported", ""},
+    Row{"Connection", "", ErrorKind::Environment, "connection.failed", ""},
+    Row{"Network", "", ErrorKind::Environment, "connection.failed", ""},
+    Row{"HTTP", "", ErrorKind::Environment, "connection.failed", ""},
+    Row{"IO", "", ErrorKind::Environment, "io.failed", ""},
+    Row{"Out of Memory", "", ErrorKind::Environment, "engine.memory",
+        "give the run more memory or spill space, or let the statement keep fewer rows at once"},
+    Row{"INTERRUPT", "", ErrorKind::Environment, "interrupted", ""},
+    Row{"FATAL", "", ErrorKind::Internal, "engine.fatal", ""},
+    Row{"INTERNAL", "", ErrorKind::Internal, "engine.fatal", ""},
+};
+
+std::string text_at(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+std::optional<Json> json_in(std::string_view raw) {
+  const size_t brace = raw.find('{');
+  if (brace == std::string_view::npos) return std::nullopt;
+  Json json = Json::parse(raw.substr(brace), nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json.contains("exception_type")) return std::nullopt;
+  return json;
+}
+
+bool says_disk_full(std::string_view message) {
+  return message.find("No space left on device") != std::string_view::npos ||
+         message.find("Disk quota exceeded") != std::string_view::npos;
+}
+
+}  // namespace
+
+Place place_in(std::string_view text, size_t offset) {
+  Place place{.file = {}, .line = 1, .column = 1, .what = {}};
+  for (size_t i = 0; i < std::min(offset, text.size()); ++i) {
+    if (text[i] == '\n') {
+      ++place.line;
+      place.column = 1;
+    } else if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) {
+      ++place.column;
+    }
+  }
+  return place;
+}
+
+Error error_from_duckdb(std::string_view raw, const UserSql& sql) {
+  Error error{.kind = ErrorKind::User, .code = "sql.failed", .message = std::string(raw)};
+  const std::optional<Json> json = json_in(raw);
+  if (!json) return error;
+  const std::string type = text_at(*json, "exception_type");
+  const std::string subtype = text_at(*json, "error_subtype");
+  const std::string entry = text_at(*json, "type");
+  error.message = text_at(*json, "exception_message");
+  for (const Row& row : kRows)
+    if (row.type == type && (row.subtype.empty() || row.subtype == subtype || row.subtype == entry)) {
+      error.kind = row.kind;
+      error.code = row.code;
+      error.hint = row.hint;
+      break;
+    }
+  if (error.kind == ErrorKind::Environment && says_disk_full(error.message)) {
+    error.code = "io.disk_full";
+    error.hint = "free some space, or point home or --home at a larger disk; nothing that was live is lost";
+  }
+  size_t position = 0;
+  const std::string digits = text_at(*json, "position");
+  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), position);
+  if (!digits.empty() && parsed.ec == std::errc() && position >= sql.offset &&
+      position - sql.offset <= sql.text.size())
+    error.where = place_in(sql.text, position - sql.offset);
+  return error;
+}
+
+}  // namespace tidemill::engine

@@ -1,0 +1,27 @@
+// DuckDB's errors as ours: the class of its exception becomes a stable code, its position a line and column
+// of the SQL the user wrote.
+#pragma once
+
+#include <string_view>
+
+#include "base/error.hpp"
+
+namespace tidemill::engine {
+
+/// Which part of a statement the user wrote: DuckDB counts positions in the whole, people in their own text.
+struct UserSql {
+  std::string_view text;
+  size_t offset = 0;  // bytes of the statement before `text`
+};
+
+/// `raw` is DuckDB's message with errors_as_json=true, with or without a prefix; any other text becomes
+/// sql.failed. Codes: sql.syntax, sql.unknown_column, sql.unknown_table, sql.unknown_function,
+/// sql.no_matching_function, sql.bind, sql.conversion, sql.out_of_range, sql.invalid_input, sql.permission,
+/// sql.unsupported, sql.failed, io.disk_full, io.failed, engine.memory, engine.fatal, connection.failed,
+/// interrupted.
+Error error_from_duckdb(std::string_view raw, const UserSql& sql);
+
+/// Line and column, from 1, of a byte offset; columns count characters, not bytes.
+Place place_in(std::string_view text, size_t offset);
+
+}  // namespace tidemill::engine
