@@ -1,5 +1,5 @@
-// What was made and what is live. Rows in meta.db decide, objects hold the bytes; an object is durable before a row names it.
-// Hides which database it is. Thread-safe: calls are serialised inside.
+// What was made and what is live. Rows in meta.db decide, objects hold the bytes; an object is durable before
+// a row names it. Hides which database it is. Thread-safe: calls are serialised inside.
 #pragma once
 
 #include <functional>
@@ -36,13 +36,14 @@ struct Table {
   std::string step_key;
   std::string run;
   Instant made_at;
+  bool dropped = false;  // gc removed its bytes: history only
 };
 
 struct Version {
   std::string model;
   int number = 0;
-  ObjectId package;        // manifest object: JSON that names its files' objects
-  std::string state;       // "accepted" | "rejected"
+  ObjectId package;   // manifest object: JSON that names its files' objects
+  std::string state;  // "accepted" | "rejected"
   Json metrics = Json::object();
   Json gate = Json::object();
   std::string data_logical;  // logical hash of the table it was trained on
@@ -56,16 +57,17 @@ struct Version {
 enum class StepStatus { Done, UpToDate, Failed, Blocked, Withdrawn, Interrupted };
 std::string_view to_text(StepStatus status);
 
-/// What one step of a run left. A Done step with a key is durable at once and found by later runs (find_output).
+/// What one step of a run left. A Done step with a key is durable at once and found by later runs
+/// (find_output).
 struct StepRecord {
   std::string run;
-  std::string step;   // "source:flights", "transform:features", "model:late", "export:scored"
-  std::string key;    // empty: never cached
+  std::string step;  // "source:flights", "transform:features", "model:late", "export:scored"
+  std::string key;   // empty: never cached
   StepStatus status = StepStatus::Done;
-  std::optional<Table> table;      // id is filled in by record_step
-  std::optional<Version> version;  // number is filled in by record_step
-  Json key_parts = Json::object(); // for explain: every part of the key, readable
-  Json report = Json::object();    // rows, bytes, seconds, checks …
+  std::optional<Table> table;       // id is filled in by record_step
+  std::optional<Version> version;   // number is filled in by record_step
+  Json key_parts = Json::object();  // for explain: every part of the key, readable
+  Json report = Json::object();     // rows, bytes, seconds, checks …
   std::optional<Json> error;
   Instant started_at, ended_at;
 };
@@ -74,7 +76,7 @@ struct Run {
   std::string id;
   std::string status;  // "running" | "done" | "failed" | "interrupted"
   std::string selection;
-  std::string by;      // user@host or schedule
+  std::string by;  // user@host or schedule
   std::string git_commit;
   bool git_dirty = false;
   Instant started_at;
@@ -87,6 +89,9 @@ struct AliasMove {
   std::string alias;
   int version = 0;
   std::string reason;
+  /// What the alias was when this move was decided (0: nothing); end_run refuses with registry.moved if it is
+  /// another now.
+  std::optional<int> expected = std::nullopt;
 };
 
 /// What is live together. tables: name → snapshot id.
@@ -124,11 +129,13 @@ struct Options {
 
 class Registry {
  public:
-  /// Makes the home and its folders if missing (ReadWrite). Errors: registry.corrupt, registry.newer_format, io.*.
+  /// Makes the home and its folders if missing (ReadWrite). Errors: registry.corrupt, registry.newer_format,
+  /// io.*.
   static Result<std::unique_ptr<Registry>> open(const Options& options);
   ~Registry();
 
-  // Objects ------------------------------------------------------------------------------------------------------
+  // Objects
+  // ------------------------------------------------------------------------------------------------------
   /// Moves a finished staging file into objects/, durable on return. The same bytes twice are one object.
   Result<ObjectId> put_object(const Path& staged);
   Result<ObjectId> put_bytes(std::string_view bytes);
@@ -137,15 +144,18 @@ class Registry {
   Path staging_folder(const std::string& run) const;
   Path run_folder(const std::string& run) const;
 
-  // Runs ---------------------------------------------------------------------------------------------------------
-  /// The lock of the home: error lock.held says who holds it and since when. Sweeps staging and running rows of dead owners, ends their children.
+  // Runs
+  // ---------------------------------------------------------------------------------------------------------
+  /// The lock of the home: error lock.held says who holds it and since when. Sweeps staging and running rows
+  /// of dead owners, ends their children.
   class RunLock;
   Result<std::unique_ptr<RunLock>> lock_for_run(const std::string& run);
   Result<void> begin_run(const Run& run);
   /// A child process of this run: ended before a takeover.
   Result<void> record_child(const std::string& run, int pid, int64_t start_ticks);
   Result<StepRecord> record_step(StepRecord step);
-  /// Ends the run; with `live` moves the live pointers of these tables and the aliases in the same transaction and makes a release when anything moved.
+  /// Ends the run; with `live` moves the live pointers of these tables and the aliases in the same
+  /// transaction and makes a release when anything moved.
   struct Publication {
     std::string run;
     std::string status;
@@ -160,7 +170,8 @@ class Registry {
   /// The newest run's record of this step, whatever its status; for explain.
   Result<std::optional<StepRecord>> last_step(const std::string& step) const;
 
-  // Outputs by key -----------------------------------------------------------------------------------------------
+  // Outputs by key
+  // -----------------------------------------------------------------------------------------------
   struct Output {
     std::optional<Table> table;
     std::optional<Version> version;
@@ -170,7 +181,8 @@ class Registry {
   /// All recorded outputs, one query, for planning thousands of steps: (step + '\0' + key) → output.
   Result<std::map<std::string, Output>> all_outputs() const;
 
-  // Live state ---------------------------------------------------------------------------------------------------
+  // Live state
+  // ---------------------------------------------------------------------------------------------------
   Result<std::map<std::string, Table>> live_tables() const;
   Result<std::optional<Table>> table(int64_t id) const;
   Result<std::vector<Table>> table_history(const std::string& name, size_t limit = 100) const;
@@ -183,9 +195,12 @@ class Registry {
   /// Changes whenever aliases or live tables do: a cheap poll for servers.
   Result<int64_t> generation() const;
 
-  // Acts, each one transaction with its audit entry ----------------------------------------------------------------
-  Result<void> promote(const std::string& model, int version, const std::string& alias, const std::string& reason);
-  /// Back to what the alias was before; holds promotion of the model until released. Returns the version now live.
+  // Acts, each one transaction with its audit entry
+  // ----------------------------------------------------------------
+  Result<void> promote(const std::string& model, int version, const std::string& alias,
+                       const std::string& reason);
+  /// Back to what the alias was before; holds promotion of the model until released. Returns the version now
+  /// live.
   Result<int> rollback_alias(const std::string& model, const std::string& alias, const std::string& reason);
   Result<void> release_hold(const std::string& model);
   Result<std::optional<std::string>> hold(const std::string& model) const;  // reason, if promotion is on hold
@@ -197,16 +212,19 @@ class Registry {
   Result<std::optional<int>> anchor(const std::string& model) const;
   Result<void> set_anchor(const std::string& model, int version);
 
-  // Memos and series ---------------------------------------------------------------------------------------------
+  // Memos and series
+  // ---------------------------------------------------------------------------------------------
   /// Small facts worth keeping: bindings, file hashes. kind is a namespace.
   Result<std::optional<std::string>> memo(const std::string& kind, const std::string& key) const;
   Result<std::map<std::string, std::string>> memos(const std::string& kind) const;
   Result<void> set_memos(const std::string& kind, const std::map<std::string, std::string>& values);
   /// Numbers over a table's history, for anomaly checks and gate verdict counts.
   Result<void> add_metric(const std::string& subject, const std::string& metric, MetricPoint point);
-  Result<std::vector<MetricPoint>> metric_history(const std::string& subject, const std::string& metric, size_t limit) const;
+  Result<std::vector<MetricPoint>> metric_history(const std::string& subject, const std::string& metric,
+                                                  size_t limit) const;
 
-  // Upkeep -------------------------------------------------------------------------------------------------------
+  // Upkeep
+  // -------------------------------------------------------------------------------------------------------
   struct GcReport {
     size_t objects_removed = 0;
     int64_t bytes_removed = 0;
@@ -215,7 +233,8 @@ class Registry {
   /// Drops objects that no kept release, version or newest output needs. dry_run only counts.
   Result<GcReport> gc(size_t keep_releases, bool dry_run);
   Result<std::vector<AuditEntry>> audit(size_t limit) const;
-  /// Error registry.audit_broken with the first entry whose chain does not hold. Returns the number of entries.
+  /// Error registry.audit_broken with the first entry whose chain does not hold. Returns the number of
+  /// entries.
   Result<int64_t> verify_audit() const;
   /// Every live row names an object that exists and hashes to its name; every problem found.
   Result<std::vector<std::string>> verify_objects() const;

@@ -1,0 +1,75 @@
+// Outputs by key: what makes a step up to date. A withdrawal outlives its output: a key that was taken back
+// stays known after gc.
+#include <fmt/format.h>
+
+#include "registry/impl.hpp"
+#include "registry/rows.hpp"
+
+namespace tidemill::registry {
+
+namespace {
+
+#define TM_OUTPUT_COLUMNS "o.withdrawn, " TM_TABLE_COLUMNS ", " TM_VERSION_COLUMNS
+#define TM_OUTPUT_JOINS                                      \
+  " FROM outputs o LEFT JOIN tables t ON t.id = o.table_id " \
+  "LEFT JOIN versions v ON v.model = o.model AND v.number = o.version "
+
+Result<Registry::Output> output_at(Row row, int first) {
+  Registry::Output output;
+  output.withdrawn = row.integer(first) != 0;
+  const int table = first + 1;
+  const int version = table + kTableColumns;
+  if (!row.is_null(table)) {
+    TM_TRY(output.table, table_at(row, table));
+  }
+  if (!row.is_null(version)) {
+    TM_TRY(output.version, version_at(row, version));
+  }
+  return output;
+}
+
+}  // namespace
+
+Result<std::optional<Registry::Output>> Registry::find_output(const std::string& step,
+                                                              const std::string& key) const {
+  const std::lock_guard guard(impl_->mutex);
+  return impl_->database.first(
+      "SELECT " TM_OUTPUT_COLUMNS TM_OUTPUT_JOINS "WHERE o.step = ?1 AND o.key = ?2",
+      [](Row row) { return output_at(row, 0); }, step, key);
+}
+
+Result<std::map<std::string, Registry::Output>> Registry::all_outputs() const {
+  const std::lock_guard guard(impl_->mutex);
+  std::map<std::string, Output> outputs;
+  TM_CHECK(impl_->database.each("SELECT o.step, o.key, " TM_OUTPUT_COLUMNS TM_OUTPUT_JOINS
+                                "ORDER BY o.step, o.key",
+                                [&](Row row) -> Result<void> {
+                                  std::string name(row.view(0));
+                                  name += '\0';
+                                  name += row.view(1);
+                                  TM_TRY(Output output, output_at(row, 2));
+                                  outputs.emplace_hint(outputs.end(), std::move(name), std::move(output));
+                                  return {};
+                                }));
+  return outputs;
+}
+
+Result<void> Registry::reinstate(const std::string& step, const std::string& key) {
+  const std::lock_guard guard(impl_->mutex);
+  Database& database = impl_->database;
+  TM_TRY(Transaction transaction, impl_->begin_write("reinstate an output"));
+  // Without bytes there is nothing to reinstate: forget the withdrawal, and the step is made again.
+  TM_CHECK(
+      database.run("DELETE FROM outputs WHERE step = ?1 AND key = ?2 AND withdrawn = 1 AND table_id IS NULL "
+                   "AND model IS NULL",
+                   step, key));
+  int64_t changed = database.changes();
+  TM_CHECK(database.run("UPDATE outputs SET withdrawn = 0 WHERE step = ?1 AND key = ?2 AND withdrawn = 1",
+                        step, key));
+  changed += database.changes();
+  if (changed == 0) return {};
+  TM_CHECK(impl_->add_audit("reinstate", {{"step", step}, {"key", key}}));
+  return impl_->commit(transaction);
+}
+
+}  // namespace tidemill::registry

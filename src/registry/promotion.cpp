@@ -1,0 +1,120 @@
+// Acts on one model: promote, roll an alias back, hold and release promotion, the anchor.
+#include <fmt/format.h>
+
+#include "registry/impl.hpp"
+#include "registry/moves.hpp"
+
+namespace tidemill::registry {
+
+namespace {
+
+Result<void> write_anchor(Database& database, const std::string& model, int version) {
+  return database.run(
+      "INSERT INTO anchors (model, version) VALUES (?1, ?2) ON CONFLICT (model) DO UPDATE SET version = "
+      "excluded.version",
+      model, version);
+}
+
+std::string with_reason(std::string what, const std::string& reason) {
+  return reason.empty() ? what : fmt::format("{}: {}", what, reason);
+}
+
+}  // namespace
+
+Result<void> Registry::promote(const std::string& model, int version, const std::string& alias,
+                               const std::string& reason) {
+  const std::lock_guard guard(impl_->mutex);
+  Database& database = impl_->database;
+  TM_TRY(Transaction transaction, impl_->begin_write("promote"));
+  TM_CHECK(demand_promotable(database, model, version, alias));
+  TM_TRY(const auto held, hold_of(database, model));
+  if (held) return on_hold(model, *held);
+  TM_TRY(const auto now, current_move(database, model, alias));
+  if (!now || now->version != version) {
+    const std::string note = with_reason(fmt::format("promote {} {} to {}", model, version, alias), reason);
+    TM_TRY(const int64_t release, add_release(database, std::nullopt, impl_->clock->now(), note));
+    TM_CHECK(move_alias(database, release, model, alias,
+                        AliasTarget{version, now ? std::optional(now->id) : std::nullopt}, reason));
+  }
+  TM_CHECK(restore_version(database, model, version));  // a person wants it: no longer withdrawn
+  if (alias == kChampion) TM_CHECK(write_anchor(database, model, version));
+  TM_CHECK(impl_->add_audit("promote", {{"model", model},
+                                        {"version", version},
+                                        {"alias", alias},
+                                        {"before", now ? Json(now->version) : Json()},
+                                        {"reason", reason}}));
+  return impl_->commit(transaction);
+}
+
+Result<int> Registry::rollback_alias(const std::string& model, const std::string& alias,
+                                     const std::string& reason) {
+  const std::lock_guard guard(impl_->mutex);
+  Database& database = impl_->database;
+  TM_TRY(Transaction transaction, impl_->begin_write("roll back"));
+  TM_TRY(const auto now, current_move(database, model, alias));
+  if (!now) return unknown_version(database, model, alias);
+  std::optional<Move> before;
+  if (now->before) {
+    TM_TRY(before, move_by_id(database, *now->before));
+  }
+  if (!before)
+    return user_error(
+        "registry.no_previous",
+        fmt::format("{}@{} was never another version than {}", model, alias, now->version), {},
+        fmt::format("`tidemill promote {} VERSION` chooses one; `tidemill models {}` lists them", model,
+                    model));
+  const std::string note = with_reason(
+      fmt::format("rollback {}@{} from {} to {}", model, alias, now->version, before->version), reason);
+  TM_TRY(const int64_t release, add_release(database, std::nullopt, impl_->clock->now(), note));
+  TM_CHECK(move_alias(database, release, model, alias, AliasTarget{before->version, before->before}, reason));
+  TM_TRY(const auto elsewhere,
+         database.first_integer(
+             "SELECT 1 FROM alias_moves WHERE model = ?1 AND version = ?2 AND live_until IS NULL", model,
+             now->version));
+  if (!elsewhere) TM_CHECK(withdraw_version(database, model, now->version));
+  TM_CHECK(restore_version(database, model, before->version));
+  TM_CHECK(put_on_hold(database, model, note));
+  if (alias == kChampion)
+    TM_CHECK(database.run("UPDATE anchors SET version = ?1 WHERE model = ?2 AND version = ?3",
+                          before->version, model, now->version));
+  TM_CHECK(impl_->add_audit("rollback", {{"model", model},
+                                         {"alias", alias},
+                                         {"from", now->version},
+                                         {"to", before->version},
+                                         {"reason", reason}}));
+  TM_CHECK(impl_->commit(transaction));
+  return before->version;
+}
+
+Result<void> Registry::release_hold(const std::string& model) {
+  const std::lock_guard guard(impl_->mutex);
+  TM_TRY(Transaction transaction, impl_->begin_write("release a hold"));
+  TM_TRY(const auto held, hold_of(impl_->database, model));
+  if (!held) return user_error("registry.no_hold", fmt::format("promotion of {} is not on hold", model));
+  TM_CHECK(impl_->database.run("DELETE FROM holds WHERE model = ?1", model));
+  TM_CHECK(impl_->add_audit("release_hold", {{"model", model}, {"was", *held}}));
+  return impl_->commit(transaction);
+}
+
+Result<std::optional<std::string>> Registry::hold(const std::string& model) const {
+  const std::lock_guard guard(impl_->mutex);
+  return hold_of(impl_->database, model);
+}
+
+Result<std::optional<int>> Registry::anchor(const std::string& model) const {
+  const std::lock_guard guard(impl_->mutex);
+  return impl_->database.first(
+      "SELECT version FROM anchors WHERE model = ?1",
+      [](Row row) { return Result<int>(static_cast<int>(row.integer(0))); }, model);
+}
+
+Result<void> Registry::set_anchor(const std::string& model, int version) {
+  const std::lock_guard guard(impl_->mutex);
+  TM_TRY(Transaction transaction, impl_->begin_write("set an anchor"));
+  TM_CHECK(demand_promotable(impl_->database, model, version, std::string(kChampion)));
+  TM_CHECK(write_anchor(impl_->database, model, version));
+  TM_CHECK(impl_->add_audit("anchor", {{"model", model}, {"version", version}}));
+  return impl_->commit(transaction);
+}
+
+}  // namespace tidemill::registry

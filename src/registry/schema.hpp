@@ -1,0 +1,18 @@
+// The tables of meta.db and the steps from an older format to this one. docs/formats/home.md describes every
+// column.
+#pragma once
+
+#include "registry/sqlite.hpp"
+
+namespace tidemill::registry {
+
+inline constexpr int64_t kApplicationId = 0x5449444D;  // "TIDM" in the file's header
+inline constexpr int64_t kFormat = 1;                  // user_version
+
+/// Makes or migrates. Errors: registry.newer_format, registry.corrupt when the file is some other program's.
+Result<void> prepare_schema(Database& database, const Path& path, Instant now);
+/// Only looks: a read-only home cannot be migrated. Error registry.older_format, registry.newer_format,
+/// registry.corrupt.
+Result<void> check_schema(Database& database, const Path& path);
+
+}  // namespace tidemill::registry
