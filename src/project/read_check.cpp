@@ -45,6 +45,25 @@ const Kind* find_kind(std::string_view name) {
 }
 
 
+/// {min, max} from a map, a pair, or (length) one number; null sides are left out.
+Json bounds(const YamlNode& node) {
+  Json out = Json::object();
+  const auto set = [&](const char* key, const YamlNode* side) {
+    if (side != nullptr && side->is_scalar() && !side->deferred) out[key] = to_json(*side, Secrets::Values);
+  };
+  if (node.is_list() && node.items.size() == 2) {
+    set("min", &node.items[0]);
+    set("max", &node.items[1]);
+  } else if (node.is_map()) {
+    set("min", node.find("min"));
+    set("max", node.find("max"));
+  } else {
+    set("min", &node);
+    set("max", &node);
+  }
+  return out;
+}
+
 /// A map's keys that fit, or the short form under `key`.
 Json keyed(const YamlNode& node, const char* key) {
   if (node.is_map()) return to_json(node, Secrets::Values);
