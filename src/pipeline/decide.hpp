@@ -22,8 +22,8 @@ Result<PlannedStep> decide(const StepOutline& step, const InputHashes& inputs,
 /// The same step without a decision.
 PlannedStep planned_of(const StepOutline& step);
 
-/// The newest verdict on a version: {"passed", "champion", "held", "gate"}; see gate.hpp. The version's own,
-/// or a later one.
+/// The newest verdict on a version: {"passed", "champion", "held", "gate", "run"}; see gate.hpp. The
+/// version's own, or a later one.
 Result<Json> latest_verdict(registry::Registry& registry, const registry::Version& version);
 Result<void> keep_verdict(registry::Registry& registry, const std::string& model, int version,
                           const Json& verdict);

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "base/secret.hpp"
 #include "pipeline/columns.hpp"
 #include "pipeline/fingerprint.hpp"
 #include "pipeline/references.hpp"
+#include "pipeline/sample.hpp"
 #include "pipeline/source_columns.hpp"
 #include "pipeline/spec.hpp"
 #include "quality/quality.hpp"
@@ -20,6 +22,15 @@ constexpr std::string_view kTransformKind = "transform/1";
 constexpr std::string_view kCommandKind = "command/1";
 constexpr std::string_view kModelKind = "model/1";
 constexpr std::string_view kExportKind = "export/1";
+
+/// The names of secrets instead of their values: parts of a key are kept in the registry and shown.
+void redact_parts(Json& json) {
+  if (json.is_string()) {
+    json = redact(json.get_ref<const std::string&>());
+  } else if (json.is_structured()) {
+    for (Json& inner : json) redact_parts(inner);
+  }
+}
 
 class Outliner {
  public:
@@ -99,6 +110,8 @@ class Outliner {
   }
 
   void finish(StepOutline step) {
+    for (const char* part : {"spec", "parameters", "sql"})
+      if (const auto found = step.parts.find(part); found != step.parts.end()) redact_parts(*found);
     std::sort(step.needs.begin(), step.needs.end());
     step.needs.erase(std::unique(step.needs.begin(), step.needs.end()), step.needs.end());
     steps_.push_back(std::move(step));
@@ -161,7 +174,7 @@ class Outliner {
         fingerprint == input_.fingerprints.end() ? std::string(kUnreadable) : fingerprint->second;
     step.parts["files"] = files;
     step.parts["spec"] = spec_of(source);
-    if (project_.sample && !source.key.empty()) step.parts["sample"] = *project_.sample;
+    if (const auto share = sample_of(project_, source)) step.parts["sample"] = *share;
     if (!source.connection.empty()) {
       step.never_cached = "a database table is read every run";
       if (const auto connection = project_.connections.find(source.connection);

@@ -39,8 +39,11 @@ struct StepOutcome {
 };
 struct RunResult {
   std::string run;
-  std::vector<StepOutcome> steps;
+  std::string status;              // "done" | "failed" | "interrupted": cut short, nothing went live
+  std::vector<StepOutcome> steps;  // in the plan's order, but for those not selected
   std::optional<int64_t> release;
+  std::optional<Error> error;  // of the run itself: it could not be ended as it should
+  Instant started_at, ended_at;
   int exit_code = 0;  // 0, or the gravest step's: 1, 3, 4, 6, 130
 };
 Json to_json(const RunResult& result);

@@ -1,0 +1,156 @@
+#include "pipeline/batch.hpp"
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "engine/scan.hpp"
+#include "pipeline/columns.hpp"
+#include "pipeline/file_format.hpp"
+#include "pipeline/predictors.hpp"
+
+namespace tidemill::pipeline {
+
+namespace {
+
+struct Answer {
+  std::string name;
+  std::string sql;
+};
+
+std::string predict_call(const std::string& reference, size_t output, size_t outputs) {
+  const std::string suffix = outputs > 1 ? fmt::format("#{}", output) : "";
+  return fmt::format("predict({}, input)", engine::quote_text(reference + suffix));
+}
+
+/// The model's outputs in SQL. Inner ones are named first, so that decision and interval read the score and
+/// do not score again.
+struct Answers {
+  std::vector<Answer> scores;
+  std::vector<Answer> derived;  // of the scores
+};
+
+Answers answers_of(const forest::Predictor& predictor, const std::string& reference) {
+  const forest::Package& package = predictor.package();
+  const size_t outputs = predictor.outputs();
+  Answers out;
+  switch (package.task) {
+    case forest::Task::Binary:
+      out.scores.push_back({"score", predict_call(reference, 0, outputs)});
+      out.derived.push_back(
+          {"decision", fmt::format("score >= CAST({:.17g} AS DOUBLE)", package.threshold.value_or(0.5))});
+      break;
+    case forest::Task::Regression:
+      out.scores.push_back({"prediction", predict_call(reference, 0, outputs)});
+      if (package.conformal_half_width) {
+        out.derived.push_back(
+            {"low", fmt::format("prediction - CAST({:.17g} AS DOUBLE)", *package.conformal_half_width)});
+        out.derived.push_back(
+            {"high", fmt::format("prediction + CAST({:.17g} AS DOUBLE)", *package.conformal_half_width)});
+      }
+      break;
+    case forest::Task::Multiclass: {
+      std::vector<std::string> scores, labels;
+      for (size_t i = 0; i < outputs; ++i) {
+        const std::string label = i < package.classes.size() ? package.classes[i] : std::to_string(i);
+        out.scores.push_back({"score_" + label, predict_call(reference, i, outputs)});
+        scores.push_back(engine::quote_name("score_" + label));
+        labels.push_back(engine::quote_text(label));
+      }
+      // The first of equal scores, as serving has it.
+      const std::string list = fmt::format("[{}]", fmt::join(scores, ", "));
+      out.derived.push_back({"label", fmt::format("[{}][list_position({}, list_max({}))]",
+                                                  fmt::join(labels, ", "), list, list)});
+      break;
+    }
+  }
+  return out;
+}
+
+std::string select_of(const Answers& answers, const std::vector<engine::Column>& columns) {
+  std::string scored, all;
+  const auto add = [](std::string& list, const std::string& item) {
+    list += (list.empty() ? "" : ", ") + item;
+  };
+  for (const engine::Column& column : columns) {
+    add(scored, "input." + engine::quote_name(column.name));
+    add(all, engine::quote_name(column.name));
+  }
+  for (const Answer& answer : answers.scores) {
+    add(scored, fmt::format("{} AS {}", answer.sql, engine::quote_name(answer.name)));
+    add(all, engine::quote_name(answer.name));
+  }
+  for (const Answer& answer : answers.derived)
+    add(all, fmt::format("{} AS {}", answer.sql, engine::quote_name(answer.name)));
+  return fmt::format("SELECT {} FROM (SELECT {} FROM input)", all, scored);
+}
+
+}  // namespace
+
+Json BatchResult::to_json() const {
+  return {{"model", model}, {"version", version}, {"rows", rows}, {"columns", columns}};
+}
+
+Result<BatchResult> predict_file(registry::Registry& registry, const BatchOptions& options) {
+  Predictors predictors(registry);
+  TM_TRY(const registry::Version version, predictors.version(options.model));
+  const std::string reference =
+      fmt::format("{}@{}", version.model, version.number);  // an alias may move while this goes on
+  TM_TRY(const auto predictor, predictors.find(reference));
+  TM_TRY(const std::string copy_options, copy_options_of(options.output));
+  TM_TRY(const std::string format, format_of(options.input));
+
+  TM_TRY(const auto database, engine::Database::open({.threads = options.threads,
+                                                      .timezone = options.timezone,
+                                                      .access = engine::DatabaseOptions::Access::Open}));
+  TM_CHECK(database->register_predict(
+      [&](const engine::PredictBatch& batch) { return predictors.predict(batch); }));
+  TM_TRY(engine::Connection connection, database->connect());
+  engine::FileScan scan;
+  scan.format = format;
+  scan.files = {std::filesystem::absolute(options.input)};
+  std::error_code ignored;
+  if (!std::filesystem::exists(scan.files[0], ignored))
+    return errno_error("open", options.input.native(), ENOENT);
+  TM_TRY(const std::string select, engine::select_from_files(connection, scan));
+  TM_TRY(const std::vector<engine::Column> columns, connection.describe(select));
+
+  for (const forest::Feature& feature : predictor->package().features)
+    if (!has_column(columns, feature.name))
+      return user_error("predict.missing_feature",
+                        fmt::format("{} has no column '{}', which {} needs", options.input.native(),
+                                    feature.name, reference),
+                        {options.input.native()}, did_you_mean(feature.name, names_of(columns)));
+  const Answers answers = answers_of(*predictor, reference);
+  BatchResult result{version.model, version.number, 0, {}};
+  for (const auto* list : {&answers.scores, &answers.derived})
+    for (const Answer& answer : *list) {
+      if (has_column(columns, answer.name))
+        return user_error("predict.column_taken",
+                          fmt::format("{} has a column '{}' already, which the prediction wants to add",
+                                      options.input.native(), answer.name),
+                          {options.input.native()}, "rename it");
+      result.columns.push_back(answer.name);
+    }
+
+  const Path output = std::filesystem::absolute(options.output);
+  TM_CHECK(make_folder(output.parent_path()));
+  const Path part = output.parent_path() / fmt::format(".{}.{}.part", output.filename().native(), ::getpid());
+  auto written = connection.execute(fmt::format("CREATE TEMP VIEW input AS {}", select));
+  if (written)
+    written = connection.execute(fmt::format("COPY ({}) TO {} ({})", select_of(answers, columns),
+                                             engine::quote_text(part.native()), copy_options));
+  if (!written) {
+    std::filesystem::remove(part, ignored);
+    return std::unexpected(engine::explain_scan_error(scan, std::move(written).error()));
+  }
+  TM_CHECK(publish_file(part, output));
+  TM_TRY(const engine::Value rows,
+         connection.scalar(format == "parquet" ? fmt::format("SELECT count(*) FROM ({})", select)
+                                               : fmt::format("SELECT count(*) FROM input")));
+  if (const int64_t* count = std::get_if<int64_t>(&rows)) result.rows = *count;
+  return result;
+}
+
+}  // namespace tidemill::pipeline

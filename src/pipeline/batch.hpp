@@ -1,0 +1,33 @@
+// Batch predictions: a file in, the same rows with the model's answers behind them out. The same code scores
+// here as behind predict() in SQL.
+#pragma once
+
+#include <string>
+
+#include "base/file.hpp"
+#include "base/json.hpp"
+#include "registry/registry.hpp"
+
+namespace tidemill::pipeline {
+
+struct BatchOptions {
+  std::string model;  // "late", "late@champion", "late@7"
+  Path input;         // any file the engine reads: .parquet, .csv, .json, .jsonl, and .gz or .zst behind text
+  Path output;        // any it writes; appears whole or not at all
+  std::string timezone = "UTC";
+  int threads = 0;  // 0: all
+};
+struct BatchResult {
+  std::string model;
+  int version = 0;
+  int64_t rows = 0;
+  std::vector<std::string> columns;  // those added
+  Json to_json() const;
+};
+
+/// Adds, after all columns of the input: score and decision (binary); score_CLASS … and label (multiclass);
+/// prediction, and low and high with conformal intervals (regression). Errors: predict.missing_feature,
+/// predict.column_taken, predict.format, source.*.
+Result<BatchResult> predict_file(registry::Registry& registry, const BatchOptions& options);
+
+}  // namespace tidemill::pipeline

@@ -1,0 +1,107 @@
+#include "pipeline/gate.hpp"
+
+#include <fmt/format.h>
+
+#include "pipeline/lineage.hpp"
+#include "pipeline/spec.hpp"
+#include "training/training.hpp"
+
+namespace tidemill::pipeline {
+
+namespace {
+
+constexpr size_t kMaxVerdicts = 10'000;
+
+std::string subject_of(const project::Model& model) { return "model:" + model.name; }
+
+/// An earlier version as the gate wants it: its predictor over its own features of today's sources.
+Result<training::Candidate> candidate_of(const StepContext& step, engine::Connection& connection,
+                                         const project::Model& model, const std::string& role, int number) {
+  const std::string label = fmt::format("{} {}", role, number);
+  TM_TRY(const registry::Version version, step.registry().version(model.name, std::to_string(number)));
+  training::Candidate out;
+  out.name = label;
+  TM_TRY(out.predictor, step.run.predictors.find(fmt::format("{}@{}", model.name, number)));
+  TM_TRY(const Rebuilt rebuilt, rebuild(step, out.predictor->package().pipeline, label));
+  if (rebuilt.same_sql) {
+    out.relation = engine::quote_name(model.from);
+    return out;
+  }
+  step.log.line(fmt::format("{} is scored over the features of its own SQL", label));
+  TM_CHECK(connection.view_parquet(label, {rebuilt.file}));
+  out.relation = engine::quote_name(label);
+  return out;
+}
+
+Error rejection_of(const project::Model& model, const std::string& name,
+                   const training::GateOutcome& outcome) {
+  std::vector<std::string> words;
+  Place place = model.place;
+  for (const training::GateRuleOutcome& rule : outcome.rules) {
+    if (rule.passed) continue;
+    if (words.empty() && !rule.place.file.empty()) place = rule.place;
+    words.push_back(rule.message.empty() ? rule.rule : rule.message);
+  }
+  if (place.what.empty()) place.what = "model " + model.name + ", gate";
+  return data_error(
+             "gate.rejected",
+             fmt::format("{} of {} did not pass the gate: {}", name, model.name, fmt::join(words, "; ")),
+             place, "the version is kept, the champion stays; see tidemill models show " + model.name)
+      .error();
+}
+
+}  // namespace
+
+Result<Verdict> judge_version(const StepContext& step, const project::Model& model, const std::string& name,
+                              std::shared_ptr<const forest::Predictor> predictor) {
+  registry::Registry& registry = step.registry();
+  const auto table = step.run.snapshots.find(model.from);
+  if (!table)
+    return internal_error("run.no_snapshot",
+                          fmt::format("{} has no snapshot of {}", step.outline.id, model.from));
+  TM_TRY(const std::unique_ptr<Watched> connection, step.connect(Engines::Kind::Transforming));
+  TM_CHECK(step.view_inputs(**connection));
+
+  training::GateInput input;
+  input.connection = &**connection;
+  input.model = &model;
+  input.challenger = {name, std::move(predictor), engine::quote_name(model.from)};
+  TM_TRY(const auto aliases, registry.aliases(model.name));
+  TM_TRY(const std::optional<int> anchor, registry.anchor(model.name));
+  std::optional<int> champion;
+  if (const auto found = aliases.find("champion"); found != aliases.end()) champion = found->second;
+  if (champion) {
+    TM_TRY(input.champion, candidate_of(step, **connection, model, "champion", *champion));
+  }
+  if (anchor && anchor != champion) {
+    TM_TRY(input.anchor, candidate_of(step, **connection, model, "anchor", *anchor));
+  }
+  const std::string series = "verdicts:" + table->logical;
+  TM_TRY(const auto earlier, registry.metric_history(subject_of(model), series, kMaxVerdicts));
+  input.earlier_verdicts = static_cast<int64_t>(earlier.size());
+  TM_CHECK(step.check());
+  TM_TRY(const training::GateOutcome outcome, training::judge(input));
+  TM_CHECK(step.check());
+  TM_CHECK(registry.add_metric(subject_of(model), series,
+                               {step.run.now(), step.run.run, outcome.passed ? 1.0 : 0.0}));
+  for (const training::GateRuleOutcome& rule : outcome.rules)
+    step.log.line(fmt::format("gate {}: {} {}", rule.rule, rule.passed ? "passed" : "failed", rule.message));
+
+  TM_TRY(const std::optional<std::string> hold, registry.hold(model.name));
+  Verdict verdict;
+  verdict.passed = outcome.passed;
+  verdict.promote = outcome.passed && !hold;
+  verdict.moves_anchor = verdict.promote && (outcome.proven_better || !champion);
+  verdict.json = training::to_json(outcome);
+  verdict.json["passed"] = outcome.passed;
+  verdict.json["champion"] = champion ? Json(*champion) : Json(nullptr);
+  verdict.json["anchor"] = anchor ? Json(*anchor) : Json(nullptr);
+  verdict.json["held"] = outcome.passed && hold.has_value();
+  verdict.json["gate"] = gate_spec(model);
+  verdict.json["run"] = step.run.run;
+  if (outcome.passed && hold) step.log.line("passed, but promotion is on hold: " + *hold);
+  if (!outcome.passed) verdict.rejection = rejection_of(model, name, outcome);
+  return verdict;
+}
+
+}  // namespace tidemill::pipeline

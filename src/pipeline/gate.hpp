@@ -1,0 +1,24 @@
+// The gate of a model's step: judges a version against the champion and the anchor on the same rows and says
+// what follows: the verdict to keep, whether the champion's alias moves, whether the anchor does.
+//
+// A verdict is training's outcome as JSON, with {"champion": its number or null, "anchor", "held": the gate
+// passed but promotion is on hold, "gate": the conditions it was judged by, "run"}.
+#pragma once
+
+#include "pipeline/step.hpp"
+
+namespace tidemill::pipeline {
+
+struct Verdict {
+  Json json = Json::object();
+  bool passed = false;
+  bool promote = false;  // the champion's alias moves to it
+  bool moves_anchor = false;
+  std::optional<Error> rejection;
+};
+
+/// `name` is how the version is called in messages.
+Result<Verdict> judge_version(const StepContext& step, const project::Model& model, const std::string& name,
+                              std::shared_ptr<const forest::Predictor> predictor);
+
+}  // namespace tidemill::pipeline

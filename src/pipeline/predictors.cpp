@@ -1,0 +1,117 @@
+#include "pipeline/predictors.hpp"
+
+#include <fmt/format.h>
+
+#include "pipeline/columns.hpp"
+#include "pipeline/outline.hpp"
+
+namespace tidemill::pipeline {
+
+namespace {
+
+using Cell = forest::Cell;
+
+Cell cell_of(const engine::Value& value) {
+  if (const bool* flag = std::get_if<bool>(&value)) return {Cell::Kind::Number, *flag ? 1.0 : 0.0, {}};
+  if (const int64_t* whole = std::get_if<int64_t>(&value))
+    return {Cell::Kind::Number, static_cast<double>(*whole), {}};
+  if (const double* real = std::get_if<double>(&value)) return {Cell::Kind::Number, *real, {}};
+  if (const std::string* text = std::get_if<std::string>(&value)) return {Cell::Kind::Text, 0, *text};
+  return {};
+}
+
+}  // namespace
+
+Result<forest::Package> load_package(const registry::Registry& registry, const registry::Version& version) {
+  TM_TRY(const std::string text, registry.read_object(version.package));
+  TM_TRY(const Json json, parse_json(text, version.package));
+  return forest::package_from_json(json);
+}
+
+Result<std::shared_ptr<const forest::Predictor>> load_predictor(const registry::Registry& registry,
+                                                                const registry::Version& version) {
+  TM_TRY(forest::Package package, load_package(registry, version));
+  const auto model = package.files.find("model.ubj");
+  if (model == package.files.end())
+    return data_error("package.invalid",
+                      fmt::format("version {} of {} has no model.ubj", version.number, version.model));
+  TM_TRY(const std::string bytes, registry.read_object(model->second));
+  return forest::Predictor::make(std::move(package), bytes);
+}
+
+void Predictors::set_champion(const std::string& model, const registry::Version& version) {
+  const std::lock_guard lock(mutex_);
+  champions_[model] = version;
+}
+
+Result<registry::Version> Predictors::version(const std::string& reference) {
+  const ModelReference parsed = parse_reference(reference.substr(0, reference.find('#')));
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = champions_.find(parsed.model);
+        found != champions_.end() && parsed.version == "champion")
+      return found->second;
+  }
+  return registry_.version(parsed.model, parsed.version);
+}
+
+Result<std::shared_ptr<const forest::Predictor>> Predictors::find(const std::string& reference) {
+  TM_TRY(const registry::Version version, this->version(reference));
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = loaded_.find(version.package); found != loaded_.end()) return found->second;
+  }
+  TM_TRY(std::shared_ptr<const forest::Predictor> predictor, load_predictor(registry_, version));
+  const std::lock_guard lock(mutex_);
+  return loaded_.emplace(version.package, std::move(predictor)).first->second;
+}
+
+Result<std::vector<double>> Predictors::predict(const engine::PredictBatch& batch) {
+  TM_TRY(const std::shared_ptr<const forest::Predictor> predictor, find(batch.model));
+  size_t output = 0;
+  if (const size_t hash = batch.model.find('#'); hash != std::string::npos) {
+    const std::string digits = batch.model.substr(hash + 1);
+    if (digits.empty() || digits.size() > 6 || digits.find_first_not_of("0123456789") != std::string::npos)
+      return user_error("predict.output",
+                        fmt::format("predict('{}'): '#' wants the number of an output", batch.model));
+    output = std::stoul(digits);
+  }
+  const size_t outputs = predictor->outputs();
+  if (output >= outputs)
+    return user_error("predict.output",
+                      fmt::format("predict('{}'): the model has {} outputs", batch.model, outputs));
+  TM_TRY(std::vector<double> scores, score_batch(*predictor, batch));
+  if (outputs == 1) return scores;
+  std::vector<double> one(batch.rows);
+  for (size_t row = 0; row < batch.rows; ++row) one[row] = scores[row * outputs + output];
+  return one;
+}
+
+Result<std::vector<double>> score_batch(const forest::Predictor& predictor,
+                                        const engine::PredictBatch& batch) {
+  const std::vector<forest::Feature>& features = predictor.package().features;
+  std::vector<size_t> column_of(features.size());
+  for (size_t f = 0; f < features.size(); ++f) {
+    const auto found =
+        std::find_if(batch.columns.begin(), batch.columns.end(),
+                     [&](const engine::Column& column) { return same_name(column.name, features[f].name); });
+    if (found == batch.columns.end())
+      return user_error(
+          "predict.missing_feature",
+          fmt::format("predict('{}'): the row has no column '{}'", batch.model, features[f].name), {},
+          did_you_mean(features[f].name, names_of(batch.columns)));
+    column_of[f] = static_cast<size_t>(found - batch.columns.begin());
+  }
+  std::vector<float> rows(batch.rows * features.size());
+  forest::InputCounts counts;
+  for (size_t f = 0; f < features.size(); ++f) {
+    const std::vector<engine::Value>& values = batch.values[column_of[f]];
+    for (size_t row = 0; row < batch.rows; ++row)
+      rows[row * features.size() + f] = predictor.encode(f, cell_of(values[row]), counts);
+  }
+  std::vector<double> scores(batch.rows * predictor.outputs());
+  predictor.predict(rows, scores);
+  return scores;
+}
+
+}  // namespace tidemill::pipeline

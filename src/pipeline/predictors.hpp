@@ -1,0 +1,43 @@
+// Versions made ready to predict: loaded from the registry once, shared by all who score with them.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "engine/database.hpp"
+#include "registry/registry.hpp"
+#include "training/training.hpp"
+
+namespace tidemill::pipeline {
+
+/// A version's package and model, read and checked.
+Result<forest::Package> load_package(const registry::Registry& registry, const registry::Version& version);
+Result<std::shared_ptr<const forest::Predictor>> load_predictor(const registry::Registry& registry,
+                                                                const registry::Version& version);
+
+/// Thread-safe. References are "late@champion", "late@7", "late"; with "#2" behind it, the third output.
+class Predictors {
+ public:
+  explicit Predictors(registry::Registry& registry) : registry_(registry) {}
+  /// From now on this version answers to late@champion: it will be when the run ends.
+  void set_champion(const std::string& model, const registry::Version& version);
+  Result<registry::Version> version(const std::string& reference);
+  Result<std::shared_ptr<const forest::Predictor>> find(const std::string& reference);
+  /// predict() of SQL. A column that is a feature of the model and not in the row is an error; others are not
+  /// looked at.
+  Result<std::vector<double>> predict(const engine::PredictBatch& batch);
+
+ private:
+  registry::Registry& registry_;
+  std::mutex mutex_;
+  std::map<std::string, registry::Version> champions_;
+  std::map<std::string, std::shared_ptr<const forest::Predictor>> loaded_;  // package → predictor
+};
+
+/// Scores of a batch of rows, rows × outputs. Error predict.missing_feature.
+Result<std::vector<double>> score_batch(const forest::Predictor& predictor,
+                                        const engine::PredictBatch& batch);
+
+}  // namespace tidemill::pipeline

@@ -1,0 +1,189 @@
+#include "pipeline/publication.hpp"
+
+#include <fmt/format.h>
+
+#include "pipeline/columns.hpp"
+#include "pipeline/sample.hpp"
+
+namespace tidemill::pipeline {
+
+namespace {
+
+constexpr int64_t kMaxFailedBytes = int64_t{256} << 20;
+constexpr int64_t kMaxFailedRows = 100'000;
+constexpr size_t kMaxHistory = 400;
+constexpr std::string_view kPreviousView = "previous";
+
+std::string described(const StepContext& step) {
+  return fmt::format("{} {}", to_text(step.outline.kind), step.outline.name);
+}
+
+bool stops(const quality::CheckResult& result) {
+  if (result.status == quality::CheckStatus::Error) return true;
+  return result.status == quality::CheckStatus::Failed && result.on_fail == project::OnFail::Stop;
+}
+
+/// The rejected table, or its failing rows when it is too large, for `check --show-rows` and a look.
+void keep_failed(const StepContext& step, engine::Connection& connection, const StagedTable& staged,
+                 const std::vector<quality::CheckResult>& results) {
+  const Path folder = step.run.folder / "failed";
+  std::error_code ignored;
+  std::filesystem::create_directories(folder, ignored);
+  const Path kept = folder / (step.outline.name + ".parquet");
+  if (staged.written.bytes <= kMaxFailedBytes) {
+    std::filesystem::rename(staged.file, kept, ignored);
+    step.log.line(fmt::format("the rejected table is kept in {}", kept.native()));
+    return;
+  }
+  for (const quality::CheckResult& result : results) {
+    if (!stops(result) || result.failing_where.empty()) continue;
+    (void)connection.write_parquet(
+        fmt::format("SELECT * FROM {} WHERE {} LIMIT {}", engine::quote_name(step.outline.name),
+                    result.failing_where, kMaxFailedRows),
+        kept);
+    step.log.line(
+        fmt::format("up to {} rows that fail {} are kept in {}", kMaxFailedRows, result.name, kept.native()));
+    return;
+  }
+}
+
+quality::CheckContext context_of(const StepContext& step, engine::Connection& connection,
+                                 const StagedTable& staged) {
+  quality::CheckContext context;
+  context.connection = &connection;
+  context.table = step.outline.name;
+  context.relation = engine::quote_name(step.outline.name);
+  context.described = described(step);
+  context.columns = staged.written.columns;
+  context.now = step.run.now();
+  context.relation_of = [&step](const std::string& table) -> Result<std::string> {
+    if (table != step.outline.name && !step.run.snapshots.find(table))
+      return data_error("check.no_table", fmt::format("there is no snapshot of {}", table));
+    return engine::quote_name(table);
+  };
+  if (step.run.live.contains(step.outline.name))
+    context.previous_relation = engine::quote_name(kPreviousView);
+  context.history = [&step](const std::string& metric) -> Result<std::vector<quality::SeriesPoint>> {
+    TM_TRY(const auto points,
+           step.registry().metric_history("table:" + step.outline.name, metric, kMaxHistory));
+    std::vector<quality::SeriesPoint> out;
+    for (const registry::MetricPoint& point : points) out.push_back({point.at, point.value});
+    std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
+    return out;
+  };
+  const auto source = step.project().sources.find(step.outline.name);
+  context.sample = source == step.project().sources.end() ? step.project().sample
+                                                          : sample_of(step.project(), source->second);
+  return context;
+}
+
+Result<void> split_quarantine(const StepContext& step, engine::Connection& connection,
+                              const quality::Quarantine& quarantine, Audited& out) {
+  const Path folder = step.run.folder / "quarantine";
+  std::error_code ignored;
+  std::filesystem::create_directories(folder, ignored);
+  const std::string name = engine::quote_name(step.outline.name);
+  const Path aside = folder / (step.outline.name + ".parquet");
+  const Path passed = step.staged(".passed.parquet");
+  TM_TRY(const engine::WrittenTable set_aside,
+         connection.write_parquet(
+             fmt::format("SELECT * FROM {} WHERE {}", name, quarantine.quarantined_where), aside));
+  TM_TRY(engine::WrittenTable left,
+         connection.write_parquet(fmt::format("SELECT * FROM {} WHERE {}", name, quarantine.passed_where),
+                                  passed));
+  if (left.rows + set_aside.rows != out.table.written.rows)
+    return internal_error("check.quarantine", fmt::format("{} rows passed and {} were set aside, of {}",
+                                                          left.rows, set_aside.rows, out.table.written.rows));
+  out.quarantined = set_aside.rows;
+  out.table = {passed, std::move(left)};
+  step.log.line(fmt::format("{} rows are set aside in {}", set_aside.rows, aside.native()));
+  return {};
+}
+
+}  // namespace
+
+Json to_json(const quality::CheckResult& result) {
+  Json out{{"check", result.name},
+           {"kind", result.kind},
+           {"status", quality::to_text(result.status)},
+           {"rows", result.rows},
+           {"failing", result.failing}};
+  if (!result.columns.empty()) out["columns"] = result.columns;
+  if (!result.message.empty()) out["message"] = result.message;
+  if (!result.hint.empty()) out["hint"] = result.hint;
+  if (!result.numbers.empty()) out["numbers"] = result.numbers;
+  if (!result.failing_where.empty()) out["failing_where"] = result.failing_where;
+  if (!result.failing_sql.empty()) out["failing_sql"] = result.failing_sql;
+  if (!result.place.file.empty()) out["place"] = to_text(result.place);
+  return out;
+}
+
+Result<Audited> audit(const StepContext& step, StagedTable staged,
+                      const std::vector<project::Check>& checks) {
+  Audited out;
+  out.table = std::move(staged);
+  if (checks.empty()) return out;
+  TM_CHECK(step.check());
+  TM_TRY(const std::unique_ptr<Watched> connection, step.connect(Engines::Kind::Transforming));
+  TM_CHECK(step.view_inputs(**connection));
+  TM_CHECK((*connection)->view_parquet(step.outline.name, {out.table.file}));
+  if (const auto live = step.run.live.find(step.outline.name); live != step.run.live.end())
+    TM_CHECK(
+        (*connection)
+            ->view_parquet(std::string(kPreviousView), {step.registry().object_path(live->second.object)}));
+  TM_TRY(const quality::CheckReport report,
+         quality::run_checks(context_of(step, **connection, out.table), checks));
+  TM_CHECK(step.check());
+  out.observed = report.observed;
+  std::optional<Error> failure;
+  for (const quality::CheckResult& result : report.results) {
+    out.checks.push_back(to_json(result));
+    if (result.status != quality::CheckStatus::Passed)
+      step.log.line(
+          fmt::format("check {}: {} {}", result.name, quality::to_text(result.status), result.message));
+    if (stops(result) && !failure) failure = result.as_error();
+  }
+  if (failure) {
+    keep_failed(step, **connection, out.table, report.results);
+    return std::unexpected(*std::move(failure));
+  }
+  if (const auto quarantine = quality::quarantine_of(report))
+    TM_CHECK(split_quarantine(step, **connection, *quarantine, out));
+  return out;
+}
+
+Result<StepWork> publish(const StepContext& step, Audited audited) {
+  TM_CHECK(step.check());
+  const engine::WrittenTable& written = audited.table.written;
+  registry::Table table;
+  table.name = step.outline.name;
+  table.logical = written.logical;
+  table.rows = written.rows;
+  table.bytes = written.bytes;
+  table.columns = column_infos(written.columns);
+  table.step_key = step.planned.key;
+  table.run = step.run.run;
+  table.made_at = step.run.now();
+  const auto live = step.run.live.find(step.outline.name);
+  const bool same_content =
+      live != step.run.live.end() && live->second.logical == table.logical && live->second.rows == table.rows;
+  std::error_code ignored;
+  if (same_content && std::filesystem::exists(step.registry().object_path(live->second.object), ignored)) {
+    table.object = live->second.object;
+    table.bytes = live->second.bytes;
+    std::filesystem::remove(audited.table.file, ignored);
+  } else {
+    TM_TRY(table.object, step.registry().put_object(audited.table.file));
+  }
+  StepWork work;
+  work.report["rows"] = table.rows;
+  work.report["bytes"] = table.bytes;
+  work.report["same_content"] = same_content;
+  if (audited.quarantined) work.report["quarantined"] = *audited.quarantined;
+  if (!audited.checks.empty()) work.report["checks"] = std::move(audited.checks);
+  if (!audited.observed.empty()) work.report["observed"] = audited.observed;
+  work.table = std::move(table);
+  return work;
+}
+
+}  // namespace tidemill::pipeline

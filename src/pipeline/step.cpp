@@ -1,0 +1,50 @@
+#include "pipeline/step.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "base/secret.hpp"
+
+namespace tidemill::pipeline {
+
+void Snapshots::set(const std::string& name, registry::Table table) {
+  const std::lock_guard lock(mutex_);
+  tables_[name] = std::move(table);
+}
+
+std::optional<registry::Table> Snapshots::find(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = tables_.find(name);
+  return found == tables_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void StepLog::line(std::string_view text) {
+  const int fd = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (fd < 0) return;
+  const std::string whole = fmt::format("{}  {}\n", to_text(system_clock()->now()), redact(text));
+  // A log that cannot be written, on a full disk say, must not fail the step.
+  if (::write(fd, whole.data(), whole.size()) < 0) {
+  }
+  ::close(fd);
+}
+
+Path StepContext::staged(std::string_view ending) const {
+  return run.staging / fmt::format("{}.{}{}", to_text(outline.kind), outline.name, ending);
+}
+
+Result<void> StepContext::view_table(engine::Connection& connection, const std::string& table) const {
+  const auto snapshot = run.snapshots.find(table);
+  if (!snapshot)
+    return internal_error("run.no_snapshot", fmt::format("{} has no snapshot of {}", outline.id, table));
+  return connection.view_parquet(table, {registry().object_path(snapshot->object)});
+}
+
+Result<void> StepContext::view_inputs(engine::Connection& connection) const {
+  for (const std::string& need : outline.needs)
+    TM_CHECK(view_table(connection, need.substr(need.find(':') + 1)));
+  return {};
+}
+
+}  // namespace tidemill::pipeline
