@@ -9,6 +9,7 @@ namespace tidemill::forest {
 
 namespace {
 
+constexpr size_t kRowsOfBlock = 64;
 constexpr float kFirstInexactCategory =
     16777216.0F;  // 2^24: XGBoost takes codes from here on, and negative ones, as "not in the set"
 
@@ -44,16 +45,21 @@ void softmax(float* x, size_t n) {
 
 }  // namespace
 
+// Tree by tree over a block of rows, so that a tree is read from memory once a block; a row's sum is still in
+// tree order.
 void predict_margin(const Forest& forest, std::span<const float> rows, std::span<float> margins) {
   const size_t count = margins.size() / forest.outputs;
-  for (size_t r = 0; r < count; ++r) {
-    const float* row = rows.data() + r * forest.features;
-    float* out = margins.data() + r * forest.outputs;
-    for (size_t k = 0; k < forest.outputs; ++k) out[k] = forest.base_margins[k];
+  for (size_t first = 0; first < count; first += kRowsOfBlock) {
+    const size_t last = std::min(count, first + kRowsOfBlock);
+    for (size_t r = first; r < last; ++r)
+      std::copy(forest.base_margins.begin(), forest.base_margins.end(),
+                margins.begin() + static_cast<std::ptrdiff_t>(r * forest.outputs));
     for (size_t t = 0; t < forest.trees.size(); ++t) {
       const Tree& tree = forest.trees[t];
-      const float leaf = leaf_of(tree, row);
-      out[tree.output] += forest.tree_weights.empty() ? leaf : leaf * forest.tree_weights[t];
+      const float weight = forest.tree_weights.empty() ? 1.0F : forest.tree_weights[t];
+      for (size_t r = first; r < last; ++r)
+        margins[r * forest.outputs + tree.output] +=
+            leaf_of(tree, rows.data() + r * forest.features) * weight;
     }
   }
 }

@@ -82,8 +82,10 @@ float Predictor::encode(size_t feature, const Cell& cell, InputCounts& counts) c
   }
   if (package_.features[feature].category) {
     const Codes& codes = codes_[feature];
-    const auto found =
-        cell.kind == Cell::Kind::Text ? codes.find(cell.text) : codes.find(category_text(cell.number));
+    const bool truth = cell.kind == Cell::Kind::Number && package_.features[feature].sql_type == "BOOLEAN";
+    const auto found = cell.kind == Cell::Kind::Text ? codes.find(cell.text)
+                       : truth                       ? codes.find(cell.number != 0 ? "true" : "false")
+                                                     : codes.find(category_text(cell.number));
     if (found != codes.end()) return found->second;
     ++counts.unseen_categories;
     return kMissing;

@@ -1,5 +1,5 @@
-// From a table to a package, and from two packages to a verdict. The only room that knows XGBoost. Reads through the engine, writes
-// nothing: the pipeline stores what comes back.
+// From a table to a package, and from two packages to a verdict. The only room that knows XGBoost. Reads
+// through the engine, writes nothing: the pipeline stores what comes back.
 #pragma once
 
 #include <atomic>
@@ -18,32 +18,39 @@ namespace tidemill::training {
 
 struct TrainInput {
   engine::Connection* connection = nullptr;
-  std::string relation;                // the model's table, a view's quoted name
+  std::string relation;  // the model's table, a view's quoted name
   std::vector<engine::Column> columns;
   const project::Model* model = nullptr;
   int threads = 1;
-  Json provenance = Json::object();    // hashes, git, versions: copied into the package
-  Json pipeline = Json::object();      // copied into the package
-  /// Features of the champion's package, when there is one: with `exclude`, a new column is an error until it is named.
+  Json provenance = Json::object();  // hashes, git, versions: copied into the package
+  Json pipeline = Json::object();    // copied into the package
+  /// Features of the champion's package, when there is one: with `exclude`, a new column is an error until it
+  /// is named.
   std::optional<std::vector<std::string>> champion_features;
   const std::atomic<bool>* stop = nullptr;
   std::function<void(double share, const std::string& what)> on_progress;
 };
 
 struct TrainOutput {
-  forest::Package package;                    // files still without object ids
-  std::map<std::string, std::string> files;   // name → bytes: "model.ubj", "card.md"
+  forest::Package package;                   // files still without object ids
+  std::map<std::string, std::string> files;  // name → bytes: "model.ubj", "card.md"
+  Json timings = Json::object();  // seconds: read, fit, predict, evaluate (metrics and bootstrap), baseline
 };
 
-/// Errors: training.* (User or Data): null target (names `where`), one class, too few rows, too many categories, unknown column …
+/// Errors: training.* (User or Data): null target (names `where`), one class, too few rows, too many
+/// categories, unknown column …
 Result<TrainOutput> train(const TrainInput& input);
 
-/// Columns of the model's table that are features, in order. Errors: training.new_column, training.unknown_column.
-Result<std::vector<std::string>> feature_columns(const project::Model& model, const std::vector<engine::Column>& columns,
-                                                 const std::optional<std::vector<std::string>>& champion_features);
+/// Columns of the model's table that are features, in order. Errors: training.new_column,
+/// training.unknown_column.
+Result<std::vector<std::string>> feature_columns(
+    const project::Model& model, const std::vector<engine::Column>& columns,
+    const std::optional<std::vector<std::string>>& champion_features);
 
-// The gate ---------------------------------------------------------------------------------------------------------
-/// A version to be judged: its predictor and the relation that has its features and target (its own SQL over the same snapshot).
+// The gate
+// ---------------------------------------------------------------------------------------------------------
+/// A version to be judged: its predictor and the relation that has its features and target (its own SQL over
+/// the same snapshot).
 struct Candidate {
   std::string name;  // "7", "champion 6", "anchor 4"
   std::shared_ptr<const forest::Predictor> predictor;
@@ -54,13 +61,13 @@ struct GateInput {
   const project::Model* model = nullptr;
   Candidate challenger;
   std::optional<Candidate> champion;
-  std::optional<Candidate> anchor;   // absent when it is the champion
-  int64_t earlier_verdicts = 0;      // how often these test rows have judged before: shown
+  std::optional<Candidate> anchor;  // absent when it is the champion
+  int64_t earlier_verdicts = 0;     // how often these test rows have judged before: shown
   int64_t seed = 42;
   int resamples = 1000;
 };
 struct GateRuleOutcome {
-  std::string rule;      // "roc_auc ≥ 0.65", "roc_auc vs champion, no worse by 0.005"
+  std::string rule;  // "roc_auc ≥ 0.65", "roc_auc vs champion, no worse by 0.005"
   bool passed = false;
   std::string message;
   Json numbers = Json::object();  // estimate, low, high, challenger, champion, p …
@@ -70,8 +77,8 @@ struct GateOutcome {
   bool passed = false;
   bool proven_better = false;  // than the champion: moves the anchor
   std::vector<GateRuleOutcome> rules;
-  int64_t rows = 0;            // judged
-  int64_t rows_dropped = 0;    // seen by either version in training, stopping, calibration or threshold
+  int64_t rows = 0;          // judged
+  int64_t rows_dropped = 0;  // seen by either version in training, stopping, calibration or threshold
   Json details = Json::object();
 };
 Result<GateOutcome> judge(const GateInput& input);
@@ -79,11 +86,13 @@ Json to_json(const GateOutcome& outcome);
 
 /// Scores rows of a relation in batch. Calls back with keys as text and scores (rows × outputs).
 struct ScoredBatch {
-  std::vector<std::vector<std::string>> keys;
+  std::vector<std::vector<std::string>> keys;  // NULL is ""
   std::vector<double> scores;
   size_t outputs = 1;
+  forest::InputCounts counts;  // of this batch
 };
-Result<void> score(engine::Connection& connection, const std::string& relation, const forest::Predictor& predictor,
-                   const std::vector<std::string>& key, const std::function<Result<void>(const ScoredBatch&)>& callback);
+Result<void> score(engine::Connection& connection, const std::string& relation,
+                   const forest::Predictor& predictor, const std::vector<std::string>& key,
+                   const std::function<Result<void>(const ScoredBatch&)>& callback);
 
 }  // namespace tidemill::training

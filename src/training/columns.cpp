@@ -1,0 +1,188 @@
+#include "training/columns.hpp"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "training/training.hpp"
+
+namespace tidemill::training {
+
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return result;
+}
+
+std::vector<std::string> names_of(const std::vector<engine::Column>& columns) {
+  std::vector<std::string> names;
+  for (const engine::Column& column : columns) names.push_back(column.name);
+  return names;
+}
+
+/// Words of a SQL expression that may be column names, in lower case: "scheduled_at - INTERVAL 1 HOUR" →
+/// scheduled_at, interval, hour.
+std::set<std::string> words_of(std::string_view sql) {
+  std::set<std::string> words;
+  for (size_t i = 0; i < sql.size();) {
+    const char c = sql[i];
+    if (c == '\'') {
+      i = std::min(sql.find('\'', i + 1), sql.size() - 1) + 1;
+    } else if (c == '"') {
+      const size_t end = std::min(sql.find('"', i + 1), sql.size());
+      words.insert(lower(sql.substr(i + 1, end - i - 1)));
+      i = end + 1;
+    } else if (std::isalpha(static_cast<unsigned char>(c)) || c == '_' || (c & 0x80)) {
+      size_t end = i;
+      while (end < sql.size() &&
+             (std::isalnum(static_cast<unsigned char>(sql[end])) || sql[end] == '_' || (sql[end] & 0x80)))
+        ++end;
+      words.insert(lower(sql.substr(i, end - i)));
+      i = end;
+    } else {
+      ++i;
+    }
+  }
+  return words;
+}
+
+/// Why a column that nobody named is no feature.
+std::set<std::string> columns_with_another_part(const project::Model& model) {
+  std::set<std::string> names = words_of(model.as_of);
+  for (const std::string& key : model.key) names.insert(lower(key));
+  names.insert({lower(model.target), lower(model.weight), lower(model.split.column)});
+  for (const std::string& group : model.fairness_groups) names.insert(lower(group));
+  return names;
+}
+
+std::unexpected<Error> unknown(const project::Model& model, const std::string& what, const std::string& name,
+                               const std::vector<engine::Column>& columns) {
+  return user_error("training.unknown_column",
+                    fmt::format("{} '{}' is no column of {}", what, name, model.from), model.place,
+                    did_you_mean(name, names_of(columns)));
+}
+
+}  // namespace
+
+Kind kind_of(std::string_view type) {
+  constexpr std::array<std::string_view, 10> kIntegers = {"TINYINT", "SMALLINT", "INTEGER",   "BIGINT",
+                                                          "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER",
+                                                          "UBIGINT", "UHUGEINT"};
+  if (type.ends_with(']') || type.starts_with("STRUCT(") || type.starts_with("MAP(") ||
+      type.starts_with("UNION("))
+    return Kind::Other;
+  if (std::find(kIntegers.begin(), kIntegers.end(), type) != kIntegers.end()) return Kind::Integer;
+  if (type == "FLOAT" || type == "DOUBLE") return Kind::Float;
+  if (type.starts_with("DECIMAL")) return Kind::Decimal;
+  if (type == "BOOLEAN") return Kind::Boolean;
+  if (type == "VARCHAR" || type == "UUID" || type.starts_with("ENUM(")) return Kind::Text;
+  if (type.starts_with("TIMESTAMP") || type == "DATE") return Kind::Time;
+  return Kind::Other;
+}
+
+bool is_number(Kind kind) { return kind == Kind::Integer || kind == Kind::Float || kind == Kind::Decimal; }
+
+const engine::Column* find_column(const std::vector<engine::Column>& columns, std::string_view name) {
+  for (const engine::Column& column : columns)
+    if (column.name == name) return &column;
+  for (const engine::Column& column : columns)
+    if (lower(column.name) == lower(name)) return &column;
+  return nullptr;
+}
+
+Reading reading_of(Kind kind, bool category) {
+  if (kind == Kind::Text) return Reading::Text;
+  if (!category) return Reading::Number;
+  return kind == Kind::Float || kind == Kind::Decimal ? Reading::NumberAsText : Reading::Text;
+}
+
+std::string expression(const std::string& column, Reading reading) {
+  return fmt::format("CAST({} AS {})", engine::quote_name(column),
+                     reading == Reading::Text ? "VARCHAR" : "DOUBLE");
+}
+
+Result<std::vector<std::string>> feature_columns(
+    const project::Model& model, const std::vector<engine::Column>& columns,
+    const std::optional<std::vector<std::string>>& champion_features) {
+  for (const auto& [column, type] : model.types)
+    if (!find_column(columns, column)) return unknown(model, "types:", column, columns);
+  if (!model.include.empty()) {
+    std::vector<std::string> result;
+    for (const std::string& name : model.include) {
+      const engine::Column* column = find_column(columns, name);
+      if (!column) return unknown(model, "the feature", name, columns);
+      if (lower(name) == lower(model.target))
+        return user_error("training.target_feature", fmt::format("the target {} is among the features", name),
+                          model.place);
+      result.push_back(column->name);
+    }
+    return result;
+  }
+  std::set<std::string> left_out = columns_with_another_part(model);
+  for (const std::string& name : model.exclude) {
+    if (!find_column(columns, name)) return unknown(model, "the excluded column", name, columns);
+    left_out.insert(lower(name));
+  }
+  std::set<std::string> known;
+  if (champion_features)
+    for (const std::string& name : *champion_features) known.insert(lower(name));
+  std::vector<std::string> result;
+  for (const engine::Column& column : columns) {
+    if (left_out.contains(lower(column.name))) continue;
+    if (champion_features && !known.contains(lower(column.name)) && !model.types.contains(column.name))
+      return user_error(
+          "training.new_column",
+          fmt::format("{} has the column {}, which the champion does not know", model.from, column.name),
+          model.place,
+          fmt::format("say what it is: in features.exclude, or as a feature under `types: {{{}: {}}}`",
+                      column.name, kind_of(column.type) == Kind::Text ? "category" : "numeric"));
+    result.push_back(column.name);
+  }
+  if (result.empty())
+    return user_error("training.no_features",
+                      fmt::format("{} leaves no column that is a feature", model.from), model.place);
+  return result;
+}
+
+Result<FeatureReader> FeatureReader::make(const forest::Predictor& predictor,
+                                          const std::vector<engine::Column>& columns) {
+  FeatureReader reader;
+  reader.predictor_ = &predictor;
+  for (const forest::Feature& feature : predictor.package().features) {
+    const engine::Column* column = find_column(columns, feature.name);
+    if (!column)
+      return data_error(
+          "training.missing_column",
+          fmt::format("the feature {} of model {} is missing", feature.name, predictor.package().model), {},
+          did_you_mean(feature.name, names_of(columns)));
+    const Kind kind = kind_of(column->type);
+    if (kind == Kind::Time || kind == Kind::Other)
+      return data_error("training.feature_type",
+                        fmt::format("the feature {} was {} in training and is {} here", feature.name,
+                                    feature.sql_type, column->type));
+    const Reading reading = reading_of(kind, feature.category);
+    reader.readings_.push_back(reading);
+    reader.expressions_.push_back(expression(column->name, reading));
+  }
+  return reader;
+}
+
+void FeatureReader::read(const engine::Chunk& chunk, size_t first, size_t row, float* out,
+                         forest::InputCounts& counts) const {
+  for (size_t f = 0; f < readings_.size(); ++f) {
+    forest::Cell cell;
+    if (!chunk.is_null(first + f, row)) {
+      if (readings_[f] == Reading::Text)
+        cell = {.kind = forest::Cell::Kind::Text, .text = chunk.varchar(first + f, row)};
+      else
+        cell = {.kind = forest::Cell::Kind::Number, .number = chunk.doubles(first + f)[row]};
+    }
+    out[f] = predictor_->encode(f, cell, counts);
+  }
+}
+
+}  // namespace tidemill::training
