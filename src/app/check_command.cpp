@@ -1,0 +1,185 @@
+// tidemill check, profile, predict, explain, diff: looking at what there is, and scoring files.
+#include <fmt/format.h>
+
+#include "app/commands.hpp"
+#include "app/output.hpp"
+#include "pipeline/batch.hpp"
+#include "pipeline/check_tables.hpp"
+#include "pipeline/diff.hpp"
+#include "pipeline/explain.hpp"
+
+namespace tidemill::app {
+
+namespace {
+
+using registry::Options;
+
+Json value_json(const engine::Value& value) {
+  return std::visit(
+      [](const auto& v) -> Json {
+        if constexpr (std::is_same_v<std::decay_t<decltype(v)>, std::monostate>)
+          return nullptr;
+        else
+          return v;
+      },
+      value);
+}
+
+Json rows_json(const engine::Rows& rows) {
+  Json list = Json::array();
+  for (const auto& row : rows.rows) {
+    Json object = Json::object();
+    for (size_t c = 0; c < rows.columns.size(); ++c) object[rows.columns[c].name] = value_json(row[c]);
+    list.push_back(std::move(object));
+  }
+  return list;
+}
+
+std::string rows_text(const engine::Rows& rows) {
+  std::vector<TextTable::Heading> headings;
+  for (const engine::Column& column : rows.columns)
+    headings.push_back({column.name, column.type != "VARCHAR" && !column.type.starts_with("TIMESTAMP")});
+  TextTable text(std::move(headings));
+  for (const auto& row : rows.rows) {
+    std::vector<std::string> cells;
+    for (const engine::Value& value : row)
+      cells.push_back(std::holds_alternative<std::monostate>(value) ? "NULL" : engine::to_text(value));
+    text.add(std::move(cells));
+  }
+  return text.text();
+}
+
+Tone tone_of(quality::CheckStatus status) {
+  switch (status) {
+    case quality::CheckStatus::Passed: return Tone::Good;
+    case quality::CheckStatus::Warned: return Tone::Warning;
+    case quality::CheckStatus::NotEnoughHistory: return Tone::Dim;
+    default: return Tone::Bad;
+  }
+}
+
+// Numbers in Json stay what they are; a nested value is shown as JSON.
+std::string cell_text(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_null()) return "";
+  if (value.is_number_float()) return fmt::format("{:.6g}", value.get<double>());
+  return to_text(value);
+}
+
+}  // namespace
+
+int check(const GlobalOptions& global, const CheckOptions& options) {
+  auto session = open_session(global, Options::Mode::ReadOnly);
+  if (!session) return report(global, session.error());
+  const auto checked = pipeline::check_tables(session->project, *session->registry,
+                                              {options.tables, session->clock->now(), options.show_rows, options.limit});
+  if (!checked) return report(global, checked.error());
+  Errors failures;
+  Json json = Json::array();
+  TextTable text({{"table"}, {"check"}, {"status"}, {"failing", true}, {"rows", true}, {"message"}});
+  for (const pipeline::CheckedTable& table : *checked) {
+    Json entry{{"table", table.table}, {"rejected_by", table.rejected_by.empty() ? Json() : Json(table.rejected_by)}, {"checks", Json::array()}};
+    for (const quality::CheckResult& result : table.report.results) {
+      entry["checks"].push_back(quality::to_json(result));
+      text.add({table.table, result.name, std::string(quality::to_text(result.status)), grouped(result.failing), grouped(result.rows), result.message});
+      if (result.stops()) failures.push_back(result.as_error());
+    }
+    if (!table.shown_check.empty()) entry["failing_rows"] = rows_json(table.rows);
+    json.push_back(std::move(entry));
+  }
+  if (global.json) {
+    print_json({{"tables", json}});
+    return failures.empty() ? 0 : gravest_exit_code(failures);
+  }
+  if (options.show_rows.empty()) {
+    print(text.text());
+  } else {
+    for (const pipeline::CheckedTable& table : *checked) print(rows_text(table.rows));
+  }
+  for (const pipeline::CheckedTable& table : *checked)
+    if (!table.rejected_by.empty() && !global.quiet)
+      fmt::print(stderr, "{}: this is the table that run {} rejected; the live one is older\n", table.table, table.rejected_by);
+  return failures.empty() ? 0 : report(global, failures);
+}
+
+int profile(const GlobalOptions& global, const std::string& table) {
+  // A data file can be profiled without a project.
+  auto session = open_session(global, Options::Mode::ReadOnly);
+  if (!session && !std::filesystem::is_regular_file(table)) return report(global, session.error());
+  const auto profile = pipeline::profile_table(session ? &session->project : nullptr, session ? session->registry.get() : nullptr, table);
+  if (!profile) return report(global, profile.error());
+  if (global.json) {
+    print_json({{"table", table}, {"rows", profile->rows}, {"columns", profile->columns}, {"suggested_checks", profile->suggested_checks}});
+    return 0;
+  }
+  print(fmt::format("{}: {} rows", table, grouped(profile->rows)));
+  TextTable text({{"column"}, {"type"}, {"nulls", true}, {"distinct", true}, {"min"}, {"max"}, {"mean", true}, {"suggested checks"}});
+  const auto field = [](const Json& column, const char* name) { return column.contains(name) ? cell_text(column[name]) : std::string(); };
+  for (const Json& column : profile->columns) {
+    const std::string name = field(column, "name");
+    const auto suggested = profile->suggested_checks.find(name);
+    text.add({name, field(column, "type"), field(column, "nulls"), field(column, "distinct"), field(column, "min"), field(column, "max"),
+              field(column, "mean"), suggested == profile->suggested_checks.end() ? "" : to_text(*suggested)});
+  }
+  print(text.text());
+  return 0;
+}
+
+int predict(const GlobalOptions& global, const PredictOptions& options) {
+  auto session = open_session(global, Options::Mode::ReadOnly);
+  if (!session) return report(global, session.error());
+  pipeline::BatchOptions batch;
+  batch.model = options.model;
+  batch.input = options.input;
+  batch.output = options.output;
+  batch.timezone = session->project.timezone;
+  batch.threads = session->project.threads.value_or(0);
+  const auto result = pipeline::predict_file(*session->registry, batch);
+  if (!result) return report(global, result.error());
+  if (global.json) print_json(result->to_json());
+  else
+    print(fmt::format("{} rows scored by {} version {} into {}", grouped(result->rows), result->model, result->version, options.output.native()));
+  return 0;
+}
+
+int explain(const GlobalOptions& global, const std::string& step) {
+  auto session = open_session(global, Options::Mode::ReadWrite);
+  if (!session) return report(global, session.error());
+  const Instant now = session->clock->now();
+  auto fingerprints = pipeline::fingerprint(session->project, *session->registry, now);
+  if (!fingerprints) return report(global, fingerprints.error());
+  const auto planned = pipeline::plan({&session->project, session->registry.get(), std::move(*fingerprints), {}, false, now});
+  if (!planned) return report(global, planned.error());
+  const auto why = pipeline::explain(*session->registry, step, &*planned);
+  if (!why) return report(global, why.error());
+  if (global.json) {
+    print_json(*why);
+    return 0;
+  }
+  const auto changes = [](const Json& part) {
+    std::string out;
+    for (const Json& change : part.value("changes", Json::array()))
+      out += fmt::format("    {}: {} → {}\n", cell_text(change.value("part", Json())), cell_text(change.value("before", Json())),
+                         cell_text(change.value("after", Json())));
+    return out;
+  };
+  std::string out = cell_text(why->value("step", Json(step))) + "\n";
+  if (const auto last = why->find("last"); last != why->end() && last->is_object())
+    out += fmt::format("  last: {} in run {}: {}\n{}", cell_text(last->value("status", Json())), cell_text(last->value("run", Json())),
+                       cell_text(last->value("why", Json())), changes(*last));
+  if (const auto current = why->find("now"); current != why->end() && current->is_object())
+    out += fmt::format("  now: {}: {}\n{}", cell_text(current->value("state", Json())), cell_text(current->value("reason", Json())), changes(*current));
+  print(out);
+  return 0;
+}
+
+int diff(const GlobalOptions& global, const std::string& a, const std::string& b) {
+  auto session = open_session(global, Options::Mode::ReadOnly);
+  if (!session) return report(global, session.error());
+  const auto difference = pipeline::diff(*session->registry, a, b);
+  if (!difference) return report(global, difference.error());
+  print_json(*difference);
+  return 0;
+}
+
+}  // namespace tidemill::app

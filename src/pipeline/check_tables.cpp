@@ -1,0 +1,166 @@
+#include "pipeline/check_tables.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "engine/scan.hpp"
+#include "pipeline/file_format.hpp"
+#include "pipeline/outline.hpp"
+#include "pipeline/sample.hpp"
+
+namespace tidemill::pipeline {
+
+namespace {
+
+struct Reading {
+  std::unique_ptr<engine::Database> database;
+  engine::Connection connection;
+};
+
+Result<Reading> open_reading(const project::Project& project) {
+  engine::DatabaseOptions options;
+  options.timezone = project.timezone;
+  options.access = engine::DatabaseOptions::Access::Sandboxed;
+  options.allowed_folders = {project.home};
+  TM_TRY(auto database, engine::Database::open(options));
+  TM_TRY(engine::Connection connection, database->connect());
+  return Reading{std::move(database), std::move(connection)};
+}
+
+std::vector<project::Check> declared_checks(const project::Project& project, const std::string& table) {
+  if (const auto source = project.sources.find(table); source != project.sources.end())
+    return quality::checks_of(source->second);
+  return quality::checks_of(project.transforms.at(table));
+}
+
+std::vector<std::string> all_tables(const project::Project& project) {
+  std::vector<std::string> names;
+  for (const auto& [name, source] : project.sources) names.push_back(name);
+  for (const auto& [name, transform] : project.transforms) names.push_back(name);
+  return names;
+}
+
+/// The rejected table of the newest run, when that run rejected it.
+Result<std::optional<std::pair<std::string, Path>>> rejected(registry::Registry& registry,
+                                                             const std::string& step, const std::string& table) {
+  TM_TRY(const auto last, registry.last_step(step));
+  if (!last || last->status != registry::StepStatus::Failed) return std::nullopt;
+  const Path file = registry.run_folder(last->run) / "failed" / (table + ".parquet");
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  return std::pair{last->run, file};
+}
+
+bool concerns(const quality::CheckResult& result, const std::string& wanted) {
+  return result.name == wanted || result.kind == wanted ||
+         std::find(result.columns.begin(), result.columns.end(), wanted) != result.columns.end();
+}
+
+Result<void> read_failing_rows(engine::Connection& connection, const CheckTablesOptions& options, CheckedTable& out) {
+  const quality::CheckResult* chosen = nullptr;
+  std::vector<std::string> names;
+  for (const quality::CheckResult& result : out.report.results) {
+    names.push_back(result.name);
+    names.insert(names.end(), result.columns.begin(), result.columns.end());
+    if (!concerns(result, options.show_rows)) continue;
+    if (chosen == nullptr || (chosen->failing == 0 && result.failing > 0)) chosen = &result;
+  }
+  if (chosen == nullptr)
+    return user_error("usage.unknown_check",
+                      fmt::format("{} has no check '{}' and no check of such a column", out.table, options.show_rows),
+                      {}, did_you_mean(options.show_rows, names));
+  out.shown_check = chosen->name;
+  std::string sql = chosen->failing_sql;
+  if (!chosen->failing_where.empty())
+    sql = fmt::format("SELECT * FROM {} WHERE {}", engine::quote_name(out.table), chosen->failing_where);
+  if (sql.empty())
+    return user_error("usage.no_rows", fmt::format("check {} is on the whole table: no row fails it alone", chosen->name));
+  TM_TRY(out.rows, connection.query(fmt::format("SELECT * FROM ({}) AS failing LIMIT {}", sql, options.limit)));
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<CheckedTable>> check_tables(const project::Project& project, registry::Registry& registry,
+                                               const CheckTablesOptions& options) {
+  const std::vector<std::string> known = all_tables(project);
+  for (const std::string& name : options.tables)
+    if (!project.is_table(name))
+      return user_error("usage.unknown_table", fmt::format("there is no table '{}'", name), {}, did_you_mean(name, known));
+  TM_TRY(const auto live, registry.live_tables());
+  std::vector<CheckedTable> out;
+  for (const std::string& name : options.tables.empty() ? known : options.tables) {
+    const std::vector<project::Check> checks = declared_checks(project, name);
+    if (checks.empty() && options.tables.empty()) continue;
+    TM_TRY(const auto from_run, rejected(registry, table_step(project, name), name));
+    const auto snapshot = live.find(name);
+    if (!from_run && snapshot == live.end()) {
+      if (options.tables.empty()) continue;
+      return data_error("check.no_table", fmt::format("{} was not made yet", name), project.place_of_table(name), "tidemill run " + name);
+    }
+    TM_TRY(Reading reading, open_reading(project));
+    for (const auto& [other, table] : live)
+      if (other != name) TM_CHECK(reading.connection.view_parquet(other, {registry.object_path(table.object)}));
+    TM_CHECK(reading.connection.view_parquet(name, {from_run ? from_run->second : registry.object_path(snapshot->second.object)}));
+
+    CheckedTable checked;
+    checked.table = name;
+    if (from_run) checked.rejected_by = from_run->first;
+    quality::CheckContext context;
+    context.connection = &reading.connection;
+    context.table = name;
+    context.relation = engine::quote_name(name);
+    context.described = project.sources.contains(name) ? "source " + name : "transform " + name;
+    TM_TRY(context.columns, reading.connection.describe("SELECT * FROM " + context.relation));
+    context.now = options.now;
+    context.relation_of = [&](const std::string& other) -> Result<std::string> {
+      if (other != name && !live.contains(other)) return data_error("check.no_table", fmt::format("there is no snapshot of {}", other));
+      return engine::quote_name(other);
+    };
+    context.history = [&](const std::string& metric) -> Result<std::vector<quality::SeriesPoint>> {
+      constexpr size_t kMaxHistory = 400;
+      TM_TRY(const auto points, registry.metric_history("table:" + name, metric, kMaxHistory));
+      std::vector<quality::SeriesPoint> series;
+      for (const registry::MetricPoint& point : points) series.push_back({point.at, point.value});
+      std::sort(series.begin(), series.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
+      return series;
+    };
+    const auto source = project.sources.find(name);
+    context.sample = source == project.sources.end() ? project.sample : sample_of(project, source->second);
+    TM_TRY(checked.report, quality::run_checks(context, checks));
+    if (!options.show_rows.empty()) TM_CHECK(read_failing_rows(reading.connection, options, checked));
+    out.push_back(std::move(checked));
+  }
+  if (out.empty()) return data_error("check.no_table", "no table was made yet that has checks", {}, "tidemill run");
+  return out;
+}
+
+Result<quality::Profile> profile_table(const project::Project* project, registry::Registry* registry,
+                                       const std::string& table_or_file) {
+  if (project != nullptr && registry != nullptr && project->is_table(table_or_file)) {
+    TM_TRY(const auto live, registry->live_tables());
+    const auto snapshot = live.find(table_or_file);
+    if (snapshot == live.end())
+      return data_error("check.no_table", fmt::format("{} was not made yet", table_or_file), project->place_of_table(table_or_file),
+                        "tidemill run " + table_or_file);
+    TM_TRY(Reading reading, open_reading(*project));
+    TM_CHECK(reading.connection.view_parquet(table_or_file, {registry->object_path(snapshot->second.object)}));
+    return quality::profile(reading.connection, engine::quote_name(table_or_file));
+  }
+  const Path file = std::filesystem::absolute(table_or_file);
+  if (!std::filesystem::is_regular_file(file))
+    return user_error("usage.unknown_table", fmt::format("there is no table and no file '{}'", table_or_file), {},
+                      project == nullptr ? "" : did_you_mean(table_or_file, all_tables(*project)));
+  engine::DatabaseOptions options;
+  options.access = engine::DatabaseOptions::Access::Open;
+  TM_TRY(const auto database, engine::Database::open(options));
+  TM_TRY(engine::Connection connection, database->connect());
+  TM_TRY(const std::string format, format_of(file));
+  const engine::FileScan scan{format, {file}, {}, Json::object()};
+  TM_TRY(const std::string select, engine::select_from_files(connection, scan));
+  if (auto loaded = connection.execute("CREATE TEMP TABLE profiled AS " + select); !loaded)
+    return std::unexpected(engine::explain_scan_error(scan, std::move(loaded).error()));
+  return quality::profile(connection, "profiled");
+}
+
+}  // namespace tidemill::pipeline
