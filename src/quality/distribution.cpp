@@ -1,5 +1,6 @@
-// How far a column has moved from a reference. The counting is SQL, so that a table may be larger than memory; the distances are those
-// of the statistics room, and the tests hold the SQL forms of D and Wasserstein-1 against them.
+// How far a column has moved from a reference. The counting is SQL, so that a table may be larger than
+// memory; the distances are those of the statistics room, and the tests hold the SQL forms of D and
+// Wasserstein-1 against them.
 #include <fmt/format.h>
 
 #include "quality/judge.hpp"
@@ -23,24 +24,29 @@ struct Sides {
 };
 
 /// SELECT … AS v FROM relation WHERE …; numbers as DOUBLE, NaN and NULL as NULL; anything else as text.
-std::string values_of(const std::string& relation, const std::string& column, bool numeric, const std::string& where) {
+std::string values_of(const std::string& relation, const std::string& column, bool numeric,
+                      const std::string& where) {
   const std::string name = quote_name(column);
-  const std::string value = numeric ? fmt::format("CASE WHEN NOT isnan(CAST({} AS DOUBLE)) THEN CAST({} AS DOUBLE) END", name, name)
-                                    : fmt::format("CAST({} AS VARCHAR)", name);
+  const std::string value =
+      numeric ? fmt::format("CASE WHEN NOT isnan(CAST({} AS DOUBLE)) THEN CAST({} AS DOUBLE) END", name, name)
+              : fmt::format("CAST({} AS VARCHAR)", name);
   return fmt::format("(SELECT {} AS v FROM {}{})", value, relation, where_clause(where));
 }
 
 /// Counts of one side in bins: missing, under, bins…, over.
-Result<std::vector<double>> count_numbers(engine::Connection& connection, const std::string& side, const statistics::NumberBins& bins) {
+Result<std::vector<double>> count_numbers(engine::Connection& connection, const std::string& side,
+                                          const statistics::NumberBins& bins) {
   std::string place = "CASE WHEN v IS NULL THEN 0";
   for (size_t i = 0; i < bins.edges.size(); ++i) {
     const bool last = i + 1 == bins.edges.size();
     place += fmt::format(" WHEN v {} CAST('{}' AS DOUBLE) THEN {}", last ? "<=" : "<", bins.edges[i], i + 1);
   }
   place += fmt::format(" ELSE {} END", bins.places() - 1);
-  TM_TRY(const engine::Rows rows, connection.query(fmt::format("SELECT {} AS place, count(*) FROM {} GROUP BY place", place, side)));
+  TM_TRY(const engine::Rows rows,
+         connection.query(fmt::format("SELECT {} AS place, count(*) FROM {} GROUP BY place", place, side)));
   std::vector<double> counts(bins.places(), 0.0);
-  for (const auto& row : rows.rows) counts.at(static_cast<size_t>(to_count(row[0]))) += static_cast<double>(to_count(row[1]));
+  for (const auto& row : rows.rows)
+    counts.at(static_cast<size_t>(to_count(row[0]))) += static_cast<double>(to_count(row[1]));
   return counts;
 }
 
@@ -55,7 +61,9 @@ Result<Compared> compare_numbers(engine::Connection& connection, const Sides& si
     shares.push_back(fmt::format("{}", static_cast<double>(i) / static_cast<double>(statistics::kMaxBins)));
   std::vector<std::string> quantiles;
   for (const std::string& share : shares) quantiles.push_back(fmt::format("quantile_cont(v, {})", share));
-  TM_TRY(const engine::Rows edges, connection.query(fmt::format("SELECT {} FROM {} WHERE isfinite(v)", fmt::join(quantiles, ", "), sides.reference)));
+  TM_TRY(const engine::Rows edges,
+         connection.query(fmt::format("SELECT {} FROM {} WHERE isfinite(v)", fmt::join(quantiles, ", "),
+                                      sides.reference)));
   statistics::NumberBins bins;
   for (const engine::Value& value : edges.rows.at(0)) {
     const std::optional<double> edge = to_double(value);
@@ -71,7 +79,8 @@ Result<Compared> compare_numbers(engine::Connection& connection, const Sides& si
 
 Result<Compared> compare_levels(engine::Connection& connection, const Sides& sides) {
   TM_TRY(const engine::Rows rows,
-         connection.query(fmt::format("SELECT v, CAST(sum(a) AS BIGINT), CAST(sum(b) AS BIGINT) FROM (SELECT v, count(*) AS a, 0 AS b FROM {} GROUP BY v "
+         connection.query(fmt::format("SELECT v, CAST(sum(a) AS BIGINT), CAST(sum(b) AS BIGINT) FROM (SELECT "
+                                      "v, count(*) AS a, 0 AS b FROM {} GROUP BY v "
                                       "UNION ALL SELECT v, 0, count(*) FROM {} GROUP BY v) GROUP BY v",
                                       sides.reference, sides.current)));
   std::vector<statistics::LevelCount> levels;
@@ -81,7 +90,8 @@ Result<Compared> compare_levels(engine::Connection& connection, const Sides& sid
   const statistics::LevelBins bins = statistics::frequent_levels(std::move(levels));
   std::map<std::string, size_t> places;
   for (size_t i = 0; i < bins.levels.size(); ++i) places[bins.levels[i]] = i + 1;
-  Compared compared{.reference = std::vector<double>(bins.places(), 0.0), .current = std::vector<double>(bins.places(), 0.0)};
+  Compared compared{.reference = std::vector<double>(bins.places(), 0.0),
+                    .current = std::vector<double>(bins.places(), 0.0)};
   for (const auto& row : rows.rows) {
     const auto* level = std::get_if<std::string>(&row[0]);
     const auto found = level == nullptr ? places.end() : places.find(*level);
@@ -93,22 +103,28 @@ Result<Compared> compare_levels(engine::Connection& connection, const Sides& sid
   return compared;
 }
 
-/// The two cumulative shares at every value, and the step to the next: D is their largest gap, Wasserstein-1 the area between them.
+/// The two cumulative shares at every value, and the step to the next: D is their largest gap, Wasserstein-1
+/// the area between them.
 std::string cumulative(const Sides& sides) {
   return fmt::format(
-      "SELECT v, abs(sum(a) OVER w / sum(a) OVER () - sum(b) OVER w / sum(b) OVER ()) AS gap, lead(v) OVER (ORDER BY v) - v AS step FROM "
-      "(SELECT v, sum(a) AS a, sum(b) AS b FROM (SELECT v, 1 AS a, 0 AS b FROM {} UNION ALL SELECT v, 0, 1 FROM {}) "
+      "SELECT v, abs(sum(a) OVER w / sum(a) OVER () - sum(b) OVER w / sum(b) OVER ()) AS gap, lead(v) OVER "
+      "(ORDER BY v) - v AS step FROM "
+      "(SELECT v, sum(a) AS a, sum(b) AS b FROM (SELECT v, 1 AS a, 0 AS b FROM {} UNION ALL SELECT v, 0, 1 "
+      "FROM {}) "
       "WHERE isfinite(v) GROUP BY v) WINDOW w AS (ORDER BY v ROWS UNBOUNDED PRECEDING)",
       sides.reference, sides.current);
 }
 
-Result<std::optional<double>> distance_of_numbers(engine::Connection& connection, const Sides& sides, const std::string& statistic) {
+Result<std::optional<double>> distance_of_numbers(engine::Connection& connection, const Sides& sides,
+                                                  const std::string& statistic) {
   if (statistic == "ks") {
-    TM_TRY(const engine::Value d, connection.scalar(fmt::format("SELECT max(gap) FROM ({})", cumulative(sides))));
+    TM_TRY(const engine::Value d,
+           connection.scalar(fmt::format("SELECT max(gap) FROM ({})", cumulative(sides))));
     return to_double(d);
   }
   TM_TRY(const engine::Value w,
-         connection.scalar(fmt::format("SELECT (SELECT sum(gap * step) FROM ({})) / nullif((SELECT stddev_pop(v) FROM {} WHERE isfinite(v)), 0)",
+         connection.scalar(fmt::format("SELECT (SELECT sum(gap * step) FROM ({})) / nullif((SELECT "
+                                       "stddev_pop(v) FROM {} WHERE isfinite(v)), 0)",
                                        cumulative(sides), sides.reference)));
   return to_double(w);
 }
@@ -123,13 +139,16 @@ Json largest_moves(const Compared& compared) {
   }
   std::vector<std::pair<double, size_t>> moves;
   for (size_t i = 0; i < compared.reference.size(); ++i)
-    moves.emplace_back(-std::abs(compared.reference[i] / std::max(a, 1.0) - compared.current[i] / std::max(b, 1.0)), i);
+    moves.emplace_back(
+        -std::abs(compared.reference[i] / std::max(a, 1.0) - compared.current[i] / std::max(b, 1.0)), i);
   std::sort(moves.begin(), moves.end());
   Json list = Json::array();
   for (size_t k = 0; k < std::min<size_t>(3, static_cast<size_t>(n)); ++k) {
     const size_t i = moves[k].second;
     if (moves[k].first == 0) break;
-    list.push_back({{"values", compared.labels[i]}, {"reference", compared.reference[i] / a}, {"current", compared.current[i] / b}});
+    list.push_back({{"values", compared.labels[i]},
+                    {"reference", compared.reference[i] / a},
+                    {"current", compared.current[i] / b}});
   }
   return list;
 }
@@ -138,13 +157,17 @@ Json largest_moves(const Compared& compared) {
 
 Result<CheckResult> judge_distribution(const CheckContext& context, const Check& check) {
   CheckResult result = result_of(check);
-  const std::string reference = check.arguments.value("reference", "previous"), statistic = check.arguments.value("statistic", "psi");
-  const std::string column_name = check.arguments.value("column", check.columns.empty() ? "" : check.columns[0]);
+  const std::string reference = check.arguments.value("reference", "previous"),
+                    statistic = check.arguments.value("statistic", "psi");
+  const std::string column_name =
+      check.arguments.value("column", check.columns.empty() ? "" : check.columns[0]);
   const engine::Column* column = find_column(context.columns, column_name);
-  if (column == nullptr) return broken(check, fmt::format("{} has no column '{}'", context.table, column_name));
+  if (column == nullptr)
+    return broken(check, fmt::format("{} has no column '{}'", context.table, column_name));
   const bool numeric = is_number_type(column->type);
   if (!numeric && statistic != "psi")
-    return broken(check, fmt::format("{} is {}: {} needs numbers", column->name, column->type, statistic), "statistic: psi");
+    return broken(check, fmt::format("{} is {}: {} needs numbers", column->name, column->type, statistic),
+                  "statistic: psi");
 
   std::string relation;
   if (reference == "previous") {
@@ -155,40 +178,47 @@ Result<CheckResult> judge_distribution(const CheckContext& context, const Check&
     }
     relation = *context.previous_relation;
   } else {
-    if (!context.relation_of) return internal_error("check.no_lookup", "a check asks for another table, and nobody can give it");
+    if (!context.relation_of)
+      return internal_error("check.no_lookup", "a check asks for another table, and nobody can give it");
     TM_TRY(relation, context.relation_of(reference));
   }
   const Sides sides{.reference = values_of(relation, column->name, numeric, {}),
                     .current = values_of(context.relation, column->name, numeric, check.where),
                     .reference_name = reference};
   engine::Connection& connection = *context.connection;
-  TM_TRY(const engine::Rows sizes, connection.query(fmt::format("SELECT (SELECT count(v) FROM {}), (SELECT count(v) FROM {}), (SELECT count(*) FROM {})",
-                                                                sides.reference, sides.current, sides.current)));
+  TM_TRY(const engine::Rows sizes,
+         connection.query(fmt::format(
+             "SELECT (SELECT count(v) FROM {}), (SELECT count(v) FROM {}), (SELECT count(*) FROM {})",
+             sides.reference, sides.current, sides.current)));
   const int64_t before = to_count(sizes.rows.at(0)[0]), now = to_count(sizes.rows.at(0)[1]);
   result.rows = to_count(sizes.rows.at(0)[2]);
   result.numbers = {{"statistic", statistic}, {"reference_values", before}, {"current_values", now}};
   if (before < kMinValues || now < kMinValues) {
     result.status = CheckStatus::NotEnoughHistory;
-    result.message = fmt::format("{} has {} values, the reference {}: {} each are needed", column->name, grouped(now), grouped(before), kMinValues);
+    result.message = fmt::format("{} has {} values, the reference {}: {} each are needed", column->name,
+                                 grouped(now), grouped(before), kMinValues);
     return result;
   }
 
-  TM_TRY(const Compared compared, numeric ? compare_numbers(connection, sides) : compare_levels(connection, sides));
+  TM_TRY(const Compared compared,
+         numeric ? compare_numbers(connection, sides) : compare_levels(connection, sides));
   std::optional<double> distance = statistics::psi(compared.reference, compared.current);
   if (statistic != "psi") {
     TM_TRY(distance, distance_of_numbers(connection, sides, statistic));
   }
   if (!distance) {
     result.status = CheckStatus::NotEnoughHistory;
-    result.message = fmt::format("{} does not vary in the reference: {} is not defined", column->name, statistic);
+    result.message =
+        fmt::format("{} does not vary in the reference: {} is not defined", column->name, statistic);
     return result;
   }
   const double most = check.arguments.value("max", 0.0);
   result.numbers["value"] = *distance;
   result.numbers["max"] = most;
   result.numbers["largest_moves"] = largest_moves(compared);
-  result.message = fmt::format("{} of {} against {} is {:.3g} (limit {:.3g})", statistic, column->name,
-                               reference == "previous" ? "the previous snapshot" : reference, *distance, most);
+  result.message =
+      fmt::format("{} of {} against {} is {:.3g} (limit {:.3g})", statistic, column->name,
+                  reference == "previous" ? "the previous snapshot" : reference, *distance, most);
   if (*distance > most) {
     result.status = failure(check);
     std::string moved;

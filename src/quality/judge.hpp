@@ -1,4 +1,5 @@
-// The three ways in which the rules of a table are judged; run_checks.cpp brings their results together. Inside this room only.
+// The three ways in which the rules of a table are judged; run_checks.cpp brings their results together.
+// Inside this room only.
 #pragma once
 
 #include <map>
@@ -22,11 +23,12 @@ struct ScanQuestion {
   std::vector<std::string> aggregates;  // SQL
   std::string failing_where;
 };
-/// The rules that fit the one scan: rules on rows, type, row_count, freshness, the numbers of anomaly. Others are not asked for.
+/// The rules that fit the one scan: rules on rows, type, row_count, freshness, the numbers of anomaly. Others
+/// are not asked for.
 bool fits_one_scan(const project::Check& check);
 /// Fills results and observed. Aggregates that several rules ask for are computed once.
-Result<void> judge_in_one_scan(const CheckContext& context, const std::vector<Numbered>& checks, Results& results,
-                               std::map<std::string, double>& observed);
+Result<void> judge_in_one_scan(const CheckContext& context, const std::vector<Numbered>& checks,
+                               Results& results, std::map<std::string, double>& observed);
 
 /// unique, relationships, sql, compare: each its own query.
 Result<CheckResult> judge_apart(const CheckContext& context, const project::Check& check);

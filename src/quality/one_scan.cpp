@@ -1,5 +1,5 @@
-// All rules of a table that are aggregates, as one SELECT. If that does not bind or run, each rule is asked alone, so that one wrong
-// pattern spoils its own result only.
+// All rules of a table that are aggregates, as one SELECT. If that does not bind or run, each rule is asked
+// alone, so that one wrong pattern spoils its own result only.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -20,7 +20,9 @@ using project::Check;
 /// Name of an observed number: "row_count", "mean(dep_delay)", with the check's condition where it has one.
 std::string metric_name(const Check& check) {
   const std::string metric = check.arguments.value("metric", "");
-  std::string name = check.arguments.contains("column") ? fmt::format("{}({})", metric, check.arguments["column"].get<std::string>()) : metric;
+  std::string name = check.arguments.contains("column")
+                         ? fmt::format("{}({})", metric, check.arguments["column"].get<std::string>())
+                         : metric;
   if (!check.where.empty()) name += " where " + check.where;
   return name;
 }
@@ -47,34 +49,37 @@ std::string metric_question(const Check& check, const std::string& aggregate) {
   if (check.where.empty()) return fmt::format("CAST({} AS DOUBLE)", aggregate);
   if (check.arguments.value("metric", "") == "null_share") {
     const std::string column = quote_name(check.arguments.value("column", ""));
-    return fmt::format("CAST(1 - {} / nullif({}, 0) AS DOUBLE)", filtered(fmt::format("count({})", column), check.where),
+    return fmt::format("CAST(1 - {} / nullif({}, 0) AS DOUBLE)",
+                       filtered(fmt::format("count({})", column), check.where),
                        filtered("count(*)", check.where));
   }
   return fmt::format("CAST({} AS DOUBLE)", filtered(aggregate, check.where));
 }
 
-std::string instant_literal(Instant instant) {
-  return fmt::format("make_timestamptz({})", instant.micros);
-}
+std::string instant_literal(Instant instant) { return fmt::format("make_timestamptz({})", instant.micros); }
 
 /// The newest time that is not in the future of `now`, and the newest of all, as microseconds.
 std::vector<std::string> freshness_aggregates(const Check& check, Instant now) {
-  const std::string time = fmt::format("CAST({} AS TIMESTAMPTZ)", quote_name(check.arguments.value("column", "")));
+  const std::string time =
+      fmt::format("CAST({} AS TIMESTAMPTZ)", quote_name(check.arguments.value("column", "")));
   const std::string past = fmt::format("{} <= {}", time, instant_literal(now));
-  return {fmt::format("epoch_us(max({}) FILTER (WHERE {}))", time, check.where.empty() ? past : both(check.where, past)),
+  return {fmt::format("epoch_us(max({}) FILTER (WHERE {}))", time,
+                      check.where.empty() ? past : both(check.where, past)),
           fmt::format("epoch_us({})", filtered(fmt::format("max({})", time), check.where))};
 }
 
 /// A declared type in DuckDB's spelling.
 Result<std::string> canonical_type(engine::Connection& connection, const std::string& type) {
-  TM_TRY(const std::vector<engine::Column> columns, connection.describe(fmt::format("SELECT CAST(NULL AS {}) AS t", type)));
+  TM_TRY(const std::vector<engine::Column> columns,
+         connection.describe(fmt::format("SELECT CAST(NULL AS {}) AS t", type)));
   return columns.at(0).type;
 }
 
 /// Answers to the aggregates of one question, in their order.
 using Answers = std::vector<engine::Value>;
 
-CheckResult judge_rows(const CheckContext& context, const Check& check, int64_t rows, int64_t failing, std::string failing_where) {
+CheckResult judge_rows(const CheckContext& context, const Check& check, int64_t rows, int64_t failing,
+                       std::string failing_where) {
   CheckResult result = result_of(check);
   const Verdict verdict = judge(check, rows, failing);
   result.rows = rows;
@@ -84,8 +89,9 @@ CheckResult judge_rows(const CheckContext& context, const Check& check, int64_t 
   result.failing_where = std::move(failing_where);
   result.numbers["share"] = rows > 0 ? static_cast<double>(failing) / static_cast<double>(rows) : 0.0;
   if (result.status != CheckStatus::Passed)
-    result.hint = fmt::format("lower `mostly`, or look at them: tidemill check {} --show-rows {}", context.table,
-                              check.columns.empty() ? "'" + result.name + "'" : check.columns[0]);
+    result.hint =
+        fmt::format("lower `mostly`, or look at them: tidemill check {} --show-rows {}", context.table,
+                    check.columns.empty() ? "'" + result.name + "'" : check.columns[0]);
   return result;
 }
 
@@ -104,17 +110,20 @@ CheckResult judge_row_count(const CheckContext& context, const Check& check, int
   if (most) result.numbers["max"] = *most;
   if (least && static_cast<double>(rows) < std::floor(*least)) {
     result.status = failure(check);
-    result.message = fmt::format("{} rows are fewer than {}{}", grouped(rows), grouped(static_cast<int64_t>(*least)), scaled);
+    result.message = fmt::format("{} rows are fewer than {}{}", grouped(rows),
+                                 grouped(static_cast<int64_t>(*least)), scaled);
   } else if (most && static_cast<double>(rows) > std::ceil(*most)) {
     result.status = failure(check);
-    result.message = fmt::format("{} rows are more than {}{}", grouped(rows), grouped(static_cast<int64_t>(*most)), scaled);
+    result.message = fmt::format("{} rows are more than {}{}", grouped(rows),
+                                 grouped(static_cast<int64_t>(*most)), scaled);
   }
   return result;
 }
 
 CheckResult judge_freshness(const CheckContext& context, const Check& check, const Answers& answers) {
   CheckResult result = result_of(check);
-  const bool past = std::holds_alternative<int64_t>(answers[0]), any = std::holds_alternative<int64_t>(answers[1]);
+  const bool past = std::holds_alternative<int64_t>(answers[0]),
+             any = std::holds_alternative<int64_t>(answers[1]);
   const std::string column = check.arguments.value("column", "");
   if (!any) {
     result.status = failure(check);
@@ -124,8 +133,12 @@ CheckResult judge_freshness(const CheckContext& context, const Check& check, con
   const Instant newest{to_count(answers[past ? 0 : 1])};
   const Duration age{past ? context.now.micros - newest.micros : 0};
   result.numbers = {{"newest", tidemill::to_text(newest)}, {"age_seconds", age.seconds()}};
-  const auto older_than = [&](const char* key) { return check.arguments.contains(key) && age.micros > check.arguments[key].get<int64_t>(); };
-  const auto limit = [&](const char* key) { return tidemill::to_text(Duration{check.arguments[key].get<int64_t>()}); };
+  const auto older_than = [&](const char* key) {
+    return check.arguments.contains(key) && age.micros > check.arguments[key].get<int64_t>();
+  };
+  const auto limit = [&](const char* key) {
+    return tidemill::to_text(Duration{check.arguments[key].get<int64_t>()});
+  };
   const std::string aged = fmt::format("the newest {} is {}, {} old", column, tidemill::to_text(newest),
                                        tidemill::to_text(Duration{age.micros / 60'000'000 * 60'000'000}));
   result.message = aged;
@@ -136,7 +149,8 @@ CheckResult judge_freshness(const CheckContext& context, const Check& check, con
     result.status = CheckStatus::Warned;
     result.message = fmt::format("{} (limit {})", aged, limit("warn_after"));
   }
-  if (result.status != CheckStatus::Passed) result.hint = "is what fills the source still running? for old data: --as-of TIME";
+  if (result.status != CheckStatus::Passed)
+    result.hint = "is what fills the source still running? for old data: --as-of TIME";
   return result;
 }
 
@@ -151,7 +165,8 @@ Result<CheckResult> judge_anomaly(const CheckContext& context, const Check& chec
     return result;
   }
   observed[metric] = *today;
-  AnomalyQuestion question{.today = *today, .now = context.now, .season = check.arguments.value("season", "none")};
+  AnomalyQuestion question{
+      .today = *today, .now = context.now, .season = check.arguments.value("season", "none")};
   if (check.arguments.value("metric", "") == "null_share") question.least_scale = kLeastShareScale;
   if (context.history) {
     TM_TRY(question.history, context.history(metric));
@@ -160,7 +175,8 @@ Result<CheckResult> judge_anomaly(const CheckContext& context, const Check& chec
   result.numbers = {{"value", *today}, {"points", answer.points}, {"season", question.season}};
   if (!answer.enough) {
     result.status = CheckStatus::NotEnoughHistory;
-    result.message = fmt::format("{} is {:.6g}; {} of the {} earlier values that are needed", metric, *today, answer.points, answer.needed);
+    result.message = fmt::format("{} is {:.6g}; {} of the {} earlier values that are needed", metric, *today,
+                                 answer.points, answer.needed);
     return result;
   }
   const double limit = check.arguments.value("z", 3.0);
@@ -168,8 +184,9 @@ Result<CheckResult> judge_anomaly(const CheckContext& context, const Check& chec
                          {"low", answer.expected - limit * answer.scale},
                          {"high", answer.expected + limit * answer.scale},
                          {"z", std::isfinite(answer.z) ? Json(answer.z) : Json(answer.z > 0 ? 1e9 : -1e9)}});
-  result.message = fmt::format("{} is {:.6g}, expected {:.6g} to {:.6g} from {} earlier values", metric, *today,
-                               answer.expected - limit * answer.scale, answer.expected + limit * answer.scale, answer.points);
+  result.message = fmt::format("{} is {:.6g}, expected {:.6g} to {:.6g} from {} earlier values", metric,
+                               *today, answer.expected - limit * answer.scale,
+                               answer.expected + limit * answer.scale, answer.points);
   if (!(std::abs(answer.z) <= limit)) result.status = failure(check);
   return result;
 }
@@ -228,7 +245,8 @@ class OneScan {
       question.aggregates.push_back(count_failing(check, condition));
       question.failing_where = both(check.where, condition);
     } else if (check.kind == "freshness") {
-      for (std::string& aggregate : freshness_aggregates(check, context_.now)) question.aggregates.push_back(std::move(aggregate));
+      for (std::string& aggregate : freshness_aggregates(check, context_.now))
+        question.aggregates.push_back(std::move(aggregate));
     } else if (check.kind == "anomaly") {
       TM_TRY(const std::string aggregate, metric_aggregate(check));
       question.aggregates.push_back(metric_question(check, aggregate));
@@ -248,9 +266,11 @@ class OneScan {
         if (found == list.end()) list.push_back(aggregate);
       }
     }
-    TM_TRY(const engine::Rows rows, context_.connection->query(fmt::format("SELECT {} FROM {}", fmt::join(list, ", "), context_.relation)));
+    TM_TRY(const engine::Rows rows, context_.connection->query(fmt::format(
+                                        "SELECT {} FROM {}", fmt::join(list, ", "), context_.relation)));
     if (rows.rows.size() != 1 || rows.rows[0].size() != list.size())
-      return internal_error("check.scan", fmt::format("a scan of {} gave {} rows", context_.table, rows.rows.size()));
+      return internal_error("check.scan",
+                            fmt::format("a scan of {} gave {} rows", context_.table, rows.rows.size()));
     observed_["row_count"] = static_cast<double>(to_count(rows.rows[0][0]));
     std::vector<Answers> answers;
     for (const std::vector<size_t>& of_question : places) {
@@ -321,11 +341,12 @@ class OneScan {
 }  // namespace
 
 bool fits_one_scan(const Check& check) {
-  return is_row_rule(check) || check.kind == "row_count" || check.kind == "freshness" || check.kind == "type" || check.kind == "anomaly";
+  return is_row_rule(check) || check.kind == "row_count" || check.kind == "freshness" ||
+         check.kind == "type" || check.kind == "anomaly";
 }
 
-Result<void> judge_in_one_scan(const CheckContext& context, const std::vector<Numbered>& checks, Results& results,
-                               std::map<std::string, double>& observed) {
+Result<void> judge_in_one_scan(const CheckContext& context, const std::vector<Numbered>& checks,
+                               Results& results, std::map<std::string, double>& observed) {
   return OneScan(context, results, observed).run(checks);
 }
 

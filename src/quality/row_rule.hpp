@@ -1,4 +1,5 @@
-// Rules on single rows as SQL conditions, and rules on the whole table that are aggregates: all of them fit into one scan.
+// Rules on single rows as SQL conditions, and rules on the whole table that are aggregates: all of them fit
+// into one scan.
 #pragma once
 
 #include <string>
@@ -10,9 +11,11 @@ namespace tidemill::quality {
 
 /// not_null, accepted_values, range, regex, length, expression: TRUE where a row fails, else FALSE or NULL.
 bool is_row_rule(const project::Check& check);
-Result<std::string> failing_condition(const project::Check& check, const std::vector<engine::Column>& columns);
+Result<std::string> failing_condition(const project::Check& check,
+                                      const std::vector<engine::Column>& columns);
 
-/// "(where) AND (condition)"; either may be empty. A comment at the end of the user's SQL stays inside the brackets.
+/// "(where) AND (condition)"; either may be empty. A comment at the end of the user's SQL stays inside the
+/// brackets.
 std::string both(const std::string& where, const std::string& condition);
 /// Brackets that a trailing comment cannot swallow.
 std::string in_brackets(const std::string& sql);

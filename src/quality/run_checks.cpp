@@ -1,5 +1,6 @@
-// The rules of one table, from their declarations to a report: columns are looked up first, rules that are aggregates share a scan, the
-// others run on their own, and the values of failing rows are fetched as examples.
+// The rules of one table, from their declarations to a report: columns are looked up first, rules that are
+// aggregates share a scan, the others run on their own, and the values of failing rows are fetched as
+// examples.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -21,7 +22,8 @@ constexpr size_t kMaxExampleLength = 80;
 std::optional<CheckResult> unknown_column(const CheckContext& context, const Check& check) {
   std::vector<std::string> names = check.columns;
   if (check.kind == "expression") names.clear();  // its SQL says what it needs
-  if (check.arguments.contains("column") && check.kind != "relationships" && check.arguments["column"].is_string())
+  if (check.arguments.contains("column") && check.kind != "relationships" &&
+      check.arguments["column"].is_string())
     names.push_back(check.arguments["column"].get<std::string>());
   for (const std::string& name : names) {
     if (find_column(context.columns, name) != nullptr) continue;
@@ -29,13 +31,17 @@ std::optional<CheckResult> unknown_column(const CheckContext& context, const Che
     for (const engine::Column& column : context.columns) known.push_back(column.name);
     std::string hint = did_you_mean(name, known);
     if (hint.empty()) hint = fmt::format("it has {}", fmt::join(known, ", "));
-    return broken(check, fmt::format("{} has no column '{}'", context.described.empty() ? context.table : context.described, name), hint);
+    return broken(check,
+                  fmt::format("{} has no column '{}'",
+                              context.described.empty() ? context.table : context.described, name),
+                  hint);
   }
   return {};
 }
 
 bool shows_values(const CheckResult& result) {
-  static const std::vector<std::string> kKinds{"accepted_values", "range", "regex", "length", "relationships", "unique"};
+  static const std::vector<std::string> kKinds{"accepted_values", "range",         "regex",
+                                               "length",          "relationships", "unique"};
   return result.failing > 0 && result.status != CheckStatus::Passed && !result.failing_where.empty() &&
          std::find(kKinds.begin(), kKinds.end(), result.kind) != kKinds.end();
 }
@@ -43,17 +49,21 @@ bool shows_values(const CheckResult& result) {
 std::string shortened(std::string text) {
   if (text.size() <= kMaxExampleLength) return text;
   size_t end = kMaxExampleLength;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // not inside a UTF-8 character
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+    --end;  // not inside a UTF-8 character
   return text.substr(0, end) + "…";
 }
 
 /// The most frequent failing values.
 Result<void> add_examples(const CheckContext& context, CheckResult& result) {
   std::vector<std::string> names;
-  for (const std::string& column : result.columns) names.push_back(fmt::format("CAST({} AS VARCHAR)", quote_name(column)));
+  for (const std::string& column : result.columns)
+    names.push_back(fmt::format("CAST({} AS VARCHAR)", quote_name(column)));
   TM_TRY(const engine::Rows rows,
-         context.connection->query(fmt::format("SELECT concat_ws(', ', {}) AS value, count(*) AS n FROM {}{} GROUP BY value ORDER BY n DESC, value LIMIT {}",
-                                               fmt::join(names, ", "), context.relation, where_clause(result.failing_where), kMaxExamples)));
+         context.connection->query(fmt::format("SELECT concat_ws(', ', {}) AS value, count(*) AS n FROM {}{} "
+                                               "GROUP BY value ORDER BY n DESC, value LIMIT {}",
+                                               fmt::join(names, ", "), context.relation,
+                                               where_clause(result.failing_where), kMaxExamples)));
   for (const auto& row : rows.rows) result.numbers["examples"].push_back(shortened(engine::to_text(row[0])));
   return {};
 }
@@ -108,9 +118,12 @@ std::optional<Quarantine> quarantine_of(const CheckReport& report) {
   std::string failing;
   for (const CheckResult& result : report.results) {
     const bool judged = result.status == CheckStatus::Failed || result.status == CheckStatus::Warned;
-    if (!judged || result.on_fail != project::OnFail::Quarantine || result.failing_where.empty() || result.failing == 0) continue;
+    if (!judged || result.on_fail != project::OnFail::Quarantine || result.failing_where.empty() ||
+        result.failing == 0)
+      continue;
     // A condition may be NULL for a row; the row then passed.
-    failing += fmt::format("{}coalesce({}, FALSE)", failing.empty() ? "" : " OR ", in_brackets(result.failing_where));
+    failing += fmt::format("{}coalesce({}, FALSE)", failing.empty() ? "" : " OR ",
+                           in_brackets(result.failing_where));
   }
   if (failing.empty()) return {};
   return Quarantine{.passed_where = fmt::format("NOT ({})", failing), .quarantined_where = failing};

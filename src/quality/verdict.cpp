@@ -26,7 +26,9 @@ bool too_few_pass(const Check& check, int64_t rows, int64_t failing) {
   return static_cast<double>(rows - failing) < needed - 1e-9 * static_cast<double>(rows);
 }
 
-std::string bound_text(const Json& bound) { return bound.is_string() ? bound.get<std::string>() : bound.dump(); }
+std::string bound_text(const Json& bound) {
+  return bound.is_string() ? bound.get<std::string>() : bound.dump();
+}
 
 std::string outside(const Json& arguments, const char* below, const char* above) {
   const bool low = arguments.contains("min"), high = arguments.contains("max");
@@ -68,10 +70,13 @@ CheckStatus failure(const Check& check) {
 
 Verdict judge(const Check& check, int64_t rows, int64_t failing) {
   const bool limits = check.error_if || check.warn_if;
-  if (check.error_if && crossed(*check.error_if, rows, failing)) return {failure(check), text_of(*check.error_if)};
+  if (check.error_if && crossed(*check.error_if, rows, failing))
+    return {failure(check), text_of(*check.error_if)};
   const std::string mostly_text = check.mostly < 1 ? fmt::format("limit {}", percent(1 - check.mostly)) : "";
-  if ((!limits || check.mostly < 1) && too_few_pass(check, rows, failing)) return {failure(check), mostly_text};
-  if (check.warn_if && crossed(*check.warn_if, rows, failing)) return {CheckStatus::Warned, text_of(*check.warn_if)};
+  if ((!limits || check.mostly < 1) && too_few_pass(check, rows, failing))
+    return {failure(check), mostly_text};
+  if (check.warn_if && crossed(*check.warn_if, rows, failing))
+    return {CheckStatus::Warned, text_of(*check.warn_if)};
   return {CheckStatus::Passed, check.error_if  ? text_of(*check.error_if)
                                : check.warn_if ? text_of(*check.warn_if)
                                                : mostly_text};
@@ -81,21 +86,29 @@ std::string complaint(const Check& check, bool one) {
   const std::string column = fmt::format("{}", fmt::join(check.columns, ", "));
   const std::string have = one ? "has" : "have";
   if (check.kind == "not_null") return fmt::format("{} no {}", have, column);
-  if (check.kind == "unique") return fmt::format("{} {} {} with another row", one ? "shares" : "share", one ? "its" : "their", column);
-  if (check.kind == "accepted_values") return fmt::format("{} {} that is not an accepted value", have, column);
-  if (check.kind == "range") return fmt::format("{} {} {}", have, column, outside(check.arguments, "below", "above"));
-  if (check.kind == "length") return fmt::format("{} {} {}", have, column, outside(check.arguments, "shorter than", "longer than"));
-  if (check.kind == "regex") return fmt::format("{} {} that does not match {}", have, column, text_argument(check, "pattern"));
+  if (check.kind == "unique")
+    return fmt::format("{} {} {} with another row", one ? "shares" : "share", one ? "its" : "their", column);
+  if (check.kind == "accepted_values")
+    return fmt::format("{} {} that is not an accepted value", have, column);
+  if (check.kind == "range")
+    return fmt::format("{} {} {}", have, column, outside(check.arguments, "below", "above"));
+  if (check.kind == "length")
+    return fmt::format("{} {} {}", have, column, outside(check.arguments, "shorter than", "longer than"));
+  if (check.kind == "regex")
+    return fmt::format("{} {} that does not match {}", have, column, text_argument(check, "pattern"));
   if (check.kind == "relationships")
-    return fmt::format("{} {} that is not in {}.{}", have, column, text_argument(check, "table"), text_argument(check, "column"));
-  if (check.kind == "expression") return fmt::format("{} {}", one ? "breaks" : "break", text_argument(check, "sql"));
+    return fmt::format("{} {} that is not in {}.{}", have, column, text_argument(check, "table"),
+                       text_argument(check, "column"));
+  if (check.kind == "expression")
+    return fmt::format("{} {}", one ? "breaks" : "break", text_argument(check, "sql"));
   return one ? "fails" : "fail";
 }
 
 std::string sentence(const Check& check, int64_t rows, int64_t failing, const Verdict& verdict) {
   if (failing == 0) return fmt::format("0 of {} rows {}", grouped(rows), complaint(check, false));
-  std::string text = fmt::format("{} of {} rows {}, {}", grouped(failing), grouped(rows), complaint(check, failing == 1),
-                                 percent(static_cast<double>(failing) / static_cast<double>(rows)));
+  std::string text =
+      fmt::format("{} of {} rows {}, {}", grouped(failing), grouped(rows), complaint(check, failing == 1),
+                  percent(static_cast<double>(failing) / static_cast<double>(rows)));
   if (!verdict.limit.empty()) text += fmt::format(" ({})", verdict.limit);
   return text;
 }
@@ -104,7 +117,8 @@ CheckResult result_of(const Check& check) {
   CheckResult result;
   result.name = check.name;
   if (result.name.empty())
-    result.name = check.columns.empty() ? check.kind : fmt::format("{}({})", check.kind, fmt::join(check.columns, ", "));
+    result.name = check.columns.empty() ? check.kind
+                                        : fmt::format("{}({})", check.kind, fmt::join(check.columns, ", "));
   result.kind = check.kind;
   result.columns = check.columns;
   result.on_fail = check.on_fail;
@@ -123,11 +137,16 @@ CheckResult broken(const Check& check, std::string message, std::string hint) {
 
 std::string_view to_text(CheckStatus status) {
   switch (status) {
-    case CheckStatus::Passed: return "passed";
-    case CheckStatus::Warned: return "warned";
-    case CheckStatus::Failed: return "failed";
-    case CheckStatus::NotEnoughHistory: return "not enough history";
-    case CheckStatus::Error: return "error";
+    case CheckStatus::Passed:
+      return "passed";
+    case CheckStatus::Warned:
+      return "warned";
+    case CheckStatus::Failed:
+      return "failed";
+    case CheckStatus::NotEnoughHistory:
+      return "not enough history";
+    case CheckStatus::Error:
+      return "error";
   }
   return "error";
 }
@@ -138,12 +157,9 @@ tidemill::Error CheckResult::as_error() const {
                         .message = message,
                         .where = place,
                         .hint = hint};
-  if (numbers.contains("examples") && !numbers["examples"].empty()) {
-    for (const Json& example : numbers["examples"]) {
-      if (!error.seen.empty()) error.seen += ", ";
-      error.seen += example.is_string() ? example.get<std::string>() : example.dump();
-    }
-  }
+  if (kind != "point_in_time" && numbers.contains("examples"))
+    for (const Json& example : numbers["examples"])
+      error.seen += (error.seen.empty() ? "" : ", ") + example.get<std::string>();
   return error;
 }
 

@@ -1,4 +1,5 @@
-// From counts to a verdict and its sentence: pure functions. The limits of a check (mostly, warn_if, error_if, severity) live here.
+// From counts to a verdict and its sentence: pure functions. The limits of a check (mostly, warn_if,
+// error_if, severity) live here.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +16,11 @@ std::string percent(double share);
 
 struct Verdict {
   CheckStatus status = CheckStatus::Passed;
-  std::string limit;  // "limit 1 %", the one that was crossed or, when none was, that allows failing rows; empty: none may fail
+  std::string limit;  // "limit 1 %", the one that was crossed or, when none was, that allows failing rows;
+                      // empty: none may fail
 };
-/// error_if and warn_if, where given, are the limits; `mostly` is one too unless it is 1 beside them. severity warn never fails.
+/// error_if and warn_if, where given, are the limits; `mostly` is one too unless it is 1 beside them.
+/// severity warn never fails.
 Verdict judge(const project::Check& check, int64_t rows, int64_t failing);
 
 /// What is wrong with the failing rows: "have no tailnum"; one: "has no tailnum".
