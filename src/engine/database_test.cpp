@@ -253,7 +253,7 @@ TEST(database, sorts_four_times_its_memory_by_spilling_and_respects_the_cap) {
   const ScratchFolder folder;
   const std::string sort =
       "SELECT range AS n, md5(range::VARCHAR) AS t FROM range(4000000) ORDER BY hash(range)";
-  DatabaseOptions options{.threads = 1, .memory_bytes = 40 << 20};
+  DatabaseOptions options{.threads = 1, .memory_bytes = 64 << 20};
   options.spill_folder = folder / "spill";
   options.allowed_folders = {folder.path()};
   Opened db = open(options);

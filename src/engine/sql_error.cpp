@@ -98,6 +98,9 @@ Error error_from_duckdb(std::string_view raw, const UserSql& sql) {
   const std::string subtype = text_at(*json, "error_subtype");
   const std::string entry = text_at(*json, "type");
   error.message = text_at(*json, "exception_message");
+  // DuckDB's advice after an out-of-memory names settings that are ours to make.
+  if (const size_t advice = error.message.find("\n\nPossible solutions:"); advice != std::string::npos)
+    error.message.resize(advice);
   for (const Row& row : kRows)
     if (row.type == type && (row.subtype.empty() || row.subtype == subtype || row.subtype == entry)) {
       error.kind = row.kind;
