@@ -37,7 +37,9 @@ const Object& split_object() {
         "20%; with time it must be given"}},
       {{"time", "group"}},
       {},
-      "split: {time: scheduled_at, gap: 1d, validation: 14d, test: 28d}"};
+      "split: {time: scheduled_at, gap: 1d, validation: 14d, test: 28d}",
+      {{"gap", {"time"}, "a gap lies between spans of time"},
+       {"time", {"test"}, "a time split says how long its test span is: test: 28d"}}};
   return described;
 }
 
@@ -112,7 +114,10 @@ const Object& gate_object() {
         "Judge only the rows where the columns have these values.", "all rows"}},
       {{"min", "vs"}, {"max", "vs"}, {"no_worse_by", "better_by"}, {"min", "max"}},
       {{"min", "max", "vs"}},
-      "gate:\n  - {metric: roc_auc, min: 0.65}\n  - {metric: roc_auc, vs: champion, no_worse_by: 0.005}"};
+      "gate:\n  - {metric: roc_auc, min: 0.65}\n  - {metric: roc_auc, vs: champion, no_worse_by: 0.005}",
+      {{"vs", {"no_worse_by", "better_by"}, "for example no_worse_by: 0.005"},
+       {"no_worse_by", {"vs"}, "say what it is compared with: vs: champion"},
+       {"better_by", {"vs"}, "say what it is compared with: vs: champion"}}};
   return described;
 }
 

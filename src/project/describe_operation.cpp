@@ -61,7 +61,8 @@ const Object& deployment_object() {
        {"rollout", object(rollout_object()), "How a new version takes over.", "at once"}},
       {},
       {},
-      "late: {model: late@champion, request: flights, through: [features]}"};
+      "late: {model: late@champion, request: flights, through: [features]}",
+      {{"through", {"request"}, "say which source's rows the requests are"}}};
   return described;
 }
 
@@ -103,7 +104,16 @@ const Object& monitor_object() {
       {kinds},
       {kinds},
       "late:\n  - {drift: psi, columns: \"*\", warn: 0.1, fail: 0.2, window: 7d, every: 1h, on_fail: alert}\n"
-      "  - {metric: roc_auc, min: 0.60, window: 28d, on_fail: [alert, retrain]}"};
+      "  - {metric: roc_auc, min: 0.60, window: 28d, on_fail: [alert, retrain]}",
+      {{"drift", {"warn", "fail"}, "for example warn: 0.1, fail: 0.2"},
+       {"metric", {"min", "max"}, "for example min: 0.6"},
+       {"quality", {"warn", "fail"}, "for example fail: 1%"},
+       {"fairness", {"min", "max"}, "for example min: 0.8"},
+       {"latency", {"max"}, "for example max: 50ms"},
+       {"attribution", {"min"}, "for example min: 0.9"},
+       {"columns", {"drift", "quality"}, "what is watched has no columns otherwise"},
+       {"reference", {"drift"}, "only drift is measured against a reference"},
+       {"estimated", {"metric"}, "only a metric can be estimated"}}};
   return described;
 }
 
@@ -139,7 +149,11 @@ const Object& export_object() {
        {"timeout", scalar(duration()), "The longest time that writing may take.", "no limit"}},
       {{"path", "connection"}, {"path", "table"}, {"path", "mode"}},
       {{"path", "connection"}},
-      "scored: {path: out/scored.parquet}"};
+      "scored: {path: out/scored.parquet}",
+      {{"connection", {"table"}, "say where the rows go: table: public.scored"},
+       {"table", {"connection"}, "name the database"},
+       {"mode", {"connection"}, "a file is always replaced"},
+       {"key", {"mode"}, "a key is for mode: merge"}}};
   return described;
 }
 
@@ -170,8 +184,9 @@ const Object& notify_object() {
        {"on", either(scalar(events()), list_of(scalar(events()), 1, 6)), "Of what.",
         "[failed, rejected, firing]"}},
       {},
-      {{"webhook", "alertmanager"}},
-      "notify: {webhook: \"${env:ALERT_WEBHOOK}\", on: [failed, rejected, firing]}"};
+      {},
+      "notify: {webhook: \"${env:ALERT_WEBHOOK}\", on: [failed, rejected, firing]}",
+      {{"on", {"webhook", "alertmanager"}, "say where to"}}};
   return described;
 }
 

@@ -108,7 +108,16 @@ const Object& source_object() {
       {{"path", "connection"}, {"table", "query"}},
       {{"path", "connection"}},
       "flights:\n  path: data/flights/*.parquet\n  key: flight_id\n  time_column: scheduled_at\n"
-      "  columns:\n    scheduled_at: {type: timestamptz, checks: [not_null]}"};
+      "  columns:\n    scheduled_at: {type: timestamptz, checks: [not_null]}",
+      {{"table", {"connection"}, "a table is read from a database: name its connection"},
+       {"query", {"connection"}, "a query is read from a database: name its connection"},
+       {"connection", {"table", "query"}, "say what is read from the database"},
+       {"watermark",
+        {"connection"},
+        "files are read again when they change; a watermark is for a table of a database"},
+       {"csv", {"path"}, "it says how files are written"},
+       {"format", {"path"}, "it says how files are written"},
+       {"freshness", {"time_column"}, "the newest row is found by `time_column`"}}};
   return described;
 }
 
@@ -131,7 +140,9 @@ const Object& transform_object() {
        {"timeout", scalar(duration()), "The longest time it may take.", "no limit"}},
       {},
       {},
-      "features: {checks: [{row_count: {min: 1000}}]}"};
+      "features: {checks: [{row_count: {min: 1000}}]}",
+      {{"inputs", {"command"}, "what an SQL transform reads is seen from its SQL"},
+       {"scripts", {"command"}, "an SQL transform is its own file"}}};
   return described;
 }
 

@@ -39,6 +39,13 @@ struct Key {
   Need need = Need::Optional;
 };
 
+/// `key` only has a meaning beside one of `others`.
+struct Dependence {
+  std::string key;
+  std::vector<std::string> others;
+  std::string hint;
+};
+
 struct Object {
   std::string name;  // of its section in the schema and the reference: "source"
   std::string doc;
@@ -46,6 +53,7 @@ struct Object {
   std::vector<std::vector<std::string>> at_most_one;  // of these keys
   std::vector<std::vector<std::string>> at_least_one;
   std::string example = {};
+  std::vector<Dependence> needs = {};
 
   const Key* find(std::string_view key) const;
   std::vector<std::string> key_names() const;

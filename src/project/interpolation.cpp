@@ -124,7 +124,7 @@ std::optional<Interpolation::Part> Interpolation::value_of(std::string_view expr
   if (kind == "file" && !name.empty()) {
     Result<std::string> value = read_file(folder_ / name, kMaxSecretFile);
     if (!value) {
-      problems_.add("project.secret_file", value.error().message, at, what).hint =
+      problems_.add("project.secret_file", fmt::format("cannot read the file {}", name), at, what).hint =
           "a secret's file must exist and be readable for the user that runs tidemill";
       return std::nullopt;
     }

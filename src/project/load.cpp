@@ -109,9 +109,6 @@ void fill_in(Project& project, const Reader& reader, Problems& problems) {
     Deployment& deployment = project.deployments.at(name);
     const auto model = project.models.find(deployment.model);
     const bool says = node.find("through") != nullptr;
-    if (deployment.request.empty() && says)
-      problems.add("project.missing_key", "`through` needs `request`", place).hint =
-          "say which source's rows the requests are";
     if (deployment.request.empty() || model == project.models.end()) return;
     const std::string& from = model->second.from;
     const bool is_transform = project.transforms.contains(from);

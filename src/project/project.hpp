@@ -233,7 +233,7 @@ struct Project {
   std::optional<int> threads;
   std::vector<Secret> secrets;  // every value that holds a ${env:…} or ${file:…}: name is how it was written,
                                 // "postgres://${env:USER}@db"
-  std::string fingerprint;  // SHA-256 of the project file's text (environment applied)
+  std::string fingerprint;      // SHA-256 of the project file's text (environment applied)
 
   /// The declared place of a table ("source flights", "transform features"); empty Place when there is none.
   Place place_of_table(const std::string& table) const;

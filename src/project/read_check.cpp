@@ -44,7 +44,6 @@ const Kind* find_kind(std::string_view name) {
   return found == kKinds.end() ? nullptr : &*found;
 }
 
-
 /// {min, max} from a map, a pair, or (length) one number; null sides are left out.
 Json bounds(const YamlNode& node) {
   Json out = Json::object();

@@ -17,32 +17,31 @@ bool is_zero(const std::variant<double, Duration>& part) {
                                               : std::get<Duration>(part).micros == 0;
 }
 
-/// A part of a split: a span under a time split, else a share. The other one is a mistake.
-void read_part(const Reader& split, const char* key, Split::Kind kind, std::variant<double, Duration>& part,
+/// A part of a split: a span under a time split, else a share. The other one is a mistake. False when nothing
+/// was read.
+bool read_part(const Reader& split, const char* key, Split::Kind kind, std::variant<double, Duration>& part,
                Problems& problems) {
   const YamlNode* node = split.node(key);
-  if (node == nullptr || !node->is_scalar() || node->deferred) return;
+  if (node == nullptr || !node->is_scalar() || node->deferred) return false;
   const auto share = parse_share(*node);
   const auto span = duration_of(*node);
   if (kind == Split::Kind::Time) {
-    if (span)
-      part = *span;
-    else if (share && *share == 0)
-      part = Duration{0};
-    else if (share)
+    if (span) part = *span;
+    if (span || (share && *share == 0)) return true;
+    if (share)
       problems
           .add("project.bad_value", fmt::format("`{}` of a time split is a span, not a share", key),
                split.place_of(key))
           .hint = "for example 28d";
-  } else {
-    if (share)
-      part = *share;
-    else if (span)
-      problems
-          .add("project.bad_value", fmt::format("`{}` is a share unless the split has `time`", key),
-               split.place_of(key))
-          .hint = "for example 20%";
+    return false;
   }
+  if (share) part = *share;
+  if (share || !span) return share.has_value();
+  problems
+      .add("project.bad_value", fmt::format("`{}` is a share unless the split has `time`", key),
+           split.place_of(key))
+      .hint = "for example 20%";
+  return false;
 }
 
 Split read_split(const Reader& model, Problems& problems) {
@@ -57,15 +56,9 @@ Split read_split(const Reader& model, Problems& problems) {
   split.column = reader.text(split.kind == Split::Kind::Group ? "group" : "time");
   if (split.kind == Split::Kind::Time) split.validation = split.test = Duration{0};
   read_part(reader, "validation", split.kind, split.validation, problems);
-  read_part(reader, "test", split.kind, split.test, problems);
+  const bool reads_test = read_part(reader, "test", split.kind, split.test, problems);
   split.gap = reader.duration("gap").value_or(Duration{0});
-  if (reader.has("gap") && split.kind != Split::Kind::Time)
-    problems.add("project.missing_key", "`gap` needs `time`", reader.place_of("gap")).hint =
-        "a gap lies between spans of time";
-  if (split.kind == Split::Kind::Time && !reader.has("test"))
-    problems.add("project.missing_key", "`test` is missing", reader.place()).hint =
-        "a time split says how long its test span is: test: 28d";
-  else if (is_zero(split.test))
+  if (reads_test && is_zero(split.test))
     problems.add("project.bad_value", "the test part is empty", reader.place_of("test")).hint =
         "without test rows there is no verdict";
   if (split.kind != Split::Kind::Time &&
@@ -105,7 +98,7 @@ Train read_train(const Reader& model, Problems& problems) {
   return train;
 }
 
-GateRule read_rule(const YamlNode& node, Place place, Problems& problems) {
+GateRule read_rule(const YamlNode& node, Place place) {
   place.line = node.line;
   place.column = node.column;
   const Object& description = *model_object().find("gate")->form.item->object;
@@ -121,14 +114,6 @@ GateRule read_rule(const YamlNode& node, Place place, Problems& problems) {
   if (const YamlNode* against = reader.node("vs"); against != nullptr) {
     rule.against = against->is_map() ? GateRule::Against::Column : GateRule::Against::Champion;
     if (against->is_map()) rule.column = reader.object("vs").text("column");
-    if (!reader.has("no_worse_by") && !reader.has("better_by"))
-      problems.add("project.missing_key", "`vs` needs `no_worse_by` or `better_by`", reader.place_of("vs"))
-          .hint = "{metric: roc_auc, vs: champion, no_worse_by: 0.005}";
-  } else {
-    for (const char* key : {"no_worse_by", "better_by"})
-      if (reader.has(key))
-        problems.add("project.missing_key", fmt::format("`{}` needs `vs`", key), reader.place_of(key)).hint =
-            "say what it is compared with: vs: champion";
   }
   return rule;
 }
@@ -197,7 +182,7 @@ Model read_model(const std::string& name, const YamlNode& node, const Place& pla
     for (size_t i = 0; i < gate->items.size(); ++i) {
       Place rule = place;
       rule.what += fmt::format(", gate rule {}", i + 1);
-      model.gate.push_back(read_rule(gate->items[i], rule, problems));
+      model.gate.push_back(read_rule(gate->items[i], rule));
     }
   CheckScope scope;
   scope.model = name;

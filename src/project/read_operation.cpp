@@ -60,11 +60,11 @@ Export read_export(const std::string& table, const YamlNode& node, const Place& 
   made.key = reader.texts("key");
   made.retry = read_retries(reader.object("retries"));
   made.timeout = reader.duration("timeout");
-  if (reader.has("connection") && !reader.has("table"))
-    problems.add("project.missing_key", "`connection` needs `table`", reader.place_of("connection")).hint =
-        "say where the rows go: table: public.scored";
-  if (reader.has("key") && made.mode != Export::Mode::Merge)
-    problems.add("project.missing_key", "`key` needs `mode: merge`", reader.place_of("key"));
+  if (reader.has("key") && reader.has("mode") && made.mode != Export::Mode::Merge)
+    problems
+        .add("project.exclusive_keys", fmt::format("`key` has no meaning for mode {}", mode),
+             reader.place_of("key"))
+        .hint = "a key is for mode: merge";
   const bool known = std::any_of(kExportEndings.begin(), kExportEndings.end(),
                                  [&](auto ending) { return made.path.ends_with(ending); });
   if (!made.path.empty() && !known) {
@@ -100,16 +100,6 @@ void check_monitors(const Reader& project, Problems& problems) {
   project.each("monitors", [&](const std::string&, const YamlNode& list, const Place& place) {
     each_item(&list, place, "monitor", [&](const YamlNode& item, const Place& at) {
       const Reader reader(&item, monitor_object(), at);
-      const bool limited = reader.has("warn") || reader.has("fail") || reader.has("min") || reader.has("max");
-      if (!limited && !reader.has("traffic") && item.is_map())
-        problems.add("project.missing_key", "a monitor needs a limit", at).hint =
-            "add warn and fail, or min, or max";
-      for (const auto& [key, other] :
-           {std::pair{"columns", "drift"}, std::pair{"reference", "drift"}, std::pair{"estimated", "metric"}})
-        if (reader.has(key) && !reader.has(other) &&
-            !(std::string_view(key) == "columns" && reader.has("quality")))
-          problems.add("project.missing_key", fmt::format("`{}` needs `{}`", key, other),
-                       reader.place_of(key));
       const auto warn = reader.number("warn"), fail = reader.number("fail");
       if (reader.has("drift") && warn && fail && *warn > *fail)
         problems.add("project.bad_value", "`warn` is past `fail`", reader.place_of("warn"));

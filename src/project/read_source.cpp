@@ -88,24 +88,6 @@ void read_format(Source& source, const Reader& reader, Problems& problems) {
 }
 
 void judge_source(const Source& source, const Reader& reader, Problems& problems) {
-  const auto needs = [&](const char* key, const char* other, const char* hint) {
-    if (reader.has(key) && !reader.has(other))
-      problems.add("project.missing_key", fmt::format("`{}` needs `{}`", key, other), reader.place_of(key))
-          .hint = hint;
-  };
-  needs("table", "connection", "a table is read from a database: name its connection");
-  needs("query", "connection", "a query is read from a database: name its connection");
-  needs("watermark", "connection",
-        "files are read again when they change; a watermark is for tables of a database");
-  needs("freshness", "time_column", "the newest row is found by `time_column`");
-  if (reader.has("connection") && !reader.has("table") && !reader.has("query"))
-    problems.add("project.missing_key", "`connection` needs `table` or `query`",
-                 reader.place_of("connection"));
-  if (reader.has("connection") && reader.has("csv"))
-    problems.add("project.exclusive_keys", "`csv` has no meaning for a database", reader.place_of("csv"));
-  if (reader.has("connection") && reader.has("format"))
-    problems.add("project.exclusive_keys", "`format` has no meaning for a database",
-                 reader.place_of("format"));
   if (source.freshness && source.freshness->warn_after && source.freshness->error_after &&
       *source.freshness->warn_after > *source.freshness->error_after)
     problems.add("project.bad_value", "`warn_after` is longer than `error_after`",
@@ -173,10 +155,6 @@ Transform read_transform(const std::string& name, const YamlNode& node, const Pl
   name_checks(transform.columns, transform.checks, problems);
   transform.retry = read_retries(reader.object("retries"));
   transform.timeout = reader.duration("timeout");
-  for (const char* key : {"inputs", "scripts"})
-    if (reader.has(key) && !reader.has("command"))
-      problems.add("project.missing_key", fmt::format("`{}` needs `command`", key), reader.place_of(key))
-          .hint = "what an SQL transform reads is seen from its SQL";
   return transform;
 }
 

@@ -57,6 +57,8 @@ std::string section(const Object& object) {
     for (const auto& other : object.at_least_one) exactly = exactly || other == group;
     if (!exactly) text += fmt::format("\nAt most one of `{}`.\n", fmt::join(group, "`, `"));
   }
+  for (const Dependence& need : object.needs)
+    text += fmt::format("\n`{}` needs `{}`: {}.\n", need.key, fmt::join(need.others, "` or `"), need.hint);
   return text + "\n";
 }
 

@@ -22,6 +22,7 @@ std::vector<std::string> joined(std::initializer_list<const std::vector<std::str
   std::vector<std::string> all;
   for (const auto* list : lists) all.insert(all.end(), list->begin(), list->end());
   std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
   return all;
 }
 

@@ -161,7 +161,9 @@ std::optional<Misfit> number_misfit(const Scalar& scalar, const YamlNode& node, 
 std::optional<Misfit> word_misfit(const YamlNode& node, const std::vector<std::string>& words,
                                   std::string_view code, std::string_view noun) {
   if (std::find(words.begin(), words.end(), node.text) != words.end()) return std::nullopt;
-  return Misfit{std::string(code), fmt::format("there is no {} '{}'", noun, node.shown),
+  return Misfit{std::string(code),
+                noun == "choice" ? fmt::format("'{}' is no choice here", node.shown)
+                                 : fmt::format("there is no {} '{}'", noun, node.shown),
                 did_you_mean(node.text, words)};
 }
 

@@ -167,6 +167,7 @@ Json schema_of(const Object& object) {
   for (const auto& group : object.at_least_one) all.push_back(needs(group));
   for (const auto& group : object.at_most_one) all.push_back(excludes(group));
   if (!all.empty()) schema["allOf"] = all;
+  for (const Dependence& need : object.needs) schema["dependentSchemas"][need.key] = needs(need.others);
   return schema;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -54,6 +55,8 @@ class Validator {
   void check_object(const Object& object, const Subject& subject) {
     const std::vector<std::string> known = object.key_names();
     check_doubles(subject);
+    std::set<std::string> meant;  // known keys that unknown ones look like: not reported as missing too
+    bool unknown = false;
     for (const YamlEntry& entry : subject.node.entries) {
       const Key* key = object.find(entry.key.text);
       if (key == nullptr) {
@@ -62,22 +65,27 @@ class Validator {
                           entry.key, subject.what);
         error.expected = fmt::format("{}", fmt::join(known, ", "));
         error.hint = did_you_mean(entry.key.text, known);
+        meant.insert(nearest(entry.key.text, known));
+        unknown = true;
         continue;
       }
-      const bool names_itself = key->form.object == nullptr || object.find("not_null") != nullptr ||
-                                object.find("point_in_time") != nullptr;
+      const bool is_check_kind = object.name.ends_with("check");
+      const bool names_itself = key->form.object == nullptr || is_check_kind;
       check(key->form,
             {entry.value, entry.key, names_itself ? subject.what : extended(subject.what, key->name),
              fmt::format("`{}`", key->name)});
     }
     for (const Key& key : object.keys)
-      if (key.need == Key::Need::Required && subject.node.find(key.name) == nullptr) {
+      if (key.need == Key::Need::Required && subject.node.find(key.name) == nullptr &&
+          !meant.contains(key.name)) {
         Error& error = problems_.add("project.missing_key", fmt::format("`{}` is missing", key.name),
                                      subject.at, subject.what);
         error.expected = describe(key.form);
         error.hint = key.doc;
       }
-    check_groups(object, subject);
+    check_needs(object, subject, meant);
+    check_exclusive(object, subject);
+    if (!unknown) check_one_of(object, subject);
   }
 
  private:
@@ -196,7 +204,21 @@ class Validator {
     }
   }
 
-  void check_groups(const Object& object, const Subject& subject) {
+  void check_needs(const Object& object, const Subject& subject, const std::set<std::string>& meant) {
+    for (const Dependence& need : object.needs) {
+      if (subject.node.find(need.key) == nullptr) continue;
+      const bool met = std::any_of(need.others.begin(), need.others.end(), [&](const std::string& other) {
+        return subject.node.find(other) != nullptr || meant.contains(other);
+      });
+      if (met) continue;
+      Error& error = problems_.add("project.missing_key",
+                                   fmt::format("`{}` needs `{}`", need.key, fmt::join(need.others, "` or `")),
+                                   *subject.node.find(need.key), subject.what);
+      error.hint = need.hint;
+    }
+  }
+
+  void check_exclusive(const Object& object, const Subject& subject) {
     for (const std::vector<std::string>& group : object.at_most_one) {
       const YamlEntry* first = nullptr;
       for (const YamlEntry& entry : subject.node.entries) {
@@ -211,6 +233,9 @@ class Validator {
           first = &entry;
       }
     }
+  }
+
+  void check_one_of(const Object& object, const Subject& subject) {
     for (const std::vector<std::string>& group : object.at_least_one) {
       const bool found = std::any_of(group.begin(), group.end(), [&](const std::string& key) {
         return subject.node.find(key) != nullptr;

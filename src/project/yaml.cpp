@@ -138,11 +138,13 @@ class Builder final : public YAML::EventHandler {
       parent.node.items.push_back(std::move(made));
     } else if (parent.key_waits) {
       YamlEntry& entry = parent.node.entries.back();
-      if (made.line <= 0) made.line = entry.key.line, made.column = entry.key.column;
+      // A value that is left out comes with the mark of whatever follows.
+      if (made.line <= 0 || (made.is_null() && made.line != entry.key.line))
+        made.line = entry.key.line, made.column = entry.key.column;
       entry.value = std::move(made);
       parent.key_waits = false;
     } else {
-      if (made.kind == YamlNode::Kind::Null && made.text.empty()) made.kind = YamlNode::Kind::Scalar;
+      if (made.kind == YamlNode::Kind::Null) made.text = made.shown = "null";  // csv's key `null`
       if (made.line <= 0) made.line = parent.node.line, made.column = parent.node.column;
       if (made.kind == YamlNode::Kind::List || made.kind == YamlNode::Kind::Map)
         throw Problem{"project.yaml", "a key must be a word, not a list or a map", made.line, made.column,
