@@ -99,7 +99,7 @@ Result<void> record(Execution& run, const StepOutline& outline, const PlannedSte
   record.ended_at = run.now();
   const bool done = end.status == registry::StepStatus::Done;
   if (done) record.table = end.work.table;
-  if (done && !planned.judge_only) record.version = end.work.version;
+  if (done) record.version = end.work.version;
   // A second verdict is not the output of the key: the version is.
   if (planned.judge_only) record.key.clear();
   bool withdrawn = false;

@@ -43,7 +43,8 @@ std::vector<std::string> all_tables(const project::Project& project) {
 
 /// The rejected table of the newest run, when that run rejected it.
 Result<std::optional<std::pair<std::string, Path>>> rejected(registry::Registry& registry,
-                                                             const std::string& step, const std::string& table) {
+                                                             const std::string& step,
+                                                             const std::string& table) {
   TM_TRY(const auto last, registry.last_step(step));
   if (!last || last->status != registry::StepStatus::Failed) return std::nullopt;
   const Path file = registry.run_folder(last->run) / "failed" / (table + ".parquet");
@@ -56,7 +57,8 @@ bool concerns(const quality::CheckResult& result, const std::string& wanted) {
          std::find(result.columns.begin(), result.columns.end(), wanted) != result.columns.end();
 }
 
-Result<void> read_failing_rows(engine::Connection& connection, const CheckTablesOptions& options, CheckedTable& out) {
+Result<void> read_failing_rows(engine::Connection& connection, const CheckTablesOptions& options,
+                               CheckedTable& out) {
   const quality::CheckResult* chosen = nullptr;
   std::vector<std::string> names;
   for (const quality::CheckResult& result : out.report.results) {
@@ -66,16 +68,19 @@ Result<void> read_failing_rows(engine::Connection& connection, const CheckTables
     if (chosen == nullptr || (chosen->failing == 0 && result.failing > 0)) chosen = &result;
   }
   if (chosen == nullptr)
-    return user_error("usage.unknown_check",
-                      fmt::format("{} has no check '{}' and no check of such a column", out.table, options.show_rows),
-                      {}, did_you_mean(options.show_rows, names));
+    return user_error(
+        "usage.unknown_check",
+        fmt::format("{} has no check '{}' and no check of such a column", out.table, options.show_rows), {},
+        did_you_mean(options.show_rows, names));
   out.shown_check = chosen->name;
   std::string sql = chosen->failing_sql;
   if (!chosen->failing_where.empty())
     sql = fmt::format("SELECT * FROM {} WHERE {}", engine::quote_name(out.table), chosen->failing_where);
   if (sql.empty())
-    return user_error("usage.no_rows", fmt::format("check {} is on the whole table: no row fails it alone", chosen->name));
-  TM_TRY(out.rows, connection.query(fmt::format("SELECT * FROM ({}) AS failing LIMIT {}", sql, options.limit)));
+    return user_error("usage.no_rows",
+                      fmt::format("check {} is on the whole table: no row fails it alone", chosen->name));
+  TM_TRY(out.rows,
+         connection.query(fmt::format("SELECT * FROM ({}) AS failing LIMIT {}", sql, options.limit)));
   return {};
 }
 
@@ -86,7 +91,8 @@ Result<std::vector<CheckedTable>> check_tables(const project::Project& project, 
   const std::vector<std::string> known = all_tables(project);
   for (const std::string& name : options.tables)
     if (!project.is_table(name))
-      return user_error("usage.unknown_table", fmt::format("there is no table '{}'", name), {}, did_you_mean(name, known));
+      return user_error("usage.unknown_table", fmt::format("there is no table '{}'", name), {},
+                        did_you_mean(name, known));
   TM_TRY(const auto live, registry.live_tables());
   std::vector<CheckedTable> out;
   for (const std::string& name : options.tables.empty() ? known : options.tables) {
@@ -96,12 +102,15 @@ Result<std::vector<CheckedTable>> check_tables(const project::Project& project, 
     const auto snapshot = live.find(name);
     if (!from_run && snapshot == live.end()) {
       if (options.tables.empty()) continue;
-      return data_error("check.no_table", fmt::format("{} was not made yet", name), project.place_of_table(name), "tidemill run " + name);
+      return data_error("check.no_table", fmt::format("{} was not made yet", name),
+                        project.place_of_table(name), "tidemill run " + name);
     }
     TM_TRY(Reading reading, open_reading(project));
     for (const auto& [other, table] : live)
-      if (other != name) TM_CHECK(reading.connection.view_parquet(other, {registry.object_path(table.object)}));
-    TM_CHECK(reading.connection.view_parquet(name, {from_run ? from_run->second : registry.object_path(snapshot->second.object)}));
+      if (other != name)
+        TM_CHECK(reading.connection.view_parquet(other, {registry.object_path(table.object)}));
+    TM_CHECK(reading.connection.view_parquet(
+        name, {from_run ? from_run->second : registry.object_path(snapshot->second.object)}));
 
     CheckedTable checked;
     checked.table = name;
@@ -114,7 +123,8 @@ Result<std::vector<CheckedTable>> check_tables(const project::Project& project, 
     TM_TRY(context.columns, reading.connection.describe("SELECT * FROM " + context.relation));
     context.now = options.now;
     context.relation_of = [&](const std::string& other) -> Result<std::string> {
-      if (other != name && !live.contains(other)) return data_error("check.no_table", fmt::format("there is no snapshot of {}", other));
+      if (other != name && !live.contains(other))
+        return data_error("check.no_table", fmt::format("there is no snapshot of {}", other));
       return engine::quote_name(other);
     };
     context.history = [&](const std::string& metric) -> Result<std::vector<quality::SeriesPoint>> {
@@ -131,7 +141,8 @@ Result<std::vector<CheckedTable>> check_tables(const project::Project& project, 
     if (!options.show_rows.empty()) TM_CHECK(read_failing_rows(reading.connection, options, checked));
     out.push_back(std::move(checked));
   }
-  if (out.empty()) return data_error("check.no_table", "no table was made yet that has checks", {}, "tidemill run");
+  if (out.empty())
+    return data_error("check.no_table", "no table was made yet that has checks", {}, "tidemill run");
   return out;
 }
 
@@ -141,16 +152,17 @@ Result<quality::Profile> profile_table(const project::Project* project, registry
     TM_TRY(const auto live, registry->live_tables());
     const auto snapshot = live.find(table_or_file);
     if (snapshot == live.end())
-      return data_error("check.no_table", fmt::format("{} was not made yet", table_or_file), project->place_of_table(table_or_file),
-                        "tidemill run " + table_or_file);
+      return data_error("check.no_table", fmt::format("{} was not made yet", table_or_file),
+                        project->place_of_table(table_or_file), "tidemill run " + table_or_file);
     TM_TRY(Reading reading, open_reading(*project));
-    TM_CHECK(reading.connection.view_parquet(table_or_file, {registry->object_path(snapshot->second.object)}));
+    TM_CHECK(
+        reading.connection.view_parquet(table_or_file, {registry->object_path(snapshot->second.object)}));
     return quality::profile(reading.connection, engine::quote_name(table_or_file));
   }
   const Path file = std::filesystem::absolute(table_or_file);
   if (!std::filesystem::is_regular_file(file))
-    return user_error("usage.unknown_table", fmt::format("there is no table and no file '{}'", table_or_file), {},
-                      project == nullptr ? "" : did_you_mean(table_or_file, all_tables(*project)));
+    return user_error("usage.unknown_table", fmt::format("there is no table and no file '{}'", table_or_file),
+                      {}, project == nullptr ? "" : did_you_mean(table_or_file, all_tables(*project)));
   engine::DatabaseOptions options;
   options.access = engine::DatabaseOptions::Access::Open;
   TM_TRY(const auto database, engine::Database::open(options));

@@ -1,5 +1,5 @@
-// Only the checks: of tables as they are live, or as the newest run rejected them, since that is what a person
-// wants to look into. Changes nothing.
+// Only the checks: of tables as they are live, or as the newest run rejected them, since that is what a
+// person wants to look into. Changes nothing.
 #pragma once
 
 #include <string>
@@ -26,7 +26,8 @@ struct CheckedTable {
   engine::Rows rows;
 };
 
-/// Errors: usage.unknown_table, usage.unknown_check (with the nearest), check.no_table when nothing was made yet.
+/// Errors: usage.unknown_table, usage.unknown_check (with the nearest), check.no_table when nothing was made
+/// yet.
 Result<std::vector<CheckedTable>> check_tables(const project::Project& project, registry::Registry& registry,
                                                const CheckTablesOptions& options);
 

@@ -132,7 +132,9 @@ void apply(const Verdict& verdict, const project::Model& model, int number, Step
   work.report["gate"] = verdict.json;
   work.error = verdict.rejection;
   if (!verdict.promote) return;
-  work.aliases.push_back({model.name, "champion", number, "passed the gate"});
+  const int judged_against =
+      verdict.json["champion"].is_number_integer() ? verdict.json["champion"].get<int>() : 0;
+  work.aliases.push_back({model.name, "champion", number, "passed the gate", judged_against});
   if (verdict.moves_anchor) work.anchor = number;
 }
 
@@ -168,7 +170,7 @@ Result<StepWork> run_model(const StepContext& step) {
   Stopwatch watch;
   TM_TRY(const auto point_in_time, check_point_in_time(step, model, features));
   if (point_in_time) {
-    work.report["checks"] = Json::array({to_json(*point_in_time)});
+    work.report["checks"] = Json::array({quality::to_json(*point_in_time)});
     work.report["point_in_time_seconds"] = watch.seconds();
     step.log.line(
         fmt::format("point_in_time: {} {}", quality::to_text(point_in_time->status), point_in_time->message));
@@ -197,6 +199,7 @@ Result<StepWork> run_model(const StepContext& step) {
   TM_TRY(training::TrainOutput trained, training::train(input));
   TM_CHECK(step.check());
   work.report["train_seconds"] = watch.seconds();
+  work.report["train_stages_seconds"] = trained.timings;
 
   TM_TRY(const forest::Package package, store_files(step, trained));
   TM_TRY(const registry::ObjectId manifest,

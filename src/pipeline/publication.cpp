@@ -1,5 +1,7 @@
 #include "pipeline/publication.hpp"
 
+#include <chrono>
+
 #include <fmt/format.h>
 
 #include "pipeline/columns.hpp"
@@ -18,11 +20,6 @@ std::string described(const StepContext& step) {
   return fmt::format("{} {}", to_text(step.outline.kind), step.outline.name);
 }
 
-bool stops(const quality::CheckResult& result) {
-  if (result.status == quality::CheckStatus::Error) return true;
-  return result.status == quality::CheckStatus::Failed && result.on_fail == project::OnFail::Stop;
-}
-
 /// The rejected table, or its failing rows when it is too large, for `check --show-rows` and a look.
 void keep_failed(const StepContext& step, engine::Connection& connection, const StagedTable& staged,
                  const std::vector<quality::CheckResult>& results) {
@@ -36,7 +33,7 @@ void keep_failed(const StepContext& step, engine::Connection& connection, const 
     return;
   }
   for (const quality::CheckResult& result : results) {
-    if (!stops(result) || result.failing_where.empty()) continue;
+    if (!result.stops() || result.failing_where.empty()) continue;
     (void)connection.write_parquet(
         fmt::format("SELECT * FROM {} WHERE {} LIMIT {}", engine::quote_name(step.outline.name),
                     result.failing_where, kMaxFailedRows),
@@ -102,28 +99,13 @@ Result<void> split_quarantine(const StepContext& step, engine::Connection& conne
 
 }  // namespace
 
-Json to_json(const quality::CheckResult& result) {
-  Json out{{"check", result.name},
-           {"kind", result.kind},
-           {"status", quality::to_text(result.status)},
-           {"rows", result.rows},
-           {"failing", result.failing}};
-  if (!result.columns.empty()) out["columns"] = result.columns;
-  if (!result.message.empty()) out["message"] = result.message;
-  if (!result.hint.empty()) out["hint"] = result.hint;
-  if (!result.numbers.empty()) out["numbers"] = result.numbers;
-  if (!result.failing_where.empty()) out["failing_where"] = result.failing_where;
-  if (!result.failing_sql.empty()) out["failing_sql"] = result.failing_sql;
-  if (!result.place.file.empty()) out["place"] = to_text(result.place);
-  return out;
-}
-
 Result<Audited> audit(const StepContext& step, StagedTable staged,
                       const std::vector<project::Check>& checks) {
   Audited out;
   out.table = std::move(staged);
   if (checks.empty()) return out;
   TM_CHECK(step.check());
+  const auto begun = std::chrono::steady_clock::now();
   TM_TRY(const std::unique_ptr<Watched> connection, step.connect(Engines::Kind::Transforming));
   TM_CHECK(step.view_inputs(**connection));
   TM_CHECK((*connection)->view_parquet(step.outline.name, {out.table.file}));
@@ -135,13 +117,14 @@ Result<Audited> audit(const StepContext& step, StagedTable staged,
          quality::run_checks(context_of(step, **connection, out.table), checks));
   TM_CHECK(step.check());
   out.observed = report.observed;
+  out.check_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   std::optional<Error> failure;
   for (const quality::CheckResult& result : report.results) {
-    out.checks.push_back(to_json(result));
+    out.checks.push_back(quality::to_json(result));
     if (result.status != quality::CheckStatus::Passed)
       step.log.line(
           fmt::format("check {}: {} {}", result.name, quality::to_text(result.status), result.message));
-    if (stops(result) && !failure) failure = result.as_error();
+    if (result.stops() && !failure) failure = result.as_error();
   }
   if (failure) {
     keep_failed(step, **connection, out.table, report.results);
@@ -180,7 +163,10 @@ Result<StepWork> publish(const StepContext& step, Audited audited) {
   work.report["bytes"] = table.bytes;
   work.report["same_content"] = same_content;
   if (audited.quarantined) work.report["quarantined"] = *audited.quarantined;
-  if (!audited.checks.empty()) work.report["checks"] = std::move(audited.checks);
+  if (!audited.checks.empty()) {
+    work.report["check_seconds"] = audited.check_seconds;
+    work.report["checks"] = std::move(audited.checks);
+  }
   if (!audited.observed.empty()) work.report["observed"] = audited.observed;
   work.table = std::move(table);
   return work;

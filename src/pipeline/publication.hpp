@@ -18,6 +18,7 @@ struct Audited {
   Json checks = Json::array();
   std::optional<int64_t> quarantined;      // rows set aside
   std::map<std::string, double> observed;  // metrics for the table's history
+  double check_seconds = 0;
 };
 
 /// Holds the checks against the staged table. Error check.*, after moving the table to failed/, when one that
@@ -27,7 +28,5 @@ Result<Audited> audit(const StepContext& step, StagedTable staged, const std::ve
 /// Moves the table into objects/ (the object of the live snapshot is used again if it has the same content)
 /// and describes it in a StepWork.
 Result<StepWork> publish(const StepContext& step, Audited audited);
-
-Json to_json(const quality::CheckResult& result);
 
 }  // namespace tidemill::pipeline

@@ -303,11 +303,19 @@ void end_run(Execution& run, StepRunner& steps, RunResult& result) {
     publication.aliases = steps.aliases();
   }
   publication.report = to_json(result);
-  const auto release = run.registry.end_run(publication);
+  auto release = run.registry.end_run(publication);
   if (!release) {
+    // Something was moved or rolled back meanwhile, say: nothing goes live, the next run publishes what still
+    // holds.
     result.error = release.error();
-    result.status = "failed";
+    result.status = "interrupted";
     result.exit_code = gravest(result.exit_code, step_exit(*result.error));
+    publication.status = result.status;
+    publication.report = to_json(result);
+    publication.tables.clear();
+    publication.aliases.clear();
+    if (auto ended = run.registry.end_run(publication); !ended)
+      log::warning("run {} is not marked as ended: {}", run.run, ended.error().message);
     return;
   }
   if (*release) result.release = (*release)->id;

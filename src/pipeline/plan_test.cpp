@@ -1,0 +1,282 @@
+#include "pipeline/plan.hpp"
+
+#include <rapidcheck.h>
+
+#include "pipeline/decide.hpp"
+#include "pipeline/project_for_tests.hpp"
+
+namespace tidemill::pipeline {
+namespace {
+
+constexpr const char* kShop = R"(
+name: shop
+sources:
+  orders: {path: data/orders.csv}
+  customers: {path: data/customers.csv}
+exports:
+  totals: {path: out/totals.parquet}
+)";
+
+void shop(ProjectForTests& project) {
+  project.yaml(kShop)
+      .file("data/orders.csv", "id,customer,amount\n1,a,10\n2,a,5\n3,b,7\n")
+      .file("data/customers.csv", "customer,city\na,Rome\nb,Oslo\n")
+      .sql("joined", "SELECT o.*, c.city FROM orders o JOIN customers c USING (customer)")
+      .sql("totals", "SELECT city, sum(amount) AS amount FROM joined GROUP BY ALL");
+}
+
+std::string codes(const Errors& errors) {
+  std::string out;
+  for (const Error& error : errors) out += (out.empty() ? "" : ", ") + error.code;
+  return out;
+}
+
+TEST(Plan, prints_a_project_never_run) {
+  ProjectForTests project;
+  shop(project);
+  const Plan plan = project.plan();
+  EXPECT_EQ(states(plan),
+            "source:customers will run, source:orders will run, transform:joined depends, transform:totals "
+            "depends, export:totals depends");
+  Json json = to_json(plan);
+  ASSERT_EQ(json["steps"].size(), 5U);
+  json["steps"][1]["key"] = "…";
+  EXPECT_EQ(
+      json["steps"][1],
+      Json::parse(
+          R"({"step": "source:orders", "kind": "source", "name": "orders", "state": "will run", "reason": "never made",
+    "needs": [], "key": "…", "columns": [{"name": "id", "type": "BIGINT"}, {"name": "customer", "type": "VARCHAR"}, {"name": "amount", "type": "BIGINT"}]})"));
+  EXPECT_EQ(
+      json["steps"][2],
+      Json::parse(
+          R"({"step": "transform:joined", "kind": "transform", "name": "joined", "state": "depends", "reason": "depends on source:customers",
+    "needs": ["source:customers", "source:orders"], "key": null, "columns": [{"name": "id", "type": "BIGINT"}, {"name": "customer", "type": "VARCHAR"},
+    {"name": "amount", "type": "BIGINT"}, {"name": "city", "type": "VARCHAR"}]})"));
+}
+
+TEST(Plan, is_the_same_byte_for_byte_each_time_also_in_a_new_process) {
+  ProjectForTests project;
+  shop(project);
+  const std::string first = tidemill::to_text(to_json(project.plan()));
+  EXPECT_EQ(tidemill::to_text(to_json(project.plan())), first);
+  project.restart();
+  EXPECT_EQ(tidemill::to_text(to_json(project.plan())), first);
+}
+
+TEST(Plan, reports_all_mistakes_at_once_each_with_its_place) {
+  ProjectForTests project;
+  shop(project);
+  project.sql("a", "SELECT * FROM ordres")
+      .sql("b", "SELECT idd\nFROM orders")
+      .sql("c", "SELECT 1 AS one FROM d")
+      .sql("d", "SELECT 1 AS one FROM c");
+  const Errors errors = project.plan_errors();
+  const std::string all = ProjectForTests::texts(errors);
+  EXPECT_EQ(errors.size(), 3U) << all;
+  EXPECT_NE(all.find("there is no table 'ordres'"), std::string::npos) << all;
+  EXPECT_NE(all.find("did you mean 'orders'?"), std::string::npos) << all;
+  EXPECT_NE(all.find("transforms/b.sql:1:8"), std::string::npos) << all;
+  EXPECT_NE(all.find("c → d → c"), std::string::npos) << all;
+}
+
+TEST(Plan, a_transform_that_reads_itself_is_a_cycle) {
+  ProjectForTests project;
+  shop(project);
+  project.sql("loop", "SELECT * FROM loop");
+  const Errors errors = project.plan_errors();
+  ASSERT_EQ(codes(errors), "plan.cycle");
+  EXPECT_NE(errors[0].message.find("loop → loop"), std::string::npos);
+}
+
+TEST(Plan, a_broken_transform_is_reported_once_not_for_each_reader) {
+  ProjectForTests project;
+  shop(project);
+  project.sql("joined", "SELECT nothing FROM orders");
+  EXPECT_EQ(project.plan_errors().size(), 1U) << ProjectForTests::texts(project.plan_errors());
+}
+
+TEST(Plan, names_of_columns_in_the_project_file_are_checked) {
+  ProjectForTests project;
+  shop(project);
+  project.yaml(R"(
+name: shop
+sources:
+  orders: {path: data/orders.csv, key: idd, columns: {customer: {checks: [{relationships: customers.name}]}}}
+  customers: {path: data/customers.csv}
+models:
+  big: {from: joined, key: id, target: amout}
+)");
+  const Errors errors = project.plan_errors();
+  const std::string all = ProjectForTests::texts(errors);
+  EXPECT_EQ(codes(errors), "plan.unknown_column, plan.unknown_column, plan.unknown_column") << all;
+  EXPECT_NE(all.find("did you mean 'amount'?"), std::string::npos) << all;
+  EXPECT_NE(all.find("customers has no column 'name'"), std::string::npos) << all;
+}
+
+TEST(Plan, a_where_that_names_no_column_is_found_before_anything_runs) {
+  ProjectForTests project;
+  shop(project);
+  project.yaml(std::string(kShop) +
+               "models:\n  big: {from: joined, key: id, target: amount, where: amont > 3}\n");
+  const Errors errors = project.plan_errors();
+  ASSERT_EQ(errors.size(), 1U) << ProjectForTests::texts(errors);
+  EXPECT_EQ(errors[0].where.what, "model big, as_of and where");
+}
+
+TEST(Plan, a_source_that_was_never_read_and_has_no_files_is_an_error) {
+  ProjectForTests project;
+  shop(project);
+  project.remove("data/orders.csv");
+  EXPECT_EQ(codes(project.plan_errors()), "source.no_files") << ProjectForTests::texts(project.plan_errors());
+}
+
+TEST(Plan, selects_and_says_what_a_selected_step_misses) {
+  ProjectForTests project;
+  shop(project);
+  EXPECT_EQ(codes(project.plan_errors({"totals"})), "plan.missing_input");
+  EXPECT_EQ(codes(project.plan_errors({"totls"})), "usage.selector");
+  EXPECT_EQ(states(project.plan({"orders"})),
+            "source:customers not selected, source:orders will run, transform:joined not selected, "
+            "transform:totals not selected, export:totals not selected");
+}
+
+class KeyOfTotals : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    shop(project_);
+    project_.run();
+    ASSERT_EQ(project_.plan().find("transform:totals")->state, StepState::UpToDate);
+    key_ = project_.plan().find("transform:joined")->key;
+  }
+  std::string key() { return project_.plan().find("transform:joined")->key; }
+  ProjectForTests project_;
+  std::string key_;
+};
+
+TEST_F(KeyOfTotals, stays_when_comments_and_white_space_change) {
+  project_.sql("joined",
+               "-- who bought\nSELECT o.*,   c.city /* where */\n  FROM orders o\n  JOIN customers c USING "
+               "(customer)\n");
+  EXPECT_EQ(key(), key_);
+}
+
+TEST_F(KeyOfTotals, changes_with_the_sql) {
+  project_.sql("joined", "SELECT o.*, c.city FROM orders o LEFT JOIN customers c USING (customer)");
+  EXPECT_NE(key(), key_);
+  EXPECT_EQ(project_.plan().find("transform:joined")->reason, "joined.sql changed");
+  EXPECT_EQ(project_.plan().find("transform:totals")->reason, "depends on transform:joined");
+}
+
+TEST_F(KeyOfTotals, changes_with_the_time_zone) {
+  project_.yaml(std::string("timezone: Asia/Tokyo") + kShop);
+  const Plan plan = project_.plan();
+  EXPECT_EQ(plan.find("source:orders")->reason, "the time zone is Asia/Tokyo, was UTC");
+}
+
+TEST_F(KeyOfTotals, changes_with_a_check_and_the_reason_says_so) {
+  project_.yaml(std::string(kShop) + "transforms:\n  joined: {checks: [{row_count: {min: 1}}]}\n");
+  EXPECT_NE(key(), key_);
+  EXPECT_EQ(project_.plan().find("transform:joined")->reason, "its declaration changed: checks");
+}
+
+TEST_F(KeyOfTotals, a_table_called_like_no_sql_case_is_found_whatever_its_case) {
+  project_.sql("joined", "SELECT o.*, c.city FROM Orders o JOIN CUSTOMERS c USING (customer)");
+  EXPECT_EQ(project_.plan().find("transform:joined")->needs,
+            (std::vector<std::string>{"source:customers", "source:orders"}));
+}
+
+TEST_F(KeyOfTotals, a_touched_file_with_the_same_bytes_is_no_change) {
+  project_.file("data/orders.csv", "id,customer,amount\n1,a,10\n2,a,5\n3,b,7\n");
+  EXPECT_EQ(states(project_.plan()).find("will run"), std::string::npos);
+}
+
+TEST_F(KeyOfTotals, an_exported_file_that_is_gone_is_made_again) {
+  project_.remove("out/totals.parquet");
+  const Plan plan = project_.plan();
+  EXPECT_EQ(plan.find("export:totals")->state, StepState::WillRun);
+  EXPECT_EQ(plan.find("export:totals")->reason, "out/totals.parquet is not there");
+}
+
+TEST_F(KeyOfTotals, force_runs_what_is_up_to_date) {
+  project_.force = true;
+  EXPECT_EQ(states(project_.plan({"joined"})),
+            "source:customers not selected, source:orders not selected, transform:joined will run, "
+            "transform:totals not selected, export:totals not selected");
+}
+
+TEST(Plan, what_is_never_the_same_is_never_cached_and_the_plan_says_why) {
+  ProjectForTests project;
+  shop(project);
+  project.sql("joined", "SELECT *, now() AS made_at FROM orders");
+  project.sql("totals", "SELECT count(*) AS n FROM joined");
+  project.run();
+  const Plan plan = project.plan();
+  EXPECT_EQ(plan.find("transform:joined")->state, StepState::WillRun);
+  EXPECT_NE(plan.find("transform:joined")->reason.find("now()"), std::string::npos)
+      << plan.find("transform:joined")->reason;
+  EXPECT_EQ(plan.find("transform:totals")->state, StepState::DependsOn);
+}
+
+TEST(Plan, reads_tables_that_checks_compare_with) {
+  ProjectForTests project;
+  shop(project);
+  project.yaml(R"(
+name: shop
+sources:
+  orders: {path: data/orders.csv, columns: {customer: {checks: [{relationships: customers.customer}]}}}
+  customers: {path: data/customers.csv}
+transforms:
+  joined: {checks: [{sql: "SELECT * FROM orders WHERE amount < 0"}, {expression: amount > 0}]}
+)");
+  const Plan plan = project.plan();
+  EXPECT_EQ(plan.find("source:orders")->needs, std::vector<std::string>{"source:customers"});
+  EXPECT_EQ(plan.find("transform:joined")->needs,
+            (std::vector<std::string>{"source:customers", "source:orders"}));
+}
+
+TEST(Plan, tables_that_compare_with_each_other_are_a_cycle) {
+  ProjectForTests project;
+  shop(project);
+  project.yaml(R"(
+name: shop
+sources:
+  orders: {path: data/orders.csv, checks: [{compare: {table: joined}}]}
+  customers: {path: data/customers.csv}
+)");
+  const Errors errors = project.plan_errors();
+  ASSERT_EQ(codes(errors), "plan.cycle") << ProjectForTests::texts(errors);
+  EXPECT_NE(errors[0].message.find("source:orders → transform:joined → source:orders"), std::string::npos)
+      << errors[0].message;
+}
+
+TEST(Plan, secrets_are_in_keys_by_name_only) {
+  ::setenv("TIDEMILL_TEST_FOLDER", "confidential", 1);
+  ProjectForTests project;
+  project.yaml("name: shop\nsources:\n  orders: {path: \"${env:TIDEMILL_TEST_FOLDER}/orders.csv\"}\n")
+      .file("confidential/orders.csv", "id\n1\n");
+  const Plan plan = project.plan();
+  EXPECT_EQ(tidemill::to_text(plan.steps[0].key_parts).find("confidential"), std::string::npos)
+      << plan.steps[0].key_parts;
+}
+
+TEST(Plan, is_idempotent_over_random_projects) {
+  rc::check("a plan after a run has nothing to do, and the same plan twice is one plan", [] {
+    ProjectForTests project;
+    shop(project);
+    const int count = *rc::gen::inRange(1, 6);
+    std::vector<std::string> tables{"orders", "customers"};
+    for (int i = 0; i < count; ++i) {
+      const std::string a = *rc::gen::elementOf(tables), b = *rc::gen::elementOf(tables);
+      project.sql("t" + std::to_string(i),
+                  "SELECT a.customer, count(*) AS n FROM " + a + " a, " + b + " b GROUP BY ALL");
+      tables.push_back("t" + std::to_string(i));
+    }
+    const std::string before = tidemill::to_text(to_json(project.plan()));
+    RC_ASSERT(tidemill::to_text(to_json(project.plan())) == before);
+    RC_ASSERT(project.run().exit_code == 0);
+    for (const PlannedStep& step : project.plan().steps) RC_ASSERT(step.state == StepState::UpToDate);
+  });
+}
+
+}  // namespace
+}  // namespace tidemill::pipeline
