@@ -165,7 +165,8 @@ Json schema_of(const Object& object) {
   if (!required.empty()) schema["required"] = required;
   Json all = Json::array();
   for (const auto& group : object.at_least_one) all.push_back(needs(group));
-  for (const auto& group : object.at_most_one) all.push_back(excludes(group));
+  for (const auto& group : object.at_most_one)
+    if (group.size() > 1) all.push_back(excludes(group));
   if (!all.empty()) schema["allOf"] = all;
   for (const Dependence& need : object.needs) schema["dependentSchemas"][need.key] = needs(need.others);
   return schema;
