@@ -16,9 +16,7 @@ Result<std::map<std::string, Table>> Registry::live_tables() const {
       "SELECT " TM_TABLE_COLUMNS
       " FROM live_tables l JOIN tables t ON t.id = l.table_id WHERE l.live_until IS NULL ORDER BY l.name",
       [&](Row row) -> Result<void> {
-        TM_TRY(Table table, table_at(row, 0));
-        std::string name = table.name;
-        tables.emplace_hint(tables.end(), std::move(name), std::move(table));
+        TM_CHECK(read_table(row, 0, tables.try_emplace(tables.end(), row.text(1))->second));
         return {};
       }));
   return tables;

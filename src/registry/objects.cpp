@@ -19,6 +19,22 @@ namespace tidemill::registry {
 namespace {
 constexpr size_t kMaxObjectInMemory = size_t{4} << 30;
 constexpr int64_t kStrayAgeSeconds = 24 * 3600;
+
+Result<void> write_unsynced(const Path& path, std::string_view bytes) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  if (fd < 0) return errno_error("create", path.native(), errno);
+  int error_number = 0;
+  while (!bytes.empty() && error_number == 0) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n >= 0)
+      bytes.remove_prefix(static_cast<size_t>(n));
+    else if (errno != EINTR)
+      error_number = errno;
+  }
+  if (::close(fd) != 0 && error_number == 0) error_number = errno;
+  if (error_number != 0) return errno_error("write", path.native(), error_number);
+  return {};
+}
 }  // namespace
 
 bool is_object_id(std::string_view id) {
@@ -45,7 +61,7 @@ Result<ObjectId> Registry::put_bytes(std::string_view bytes) {
                       fmt::format("{}{}.{}.{}", kLooseBytes, ::getpid(),
                                   process_start_ticks(::getpid()).value_or(0), random_id());
   auto id = [&]() -> Result<ObjectId> {
-    TM_CHECK(write_file(staged, bytes));
+    TM_CHECK(write_unsynced(staged, bytes));  // put_object syncs it
     return put_object(staged);
   }();
   if (!id) ::unlink(staged.c_str());

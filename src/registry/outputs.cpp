@@ -14,18 +14,13 @@ namespace {
   " FROM outputs o LEFT JOIN tables t ON t.id = o.table_id " \
   "LEFT JOIN versions v ON v.model = o.model AND v.number = o.version "
 
-Result<Registry::Output> output_at(Row row, int first) {
-  Registry::Output output;
+Result<void> read_output(Row row, int first, Registry::Output& output) {
   output.withdrawn = row.integer(first) != 0;
   const int table = first + 1;
   const int version = table + kTableColumns;
-  if (!row.is_null(table)) {
-    TM_TRY(output.table, table_at(row, table));
-  }
-  if (!row.is_null(version)) {
-    TM_TRY(output.version, version_at(row, version));
-  }
-  return output;
+  if (!row.is_null(table)) TM_CHECK(read_table(row, table, output.table.emplace()));
+  if (!row.is_null(version)) TM_CHECK(read_version(row, version, output.version.emplace()));
+  return {};
 }
 
 }  // namespace
@@ -35,22 +30,28 @@ Result<std::optional<Registry::Output>> Registry::find_output(const std::string&
   const std::lock_guard guard(impl_->mutex);
   return impl_->database.first(
       "SELECT " TM_OUTPUT_COLUMNS TM_OUTPUT_JOINS "WHERE o.step = ?1 AND o.key = ?2",
-      [](Row row) { return output_at(row, 0); }, step, key);
+      [](Row row) -> Result<Output> {
+        Output output;
+        TM_CHECK(read_output(row, 0, output));
+        return output;
+      },
+      step, key);
 }
 
 Result<std::map<std::string, Registry::Output>> Registry::all_outputs() const {
   const std::lock_guard guard(impl_->mutex);
   std::map<std::string, Output> outputs;
-  TM_CHECK(impl_->database.each("SELECT o.step, o.key, " TM_OUTPUT_COLUMNS TM_OUTPUT_JOINS
-                                "ORDER BY o.step, o.key",
-                                [&](Row row) -> Result<void> {
-                                  std::string name(row.view(0));
-                                  name += '\0';
-                                  name += row.view(1);
-                                  TM_TRY(Output output, output_at(row, 2));
-                                  outputs.emplace_hint(outputs.end(), std::move(name), std::move(output));
-                                  return {};
-                                }));
+  TM_CHECK(impl_->database.each(
+      "SELECT o.step, o.key, " TM_OUTPUT_COLUMNS TM_OUTPUT_JOINS "ORDER BY o.step, o.key",
+      [&](Row row) -> Result<void> {
+        const std::string_view step = row.view(0);
+        const std::string_view key = row.view(1);
+        std::string name;
+        name.reserve(step.size() + 1 + key.size());
+        name.append(step).append(1, '\0').append(key);
+        TM_CHECK(read_output(row, 2, outputs.try_emplace(outputs.end(), std::move(name))->second));
+        return {};
+      }));
   return outputs;
 }
 

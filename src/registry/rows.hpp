@@ -21,12 +21,15 @@ inline constexpr int kVersionColumns = 12;
 
 Result<Table> table_at(Row row, int first);
 Result<Version> version_at(Row row, int first);
+/// Into place: reading ten thousand for a plan, each copy counts.
+Result<void> read_table(Row row, int first, Table& table);
+Result<void> read_version(Row row, int first, Version& version);
 /// TM_STEP_COLUMNS, TM_TABLE_COLUMNS, TM_VERSION_COLUMNS, the latter two from outer joins.
 Result<StepRecord> step_at(Row row);
 
 /// ["dep_delay","DOUBLE","dest","VARCHAR"]: names and types in turn.
 std::string columns_text(const std::vector<ColumnInfo>& columns);
-Result<std::vector<ColumnInfo>> columns_of(std::string_view text);
+Result<void> read_columns(std::string_view text, std::vector<ColumnInfo>& columns);
 
 /// JSON as it is stored: one line, secrets redacted.
 std::string stored(const Json& json);
