@@ -67,7 +67,7 @@ Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options)
     return environment_error("engine.open", "cannot start the SQL engine: " + take_text(message));
   std::unique_ptr<Database> database(new Database(std::make_unique<Impl>(instance)));
   TM_TRY(Connection connection, database->connect());
-  TM_CHECK(register_row_function(connection.impl_->raw, instance->hash_sums));
+  TM_CHECK(register_row_function(connection.impl()->raw, instance->hash_sums));
   if (Result<void> done = connection.execute(settings_of(options)); !done) {
     Error error = std::move(done).error();
     if (error.message.find("Unknown TimeZone") != std::string::npos) {
@@ -95,7 +95,7 @@ Result<Connection> Database::connect() {
 Result<void> Database::register_predict(PredictFunction function) {
   TM_TRY(Connection connection, connect());
   impl_->instance->predict = std::move(function);
-  return register_predict_function(connection.impl_->raw, impl_->instance->predict);
+  return register_predict_function(connection.impl()->raw, impl_->instance->predict);
 }
 
 std::string Database::version() { return duckdb_library_version(); }

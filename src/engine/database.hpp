@@ -141,6 +141,7 @@ class Connection {
   std::optional<double> progress() const;
 
   struct Impl;
+  Impl* impl() { return impl_.get(); }  // of this room only: nobody else sees what an Impl is
 
  private:
   friend class Database;
@@ -150,7 +151,7 @@ class Connection {
 
 /// "weird ""name" with quotes, for any identifier.
 std::string quote_name(std::string_view name);
-/// The name as it is where SQL takes it bare (letters, digits, not a reserved word), else quoted.
+/// The name as it is where SQL takes it bare (letters, digits, not a word of SQL), else quoted.
 std::string quote_if_needed(std::string_view name);
 /// 'it''s' for a string literal.
 std::string quote_text(std::string_view text);

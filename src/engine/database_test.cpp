@@ -83,7 +83,7 @@ TEST(database, names_types_as_duckdb_does) {
                            "INTEGER[]",
                            "INTEGER[3][]",
                            "MAP(VARCHAR, DOUBLE)",
-                           "STRUCT(a INTEGER, \"b c\" VARCHAR[])",
+                           "STRUCT(a INTEGER, \"b c\" VARCHAR[], \"year\" INTEGER, \"at\" DATE, aB INTEGER)",
                            "ENUM('a', 'it''s')",
                            "UNION(n INTEGER, s VARCHAR)",
                            "BIGNUM",

@@ -3,7 +3,6 @@
 #include "engine/sql_text.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 
 #include "engine/binder.hpp"
@@ -92,20 +91,6 @@ bool is_blank(const SqlToken& token) {
   return token.kind == SqlToken::Kind::Space || token.kind == SqlToken::Kind::Comment;
 }
 
-// SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'
-constexpr std::array<std::string_view, 75> kReservedWords{
-    "all",          "analyse",     "analyze", "and",       "any",        "array",      "as",
-    "asc",          "asymmetric",  "both",    "case",      "cast",       "check",      "collate",
-    "column",       "constraint",  "create",  "default",   "deferrable", "desc",       "describe",
-    "distinct",     "do",          "else",    "end",       "except",     "false",      "fetch",
-    "for",          "foreign",     "from",    "group",     "having",     "in",         "initially",
-    "intersect",    "into",        "lambda",  "lateral",   "leading",    "limit",      "not",
-    "null",         "offset",      "on",      "only",      "or",         "order",      "pivot",
-    "pivot_longer", "pivot_wider", "placing", "primary",   "qualify",    "references", "returning",
-    "select",       "show",        "some",    "summarize", "symmetric",  "table",      "then",
-    "to",           "trailing",    "true",    "union",     "unique",     "unpivot",    "using",
-    "variadic",     "when",        "where",   "window",    "with"};
-
 std::string doubled(std::string_view text, char quote) {
   std::string quoted(1, quote);
   for (const char c : text) {
@@ -158,13 +143,10 @@ std::string quote_name(std::string_view name) { return doubled(name, '"'); }
 std::string quote_text(std::string_view text) { return doubled(text, '\''); }
 
 std::string quote_if_needed(std::string_view name) {
-  const bool plain =
-      !name.empty() && starts_word(name[0]) && static_cast<unsigned char>(name[0]) < 0x80 &&
-      std::all_of(
-          name.begin(), name.end(),
-          [](char c) { return is_digit(c) || (starts_word(c) && static_cast<unsigned char>(c) < 0x80); });
-  return plain && !std::ranges::binary_search(kReservedWords, folded_name(name)) ? std::string(name)
-                                                                                 : quote_name(name);
+  const bool plain = !name.empty() && !is_digit(name[0]) && std::ranges::all_of(name, [](char c) {
+    return c == '_' || is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  });
+  return plain && !is_keyword(folded_name(name)) ? std::string(name) : quote_name(name);
 }
 
 }  // namespace tidemill::engine

@@ -1,0 +1,396 @@
+// Two looks at a SQL. Its syntax tree tells the names it mentions, and what no transform may do. Then DuckDB
+// prepares it, with a replacement scan that answers each table with a function of no rows and the table's
+// columns; names that WITH may define are looked up only when DuckDB asks for them: the first prepare fails,
+// the lookup is made outside of DuckDB, and another follows.
+#include "engine/binder.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "engine/connection_impl.hpp"
+#include "engine/predict_function.hpp"
+#include "engine/sql_shape.hpp"
+#include "engine/sql_text.hpp"
+
+namespace tidemill::engine {
+
+namespace {
+
+constexpr std::array<std::string_view, 10> kTableFunctions{
+    "unnest",    "generate_series", "range",     "repeat",           "repeat_row",
+    "json_each", "json_tree",       "histogram", "histogram_values", "generate_subscripts"};
+constexpr std::array<std::string_view, 21> kFileEndings{
+    ".csv",  ".tsv", ".txt",    ".json",   ".jsonl", ".ndjson",  ".parquet", ".pq",  ".gz",  ".zst", ".bz2",
+    ".xlsx", ".db",  ".duckdb", ".sqlite", ".arrow", ".feather", ".avro",    ".orc", ".log", ".dat"};
+constexpr std::string_view kStubFunction = "tidemill_table";
+constexpr std::string_view kDeclare = "declare a source in tidemill.yaml and name it in FROM";
+
+bool looks_like_a_file(std::string_view name) {
+  const std::string folded = folded_name(name);
+  return name.find_first_of("/*\\") != std::string_view::npos || name.find("://") != std::string_view::npos ||
+         std::ranges::any_of(kFileEndings, [&](std::string_view ending) { return folded.ends_with(ending); });
+}
+
+/// A table whose columns are known to one bind.
+struct KnownTable {
+  std::string name;  // as written
+  std::vector<std::pair<std::string, duckdb_logical_type>> columns;
+};
+
+/// One bind in progress; they nest when lookup binds.
+struct Frame {
+  std::map<std::string, KnownTable> known;  // by folded name
+  std::set<std::string> used;               // folded names DuckDB asked for
+  std::string missing;                      // as written: asked for, not known
+};
+
+}  // namespace
+
+struct Binder::Impl {
+  ~Impl() {
+    sessions.clear();
+    types.clear();
+  }
+  Result<Connection::Impl*> session(size_t depth);
+  Result<duckdb_logical_type> logical_type(const std::string& text);
+  Result<SqlShape> shape(std::string_view sql, const Place& place);
+  Result<void> look_up(Frame& frame, const std::string& name, const TableLookup& lookup, const Place& at);
+
+  std::unique_ptr<Database> database;
+  std::vector<Connection> sessions;  // one a depth; [0] reads syntax trees and types
+  std::map<std::string, LogicalType> types;
+  std::vector<Frame*> frames;
+};
+
+namespace {
+
+void replace(duckdb_replacement_scan_info info, const char* table_name, void* data) {
+  const auto* binder = static_cast<Binder::Impl*>(data);
+  if (binder->frames.empty()) return;
+  Frame& frame = *binder->frames.back();
+  const std::string folded = folded_name(table_name);
+  if (!frame.known.contains(folded)) {
+    if (frame.missing.empty()) frame.missing = table_name;
+    return;
+  }
+  frame.used.insert(folded);
+  duckdb_replacement_scan_set_function_name(info, kStubFunction.data());
+  const DuckdbValue parameter(duckdb_create_varchar(folded.c_str()));
+  duckdb_replacement_scan_add_parameter(info, parameter.get());
+}
+
+void bind_stub(duckdb_bind_info info) {
+  const auto* binder = static_cast<Binder::Impl*>(duckdb_bind_get_extra_info(info));
+  const DuckdbValue parameter(duckdb_bind_get_parameter(info, 0));
+  const std::string name = take_text(duckdb_get_varchar(parameter.get()));
+  const auto found = binder->frames.empty() ? std::map<std::string, KnownTable>::iterator{}
+                                            : binder->frames.back()->known.find(name);
+  if (binder->frames.empty() || found == binder->frames.back()->known.end()) {
+    duckdb_bind_set_error(info, "no such table");
+    return;
+  }
+  for (const auto& [column, type] : found->second.columns)
+    duckdb_bind_add_result_column(info, column.c_str(), type);
+}
+
+void start_stub(duckdb_init_info) {}
+void run_stub(duckdb_function_info, duckdb_data_chunk output) { duckdb_data_chunk_set_size(output, 0); }
+
+Result<void> register_stub(duckdb_connection connection, Binder::Impl* binder) {
+  const TableFunction function(duckdb_create_table_function());
+  const LogicalType varchar(duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR));
+  duckdb_table_function_set_name(function.get(), kStubFunction.data());
+  duckdb_table_function_add_parameter(function.get(), varchar.get());
+  duckdb_table_function_set_extra_info(function.get(), binder, nullptr);
+  duckdb_table_function_set_bind(function.get(), bind_stub);
+  duckdb_table_function_set_init(function.get(), start_stub);
+  duckdb_table_function_set_function(function.get(), run_stub);
+  if (duckdb_register_table_function(connection, function.get()) != DuckDBSuccess)
+    return internal_error("engine.setup", "DuckDB refused the binder's table function");
+  return {};
+}
+
+/// file, line and column of an offset in a SQL.
+Place at(const Place& place, std::string_view sql, size_t offset) {
+  Place spot = place_in(sql, offset);
+  spot.file = place.file;
+  spot.what = place.what;
+  return spot;
+}
+
+Place first_word(const Place& place, std::string_view sql, std::string_view word = {}) {
+  for (const SqlToken& token : sql_tokens(sql))
+    if (token.kind == SqlToken::Kind::Word &&
+        (word.empty() || folded_name(sql.substr(token.begin, token.end - token.begin)) == word))
+      return at(place, sql, token.begin);
+  return at(place, sql, 0);
+}
+
+bool has_word(std::string_view sql, std::string_view word) {
+  return std::ranges::any_of(sql_tokens(sql), [&](const SqlToken& token) {
+    return token.kind == SqlToken::Kind::Word &&
+           folded_name(sql.substr(token.begin, token.end - token.begin)) == word;
+  });
+}
+
+/// Why a text that is not one SELECT is none.
+Error not_select(std::string_view sql, const Place& place) {
+  for (const char* pivot : {"pivot", "pivot_wider"})
+    if (has_word(sql, pivot))
+      return {.kind = ErrorKind::User,
+              .code = "sql.dynamic_pivot",
+              .message = "a PIVOT without listed values has columns that depend on the data",
+              .where = first_word(place, sql, pivot),
+              .hint = "list the values: PIVOT t ON month IN ('jan', 'feb') USING sum(amount)"};
+  std::string word = "nothing";
+  for (const SqlToken& token : sql_tokens(sql))
+    if (token.kind == SqlToken::Kind::Word) {
+      word = std::string(sql.substr(token.begin, token.end - token.begin));
+      break;
+    }
+  return {
+      .kind = ErrorKind::User,
+      .code = "sql.not_select",
+      .message = "a transform is one SELECT statement",
+      .where = first_word(place, sql),
+      .seen = word,
+      .expected = "SELECT, FROM, WITH, VALUES or PIVOT",
+      .hint = "Tidemill stores what the SELECT gives as the table; it needs no CREATE, INSERT, COPY or SET"};
+}
+
+Result<void> refuse(const MentionedTable& table, const SqlShape& shape, const Place& spot) {
+  const std::string schema = folded_name(table.schema);
+  if (shape.ctes.contains(folded_name(table.name)) && (schema.empty() || schema == "recurring")) return {};
+  if (looks_like_a_file(table.name))
+    return user_error("sql.external",
+                      fmt::format("a transform reads tables, not the file {}", quote_text(table.name)), spot,
+                      std::string(kDeclare));
+  if (schema == "predictions")
+    return user_error(
+        "sql.reserved_name",
+        fmt::format("predictions.{} is the log of served predictions, which transforms don't read",
+                    table.name),
+        spot);
+  if (schema == "information_schema" || schema == "pg_catalog")
+    return user_error("sql.reserved_name",
+                      fmt::format("{}.{} describes the engine, not your data", schema, table.name), spot);
+  if (!table.catalog.empty() || (!schema.empty() && schema != "main"))
+    return user_error(
+        "sql.external",
+        fmt::format("a transform reads the project's tables; {}{}.{} is in another database or schema",
+                    table.catalog.empty() ? "" : table.catalog + ".", table.schema, table.name),
+        spot, std::string(kDeclare));
+  if (is_reserved_table_name(table.name))
+    return user_error("sql.reserved_name",
+                      fmt::format("{} is a name of the engine's own", quote_name(table.name)), spot,
+                      "tables and sources of a project cannot be called so");
+  return {};
+}
+
+Result<void> refuse(const MentionedFunction& function, const Place& spot) {
+  if (std::ranges::find(kTableFunctions, function.name) != kTableFunctions.end()) return {};
+  if (function.name == "query" || function.name == "query_table")
+    return user_error("sql.external", fmt::format("{}() hides which tables are read", function.name), spot,
+                      "write the table's name in FROM");
+  for (const char* prefix :
+       {"read_", "parquet_", "duckdb_", "pragma_", "sniff_", "json_execute", "iceberg_", "delta_", "st_read",
+        "postgres_", "sqlite_", "mysql_", "arrow_", "seq_scan", "glob", "test_", "load_aws"})
+    if (function.name.starts_with(prefix))
+      return user_error("sql.external",
+                        fmt::format("{}() reads from outside of the project's tables", function.name), spot,
+                        std::string(kDeclare));
+  return {};
+}
+
+/// A second look after DuckDB accepted the SQL: a function that exists, and is none of those that only
+/// compute.
+Result<void> refuse_others(const SqlShape& shape, std::string_view sql, const Place& place) {
+  for (const MentionedFunction& function : shape.table_functions)
+    if (std::ranges::find(kTableFunctions, function.name) == kTableFunctions.end())
+      return user_error(
+          "sql.external",
+          fmt::format("{}() is not among the table functions that a transform may use", function.name),
+          at(place, sql, function.offset), std::string(kDeclare));
+  return {};
+}
+
+Result<void> refuse(const SqlShape& shape, std::string_view sql, const Place& place) {
+  if (shape.statements != 1) {
+    Error error = not_select(sql, place);
+    if (shape.statements > 1)
+      error.message = fmt::format("a transform is one SELECT statement, and these are {}", shape.statements),
+      error.seen.clear();
+    return std::unexpected(std::move(error));
+  }
+  if (shape.describes)
+    return user_error("sql.not_select", "DESCRIBE, SHOW and SUMMARIZE tell about tables and make none",
+                      first_word(place, sql), "tidemill profile TABLE describes a table");
+  if (shape.travels)
+    return user_error("sql.external", "AT (VERSION …) reads tables of other systems", place,
+                      std::string(kDeclare));
+  for (const MentionedTable& table : shape.tables)
+    TM_CHECK(refuse(table, shape, at(place, sql, table.offset)));
+  for (const MentionedFunction& function : shape.table_functions)
+    TM_CHECK(refuse(function, at(place, sql, function.offset)));
+  for (const MentionedFunction& function : shape.environment_functions)
+    return user_error("sql.external", "getenv() reads the environment of the process",
+                      at(place, sql, function.offset), "declare a parameter in tidemill.yaml");
+  for (const MentionedFunction& function : shape.computed_models)
+    return user_error("sql.predict", "predict() needs the model written out", at(place, sql, function.offset),
+                      "predict('late@champion', f) FROM features AS f");
+  return {};
+}
+
+Error placed(Error error, const Place& place) {
+  error.where.file = place.file;
+  error.where.what = place.what;
+  return error;
+}
+
+}  // namespace
+
+Result<Connection::Impl*> Binder::Impl::session(size_t depth) {
+  while (sessions.size() <= depth) {
+    TM_TRY(Connection connection, database->connect());
+    // Binding is all that is wanted; plans are thrown away.
+    TM_CHECK(connection.execute("PRAGMA disable_optimizer"));
+    sessions.push_back(std::move(connection));
+  }
+  return sessions[depth].impl();
+}
+
+Result<duckdb_logical_type> Binder::Impl::logical_type(const std::string& text) {
+  if (const auto found = types.find(text); found != types.end()) return found->second.get();
+  TM_TRY(Connection::Impl* const connection, session(0));
+  const std::string sql = fmt::format("SELECT NULL::{}", text);
+  TM_TRY(const Statement statement, connection->prepare(sql, {.text = sql}));
+  LogicalType type(duckdb_prepared_statement_column_logical_type(statement.prepared.get(), 0));
+  return types.emplace(text, std::move(type)).first->second.get();
+}
+
+Result<SqlShape> Binder::Impl::shape(std::string_view sql, const Place& place) {
+  if (sql.find('\0') != std::string_view::npos)
+    return user_error("sql.syntax", "the SQL contains a zero byte", at(place, sql, sql.find('\0')));
+  if (statement_body(sql).empty()) return std::unexpected(not_select(sql, place));
+  TM_CHECK(session(0));
+  const auto text = sessions[0].scalar(fmt::format(
+      "SELECT json_serialize_sql({}, skip_default := true, skip_null := true, skip_empty := true)",
+      quote_text(sql)));
+  if (!text) {
+    Error error = text.error();
+    error.where = at(place, sql, 0);
+    return std::unexpected(std::move(error));
+  }
+  const Json tree = Json::parse(std::get<std::string>(*text), nullptr, /*allow_exceptions=*/false);
+  if (!tree.is_object())
+    return internal_error("engine.syntax_tree", "DuckDB gave a syntax tree that is no JSON");
+  if (!tree.value("error", false)) return shape_of(tree);
+  if (tree.value("error_type", "") == "not implemented") return std::unexpected(not_select(sql, place));
+  // The tree's error lacks the exception's class; DuckDB's own parser says the same with it.
+  return std::unexpected(placed(
+      error_from_duckdb(Json{{"exception_type", "Parser"},
+                             {"exception_message", tree.value("error_message", "the SQL does not parse")},
+                             {"position", tree.value("position", "")}}
+                            .dump(-1, ' ', false, Json::error_handler_t::replace),
+                        {.text = sql}),
+      place));
+}
+
+Result<void> Binder::Impl::look_up(Frame& frame, const std::string& name, const TableLookup& lookup,
+                                   const Place& at) {
+  const std::string folded = folded_name(name);
+  if (frame.known.contains(folded)) return {};
+  auto found = lookup(name);
+  if (!found) {
+    Error error = std::move(found).error();
+    if (error.where.file.empty() || (error.where.file == at.file && error.where.line == 0)) error.where = at;
+    return std::unexpected(std::move(error));
+  }
+  KnownTable table{.name = name, .columns = {}};
+  for (const Column& column : *found) {
+    TM_TRY(const duckdb_logical_type type, logical_type(column.type));
+    table.columns.emplace_back(column.name, type);
+  }
+  if (table.columns.empty())
+    return internal_error("engine.no_columns", fmt::format("table {} was found without columns", table.name));
+  frame.known.emplace(folded, std::move(table));
+  return {};
+}
+
+Binder::Binder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Binder::~Binder() = default;
+
+Result<std::unique_ptr<Binder>> Binder::open(const std::string& timezone) {
+  auto impl = std::make_unique<Impl>();
+  DatabaseOptions options{.threads = 1, .timezone = timezone};
+  TM_TRY(impl->database, Database::open(options));
+  TM_CHECK(impl->database->register_predict([](const PredictBatch& batch) -> Result<std::vector<double>> {
+    return std::vector<double>(batch.rows);  // planning calls nothing; a folded constant would
+  }));
+  TM_TRY(Connection::Impl* const first, impl->session(0));
+  TM_CHECK(register_stub(first->raw, impl.get()));
+  duckdb_add_replacement_scan(first->instance->raw, replace, impl.get(), nullptr);
+  return std::unique_ptr<Binder>(new Binder(std::move(impl)));
+}
+
+Result<BoundQuery> Binder::bind(std::string_view sql, const Place& place, const TableLookup& lookup) {
+  const size_t depth = impl_->frames.size() + 1;
+  if (depth > kMaxDepth)
+    return user_error(
+        "sql.too_deep",
+        fmt::format("more than {} transforms are chained before any of them is known", kMaxDepth), place);
+  TM_TRY(const SqlShape shape, impl_->shape(sql, place));
+  TM_CHECK(refuse(shape, sql, place));
+  Frame frame;
+  impl_->frames.push_back(&frame);
+  struct Leave {
+    std::vector<Frame*>& frames;
+    ~Leave() { frames.pop_back(); }
+  } const leave{impl_->frames};
+  for (const MentionedTable& table : shape.tables)
+    if (!shape.ctes.contains(folded_name(table.name)))
+      TM_CHECK(impl_->look_up(frame, table.name, lookup, at(place, sql, table.offset)));
+  TM_TRY(Connection::Impl* const session, impl_->session(depth));
+  while (true) {
+    frame.used.clear();
+    frame.missing.clear();
+    auto statement = session->prepare_select(sql);
+    if (!statement && !frame.missing.empty() && !frame.known.contains(folded_name(frame.missing))) {
+      const auto mention =
+          std::ranges::find(shape.tables, folded_name(frame.missing),
+                            [](const MentionedTable& table) { return folded_name(table.name); });
+      const Place spot = mention == shape.tables.end() ? place : at(place, sql, mention->offset);
+      TM_CHECK(impl_->look_up(frame, frame.missing, lookup, spot));
+      continue;
+    }
+    if (!statement) return std::unexpected(placed(std::move(statement).error(), place));
+    TM_CHECK(refuse_others(shape, sql, place));
+    BoundQuery bound;
+    for (size_t i = 0; i < statement->columns.size(); ++i) {
+      if (statement->stored_types[i].empty())
+        return user_error("sql.unstorable_type",
+                          fmt::format("column {} has type {}, which a table cannot hold",
+                                      quote_name(statement->columns[i].name), statement->columns[i].type),
+                          place, "cast it, for example to VARCHAR");
+      bound.columns.push_back({statement->columns[i].name, statement->stored_types[i]});
+    }
+    std::set<std::string> names;
+    for (const std::string& folded : frame.used) names.insert(frame.known.at(folded).name);
+    bound.tables.assign(names.begin(), names.end());
+    bound.volatile_reasons.assign(shape.volatile_reasons.begin(), shape.volatile_reasons.end());
+    bound.models.assign(shape.models.begin(), shape.models.end());
+    return bound;
+  }
+}
+
+bool is_reserved_table_name(std::string_view name) {
+  const std::string folded = folded_name(name);
+  for (const char* prefix : {"pg_", "duckdb_", "sqlite_", "pragma_", "tidemill_"})
+    if (folded.starts_with(prefix)) return true;
+  return folded == "predictions" || folded == "information_schema" || folded == "main" || folded == "temp" ||
+         folded == "system";
+}
+
+}  // namespace tidemill::engine
