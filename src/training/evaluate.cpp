@@ -192,6 +192,7 @@ Result<Json> evaluate(const EvaluateInput& input) {
                                 {"value", slice.value},
                                 {"rows", slice.rows.labels.size()},
                                 {"metrics", std::move(slice.metrics)}});
+  if (naive) result["naive_error"] = *naive;
   const forest::Package& package = input.predictor->package();
   if (package.threshold) result["threshold"] = *package.threshold;
   if (package.conformal_half_width) {

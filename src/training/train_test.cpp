@@ -3,6 +3,8 @@
 #include "training/training.hpp"
 
 #include <cmath>
+#include <map>
+#include <set>
 
 #include <xgboost/c_api.h>
 
@@ -155,6 +157,37 @@ TEST_F(Train, splits_by_time_with_days_in_the_baseline) {
   EXPECT_EQ(output->package.baseline["score"]["by_day"]["days"].size(), 28U);
   EXPECT_EQ(output->package.baseline["inputs"]["x"]["by_day"]["days"][0], "2024-01-01");
   EXPECT_NE(output->package.threshold, 0.5);
+}
+
+TEST_F(Train, never_stands_a_group_on_both_sides_and_keeps_sides_when_rows_come) {
+  make_table();
+  project::Model m = model();
+  m.split = {.kind = project::Split::Kind::Group, .column = "customer", .validation = 0.2, .test = 0.3};
+  const auto sides = [&](const std::string& relation) {
+    const TrainInput in = input(m, relation);
+    const auto roles = assign_roles(in);
+    EXPECT_TRUE(roles);
+    const auto data = read_dataset(in, *roles);
+    EXPECT_TRUE(data) << data.error().message;
+    // groups are numbered in order of key, so the text is looked up through the first row of each.
+    std::map<int64_t, std::set<Part>> result;
+    for (const Part part : {Part::Train, Part::Validation, Part::Test})
+      for (size_t r = 0; r < data->rows_of(part); ++r)
+        result[data->groups[data->begin_of(part) + r]].insert(part);
+    return result;
+  };
+  const auto before = sides("t");
+  sql("CREATE TABLE grown AS SELECT * FROM t UNION ALL SELECT * REPLACE (id + 100000 AS id) FROM t WHERE id "
+      "% 3 = 0");
+  const auto after = sides("grown");
+  EXPECT_EQ(before.size(), 300U);
+  for (const auto& [group, parts] : before) {
+    EXPECT_EQ(parts.size(), 1U) << group;
+    EXPECT_EQ(after.at(group), parts) << group;
+  }
+  const auto output = train(input(m));
+  ASSERT_OK(output);
+  EXPECT_LT(output->package.metrics["blocks"], 150);
 }
 
 TEST_F(Train, learns_classes_and_regressions) {

@@ -81,6 +81,14 @@ struct GateOutcome {
   int64_t rows_dropped = 0;  // seen by either version in training, stopping, calibration or threshold
   Json details = Json::object();
 };
+/// Limits hold the estimate on the challenger's test rows. Comparisons use the rows that neither side has
+/// seen, and the paired bootstrap over days (time split), groups or rows: no_worse_by d passes when the lower
+/// end of the improvement's 95 % interval is ≥ −d, better_by d when it is > d; "improvement" is positive
+/// where the challenger is better, whatever the metric's direction. In slices (value "*": each one that
+/// occurs) no_worse_by fails only where the slice is proven worse, Holm-adjusted; slices with fewer than 50
+/// of a class are not judged and pass. proven_better: that lower end is above 0 for the metric of the first
+/// rule against the champion (else roc_auc, log_loss, rmse). Without a champion the comparison passes and
+/// says so, and nothing is proven.
 Result<GateOutcome> judge(const GateInput& input);
 Json to_json(const GateOutcome& outcome);
 

@@ -1,0 +1,410 @@
+// The verdict on a version. Limits (min, max) hold the estimate on the challenger's own test rows.
+// Comparisons are made on rows that neither side has seen, by the paired bootstrap over days or groups:
+//   no_worse_by d   passes when the lower end of the improvement's 95 % interval is at least −d: the
+//   challenger carries the proof; better_by d     passes when that lower end is above d; in slices
+//   no_worse_by fails only where the slice is proven worse, and better_by passes only where it is proven,
+//   both by one-sided
+//                   p-values that are Holm-adjusted over all slices of the gate; slices with fewer than 50 of
+//                   a class are not judged.
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "statistics/holm.hpp"
+#include "statistics/intervals.hpp"
+#include "training/evaluate.hpp"
+#include "training/gate_rows.hpp"
+
+namespace tidemill::training {
+
+namespace {
+
+constexpr double kLevel = 0.95;
+constexpr double kSliceAlpha = 0.05;
+
+using Slice = std::vector<std::pair<std::string, std::string>>;
+
+std::string slice_text(const Slice& slice) {
+  std::string text;
+  for (const auto& [column, value] : slice)
+    text += fmt::format("{}{} = {}", text.empty() ? "" : ", ", column, value);
+  return text;
+}
+std::string with_interval(double value, double low, double high) {
+  return fmt::format("{:.6g} ({:.6g} to {:.6g})", value, low, high);
+}
+
+/// What stands on the other side of a comparison.
+struct Opponent {
+  std::string name;        // "champion 6", "the column sales_7d_ago"
+  std::string short_name;  // "champion", "anchor", "sales_7d_ago"
+  std::vector<double> scores;
+  std::vector<bool> judged;
+  double threshold = 0.5;
+};
+
+/// A slice comparison that waits for the p-values of all others.
+struct Pending {
+  size_t outcome = 0;
+  bool no_worse = true;
+  double p = 1;
+};
+
+class Gate {
+ public:
+  explicit Gate(const GateInput& input)
+      : input_(input), model_(*input.model), package_(input.challenger.predictor->package()) {}
+
+  Result<GateOutcome> judge() {
+    RowsWanted wanted;
+    std::set<std::string> slices, naive;
+    for (const project::GateRule& rule : model_.gate) {
+      for (const auto& [column, value] : rule.slice) slices.insert(column);
+      if (rule.against == project::GateRule::Against::Column) naive.insert(rule.column);
+    }
+    wanted.slices.assign(slices.begin(), slices.end());
+    wanted.naive.assign(naive.begin(), naive.end());
+    wanted_ = wanted;
+    TM_TRY(rows_, read_test_rows(input_, wanted));
+    outcome_.rows = static_cast<int64_t>(rows_.rows());
+    outcome_.details = {{"test_rows", rows_.rows()}, {"earlier_verdicts", input_.earlier_verdicts},
+                        {"seed", input_.seed},       {"resamples", input_.resamples},
+                        {"level", kLevel},           {"split", package_.split}};
+    TM_CHECK(read_opponents());
+    for (const project::GateRule& rule : model_.gate) {
+      TM_CHECK(judge_rule(rule));
+    }
+    settle_slices();
+    TM_CHECK(prove());
+    outcome_.passed = std::all_of(outcome_.rules.begin(), outcome_.rules.end(),
+                                  [](const GateRuleOutcome& rule) { return rule.passed; });
+    return std::move(outcome_);
+  }
+
+ private:
+  Result<void> read_opponents() {
+    if (input_.champion) {
+      TM_TRY(champion_, opponent(*input_.champion, "champion"));
+      outcome_.rows = std::count(champion_->judged.begin(), champion_->judged.end(), true);
+      outcome_.rows_dropped = static_cast<int64_t>(rows_.rows()) - outcome_.rows;
+    }
+    if (input_.anchor) {
+      TM_TRY(anchor_, opponent(*input_.anchor, "anchor"));
+    }
+    return {};
+  }
+  Result<std::optional<Opponent>> opponent(const Candidate& candidate, const std::string& short_name) {
+    TM_TRY(OtherScores other, read_other(input_, candidate, rows_));
+    outcome_.details[short_name] = {
+        {"name", candidate.name}, {"rows_seen", other.seen}, {"rows_unmatched", other.unmatched}};
+    return std::optional(Opponent{.name = candidate.name,
+                                  .short_name = short_name,
+                                  .scores = std::move(other.scores),
+                                  .judged = std::move(other.judged),
+                                  .threshold = candidate.predictor->package().threshold.value_or(0.5)});
+  }
+
+  // Rows
+  // --------------------------------------------------------------------------------------------------------
+  struct Selected {
+    std::vector<double> labels, weights, first, second;
+    statistics::Blocks blocks;
+  };
+  Selected select(const Slice& slice, const Opponent* other) const {
+    const size_t outputs = input_.challenger.predictor->outputs();
+    std::vector<size_t> columns;
+    for (const auto& [column, value] : slice)
+      columns.push_back(static_cast<size_t>(std::find(wanted_.slices.begin(), wanted_.slices.end(), column) -
+                                            wanted_.slices.begin()));
+    Selected result;
+    std::vector<int64_t> blocks;
+    for (size_t r = 0; r < rows_.rows(); ++r) {
+      if (other && !other->judged[r]) continue;
+      bool inside = true;
+      for (size_t i = 0; i < slice.size(); ++i)
+        inside = inside && rows_.slices[columns[i]][r] == slice[i].second;
+      if (!inside) continue;
+      result.labels.push_back(rows_.labels[r]);
+      if (!rows_.weights.empty()) result.weights.push_back(rows_.weights[r]);
+      for (size_t k = 0; k < outputs; ++k) {
+        result.first.push_back(rows_.scores[r * outputs + k]);
+        if (other) result.second.push_back(other->scores[r * outputs + k]);
+      }
+      blocks.push_back(rows_.blocks[r]);
+    }
+    result.blocks = statistics::make_blocks(blocks);
+    return result;
+  }
+  statistics::Evaluation evaluation(const Selected& rows, const std::vector<double>& scores,
+                                    double threshold) const {
+    statistics::Evaluation result{.task = statistics_task(package_.task),
+                                  .labels = rows.labels,
+                                  .scores = scores,
+                                  .outputs = input_.challenger.predictor->outputs(),
+                                  .weights = rows.weights,
+                                  .threshold = threshold,
+                                  .naive_error = {}};
+    if (const auto naive = package_.metrics.find("naive_error");
+        naive != package_.metrics.end() && naive->is_number())
+      result.naive_error = naive->get<double>();
+    return result;
+  }
+  statistics::BootstrapOptions options() const {
+    return {.seed = static_cast<uint64_t>(input_.seed),
+            .resamples = static_cast<size_t>(std::max(input_.resamples, 1)),
+            .level = kLevel};
+  }
+  double own_threshold() const { return package_.threshold.value_or(0.5); }
+
+  /// The slices a rule speaks of: one, or with "*" as a value one for every value that occurs.
+  std::vector<Slice> slices_of(const project::GateRule& rule) const {
+    std::vector<Slice> slices = {{}};
+    for (const auto& [column, value] : rule.slice) {
+      std::vector<std::string> values = {value};
+      if (value == "*") {
+        const auto& texts = rows_.slices[static_cast<size_t>(
+            std::find(wanted_.slices.begin(), wanted_.slices.end(), column) - wanted_.slices.begin())];
+        std::set<std::string> seen;
+        for (const auto& text : texts)
+          if (text) seen.insert(*text);
+        values.assign(seen.begin(), seen.end());
+      }
+      std::vector<Slice> longer;
+      for (const Slice& slice : slices)
+        for (const std::string& one : values) {
+          longer.push_back(slice);
+          longer.back().emplace_back(column, one);
+        }
+      slices = std::move(longer);
+    }
+    return slices;
+  }
+
+  // Rules
+  // -------------------------------------------------------------------------------------------------------
+  Result<void> judge_rule(const project::GateRule& rule) {
+    for (const Slice& slice : slices_of(rule)) {
+      if (rule.against == project::GateRule::Against::None) {
+        TM_CHECK(judge_limit(rule, slice));
+      } else if (rule.against == project::GateRule::Against::Column) {
+        TM_TRY(const Opponent naive, naive_opponent(rule.column));
+        TM_CHECK(compare(rule, slice, naive));
+      } else if (!champion_) {
+        add(rule, slice, fmt::format("{} vs champion, {}", rule.metric, bound_text(rule)), true,
+            "there is no champion yet: nothing to compare with");
+      } else {
+        TM_CHECK(compare(rule, slice, *champion_));
+        if (anchor_) {
+          TM_CHECK(compare(rule, slice, *anchor_));
+        }
+      }
+    }
+    return {};
+  }
+
+  Result<Opponent> naive_opponent(const std::string& column) const {
+    if (package_.task == forest::Task::Multiclass)
+      return user_error("training.naive_column",
+                        fmt::format("the column {} cannot forecast classes' probabilities", column),
+                        model_.place);
+    const auto& values = rows_.naive[static_cast<size_t>(
+        std::find(wanted_.naive.begin(), wanted_.naive.end(), column) - wanted_.naive.begin())];
+    Opponent result{.name = "the column " + column,
+                    .short_name = column,
+                    .scores = values,
+                    .judged = std::vector<bool>(values.size())};
+    for (size_t r = 0; r < values.size(); ++r) result.judged[r] = std::isfinite(values[r]);
+    return result;
+  }
+
+  static std::string bound_text(const project::GateRule& rule) {
+    return rule.better_by ? fmt::format("better by {}", *rule.better_by)
+                          : fmt::format("no worse by {}", rule.no_worse_by.value_or(0));
+  }
+  GateRuleOutcome& add(const project::GateRule& rule, const Slice& slice, std::string text, bool passed,
+                       std::string message) {
+    if (!slice.empty()) text += " where " + slice_text(slice);
+    GateRuleOutcome& outcome = outcome_.rules.emplace_back();
+    outcome.rule = std::move(text);
+    outcome.passed = passed;
+    outcome.message = std::move(message);
+    outcome.place = rule.place;
+    outcome.numbers["metric"] = rule.metric;
+    return outcome;
+  }
+  bool too_small(const Slice& slice, const Selected& rows) const {
+    return !slice.empty() && !enough_to_judge(package_.task, rows.labels, package_.classes.size());
+  }
+
+  Result<void> judge_limit(const project::GateRule& rule, const Slice& slice) {
+    const std::string text = rule.min ? fmt::format("{} ≥ {}", rule.metric, *rule.min)
+                                      : fmt::format("{} ≤ {}", rule.metric, rule.max.value_or(0));
+    const Selected rows = select(slice, nullptr);
+    if (too_small(slice, rows)) {
+      add(rule, slice, text, true,
+          fmt::format("not judged: fewer than {} rows of some class among {}", kMinRowsOfClass,
+                      rows.labels.size()))
+          .numbers["rows"] = rows.labels.size();
+      return {};
+    }
+    const statistics::Evaluation judged = evaluation(rows, rows.first, own_threshold());
+    TM_TRY(const statistics::Maybe value, statistics::compute(rule.metric, judged));
+    TM_TRY(const auto interval, statistics::bootstrap(rule.metric, judged, rows.blocks, options()));
+    if (!value) {
+      add(rule, slice, text, false,
+          fmt::format("{} is not defined on the {} test rows", rule.metric, rows.labels.size()));
+      return {};
+    }
+    const bool passed = rule.min ? *value >= *rule.min : *value <= rule.max.value_or(0);
+    GateRuleOutcome& outcome = add(rule, slice, text, passed, {});
+    outcome.message = fmt::format(
+        "{} is {} on {} test rows, {} is {}", rule.metric,
+        interval ? with_interval(*value, interval->low, interval->high) : fmt::format("{:.6g}", *value),
+        rows.labels.size(), rule.min ? "the least" : "the most", rule.min ? *rule.min : rule.max.value_or(0));
+    outcome.numbers.update(Json{{"estimate", *value},
+                                {"low", interval ? Json(interval->low) : Json(nullptr)},
+                                {"high", interval ? Json(interval->high) : Json(nullptr)},
+                                {"limit", rule.min ? *rule.min : rule.max.value_or(0)},
+                                {"rows", rows.labels.size()},
+                                {"blocks", rows.blocks.count}});
+    return {};
+  }
+
+  static int direction(const std::string& metric) {
+    const statistics::Metric* known = statistics::find_metric(metric);
+    return known && !known->more_is_better ? -1 : 1;
+  }
+
+  Result<void> compare(const project::GateRule& rule, const Slice& slice, const Opponent& other) {
+    const std::string text = fmt::format("{} vs {}, {}", rule.metric, other.short_name, bound_text(rule));
+    const Selected rows = select(slice, &other);
+    if (too_small(slice, rows)) {
+      add(rule, slice, text, true,
+          fmt::format("not judged: fewer than {} rows of some class among {}", kMinRowsOfClass,
+                      rows.labels.size()))
+          .numbers["rows"] = rows.labels.size();
+      return {};
+    }
+    if (rows.labels.empty()) {
+      add(rule, slice, text, false,
+          fmt::format("no test row is left that neither the new version nor {} has seen", other.name));
+      return {};
+    }
+    TM_TRY(const auto difference,
+           statistics::bootstrap_difference(rule.metric, evaluation(rows, rows.first, own_threshold()),
+                                            evaluation(rows, rows.second, other.threshold), rows.blocks,
+                                            options()));
+    if (!difference) {
+      const std::string why =
+          rows.blocks.count < 2
+              ? fmt::format("all {} rows lie in one day or group: how sure the difference is cannot be told",
+                            rows.labels.size())
+              : fmt::format("{} is not defined on the {} rows that both can be judged on", rule.metric,
+                            rows.labels.size());
+      add(rule, slice, text, false, why);
+      return {};
+    }
+    const int sign = direction(rule.metric);
+    const double estimate = sign * difference->interval.estimate;
+    const double low = sign > 0 ? difference->interval.low : -difference->interval.high;
+    const double high = sign > 0 ? difference->interval.high : -difference->interval.low;
+    const bool no_worse = !rule.better_by;
+    const double bound = no_worse ? -rule.no_worse_by.value_or(0) : *rule.better_by;
+    // One-sided: how likely such an improvement is when the truth is at the bound.
+    const double p_above = sign > 0 ? difference->p_not_above(bound) : difference->p_not_below(-bound);
+    const double p_below = sign > 0 ? difference->p_not_below(bound) : difference->p_not_above(-bound);
+    GateRuleOutcome& outcome = add(rule, slice, text, no_worse ? low >= bound : low > bound, {});
+    outcome.numbers.update(Json{{"against", other.name},
+                                {"challenger", difference->first},
+                                {"other", difference->second},
+                                {"improvement", {{"estimate", estimate}, {"low", low}, {"high", high}}},
+                                {"bound", bound},
+                                {"p", no_worse && !slice.empty() ? p_below : p_above},
+                                {"rows", rows.labels.size()},
+                                {"blocks", rows.blocks.count}});
+    outcome.message = fmt::format("{} {:.6g} against {:.6g} of {}: better by {} on {} rows in {} blocks",
+                                  rule.metric, difference->first, difference->second, other.name,
+                                  with_interval(estimate, low, high), rows.labels.size(), rows.blocks.count);
+    if (!slice.empty())
+      pending_.push_back({outcome_.rules.size() - 1, no_worse, no_worse ? p_below : p_above});
+    return {};
+  }
+
+  /// Slices are many: their p-values are adjusted together, for each kind of claim.
+  void settle_slices() {
+    for (const bool no_worse : {true, false}) {
+      std::vector<double> p;
+      std::vector<size_t> outcomes;
+      for (const Pending& pending : pending_)
+        if (pending.no_worse == no_worse) {
+          p.push_back(pending.p);
+          outcomes.push_back(pending.outcome);
+        }
+      const std::vector<double> adjusted = statistics::holm(p);
+      for (size_t i = 0; i < adjusted.size(); ++i) {
+        GateRuleOutcome& outcome = outcome_.rules[outcomes[i]];
+        const bool significant = adjusted[i] <= kSliceAlpha;
+        outcome.passed = no_worse ? !significant : significant;
+        outcome.numbers["p_adjusted"] = adjusted[i];
+        outcome.numbers["tests"] = adjusted.size();
+        outcome.message += fmt::format(", p {:.3g} (Holm, {} slices)", adjusted[i], adjusted.size());
+      }
+    }
+  }
+
+  /// Better than the champion: the lower end of the improvement's interval is above 0, in the metric of the
+  /// first rule against the champion, else roc_auc, log_loss or rmse.
+  Result<void> prove() {
+    if (!champion_) return {};
+    std::string metric = package_.task == forest::Task::Binary       ? "roc_auc"
+                         : package_.task == forest::Task::Multiclass ? "log_loss"
+                                                                     : "rmse";
+    for (const project::GateRule& rule : model_.gate)
+      if (rule.against == project::GateRule::Against::Champion && rule.slice.empty()) {
+        metric = rule.metric;
+        break;
+      }
+    outcome_.details["proof"] = {{"metric", metric}};
+    const Selected rows = select({}, &*champion_);
+    if (rows.labels.empty()) return {};
+    TM_TRY(const auto difference,
+           statistics::bootstrap_difference(metric, evaluation(rows, rows.first, own_threshold()),
+                                            evaluation(rows, rows.second, champion_->threshold), rows.blocks,
+                                            options()));
+    if (!difference) return {};
+    const double low = direction(metric) > 0 ? difference->interval.low : -difference->interval.high;
+    outcome_.details["proof"]["low"] = low;
+    outcome_.proven_better = low > 0;
+    return {};
+  }
+
+  const GateInput& input_;
+  const project::Model& model_;
+  const forest::Package& package_;
+  RowsWanted wanted_;
+  TestRows rows_;
+  std::optional<Opponent> champion_, anchor_;
+  std::vector<Pending> pending_;
+  GateOutcome outcome_;
+};
+
+}  // namespace
+
+Result<GateOutcome> judge(const GateInput& input) { return Gate(input).judge(); }
+
+Json to_json(const GateOutcome& outcome) {
+  Json rules = Json::array();
+  for (const GateRuleOutcome& rule : outcome.rules) {
+    Json json = {
+        {"rule", rule.rule}, {"passed", rule.passed}, {"message", rule.message}, {"numbers", rule.numbers}};
+    if (rule.place.line > 0) json["place"] = tidemill::to_text(rule.place);
+    rules.push_back(std::move(json));
+  }
+  return {{"passed", outcome.passed},  {"proven_better", outcome.proven_better},
+          {"rows", outcome.rows},      {"rows_dropped", outcome.rows_dropped},
+          {"rules", std::move(rules)}, {"details", outcome.details}};
+}
+
+}  // namespace tidemill::training
