@@ -162,6 +162,18 @@ void sort_levels(Table& table, const std::vector<size_t>& train, bool fold) {
   }
 }
 
+struct Words {
+  std::vector<const char*> names, types;
+};
+Words words_of(const Table& table) {
+  Words words;
+  for (size_t f = 0; f < table.names.size(); ++f) {
+    words.names.push_back(table.names[f].c_str());
+    words.types.push_back(table.category[f] ? "c" : "float");
+  }
+  return words;
+}
+
 DMatrixHandle matrix(const Table& table, const std::vector<size_t>& rows, int threads) {
   const size_t features = table.names.size();
   std::vector<float> values(rows.size() * features), target(rows.size());
@@ -172,13 +184,9 @@ DMatrixHandle matrix(const Table& table, const std::vector<size_t>& rows, int th
   DMatrixHandle made = nullptr;
   xgb(XGDMatrixCreateFromMat_omp(values.data(), rows.size(), features, std::nanf(""), &made, threads));
   xgb(XGDMatrixSetFloatInfo(made, "label", target.data(), target.size()));
-  std::vector<const char*> names, types;
-  for (size_t f = 0; f < features; ++f) {
-    names.push_back(table.names[f].c_str());
-    types.push_back(table.category[f] ? "c" : "float");
-  }
-  xgb(XGDMatrixSetStrFeatureInfo(made, "feature_name", names.data(), features));
-  xgb(XGDMatrixSetStrFeatureInfo(made, "feature_type", types.data(), features));
+  Words words = words_of(table);
+  xgb(XGDMatrixSetStrFeatureInfo(made, "feature_name", words.names.data(), features));
+  xgb(XGDMatrixSetStrFeatureInfo(made, "feature_type", words.types.data(), features));
   return made;
 }
 
@@ -286,6 +294,9 @@ int main(int argc, char** argv) {
 
   BoosterHandle cut = nullptr;
   xgb(XGBoosterSlice(booster, 0, best + 1, 1, &cut));
+  Words words = words_of(table);  // a slice forgets them
+  xgb(XGBoosterSetStrFeatureInfo(cut, "feature_name", words.names.data(), words.names.size()));
+  xgb(XGBoosterSetStrFeatureInfo(cut, "feature_type", words.types.data(), words.types.size()));
   bst_ulong bytes = 0;
   const char* content = nullptr;
   xgb(XGBoosterSaveModelToBuffer(cut, R"({"format": "ubj"})", &bytes, &content));
