@@ -124,6 +124,7 @@ std::string render_stored(duckdb_type id, duckdb_logical_type type) {
     case DUCKDB_TYPE_UHUGEINT:
     case DUCKDB_TYPE_BIT:
     case DUCKDB_TYPE_BIGNUM:
+    case DUCKDB_TYPE_TIME_TZ:
     case DUCKDB_TYPE_TIME_NS:
       return "VARCHAR";
     case DUCKDB_TYPE_UNION:

@@ -12,8 +12,9 @@ std::string type_text(duckdb_logical_type type);
 
 /// The type that tables are stored with. Parquet has no place for some of DuckDB's types; where its writer
 /// would change values silently (HUGEINT becomes DOUBLE) the change is made explicit and exact: HUGEINT →
-/// BIGINT (an error beyond its range), ENUM, UHUGEINT, BIT → VARCHAR, TIMESTAMP_S and _MS → TIMESTAMP, fixed
-/// arrays → lists. Nested types likewise.
+/// BIGINT (an error beyond its range), ENUM, UHUGEINT, BIGNUM, BIT, TIME_NS, TIME WITH TIME ZONE → VARCHAR,
+/// TIMESTAMP_S and _MS → TIMESTAMP, fixed arrays → lists. Nested types likewise. INTERVAL stays, in
+/// milliseconds. Empty text: a table cannot hold it (UNION, GEOMETRY, VARIANT).
 std::string stored_type(duckdb_logical_type type);
 
 }  // namespace tidemill::engine

@@ -35,7 +35,7 @@ class HashSums {
 /// Registers tidemill_row(ticket UBIGINT, row hash UBIGINT) → BOOLEAN, always true, which adds to `sums`.
 Result<void> register_row_function(duckdb_connection connection, HashSums& sums);
 
-/// DuckDB's hash() over columns of these stored types. Lists, structs, maps, intervals and times with zone
+/// DuckDB's hash() over columns of these stored types. Lists, structs, maps and intervals
 /// are hashed by their text, since hash([]) = hash([NULL]) = hash(NULL) and hash([0]) = hash([0, 0]). -0.0
 /// hashes as 0.0, all NaN alike.
 std::string row_hash_expression(const std::vector<Column>& columns);
