@@ -49,15 +49,6 @@ std::string rows_text(const engine::Rows& rows) {
   return text.text();
 }
 
-Tone tone_of(quality::CheckStatus status) {
-  switch (status) {
-    case quality::CheckStatus::Passed: return Tone::Good;
-    case quality::CheckStatus::Warned: return Tone::Warning;
-    case quality::CheckStatus::NotEnoughHistory: return Tone::Dim;
-    default: return Tone::Bad;
-  }
-}
-
 // Numbers in Json stay what they are; a nested value is shown as JSON.
 std::string cell_text(const Json& value) {
   if (value.is_string()) return value.get<std::string>();

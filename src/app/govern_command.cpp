@@ -101,7 +101,7 @@ int audit(const GlobalOptions& global, bool verify_chain, size_t limit) {
                       {"details", entry.details},
                       {"hash", entry.hash}});
       text.add(
-          {fmt::format("{}", entry.id), to_text(entry.at), entry.who, entry.what, to_text(entry.details)});
+          {fmt::format("{}", entry.id), human_time(entry.at), entry.who, entry.what, to_text(entry.details)});
     }
     answer(global, {{"audit", list}}, text.text());
     return 0;

@@ -39,7 +39,7 @@ std::string identifier(const std::string& text) {
 std::string format_of(const Path& file) {
   std::string name = file.filename();
   for (const char* packed : {".gz", ".zst"})
-    if (name.ends_with(packed)) name.resize(name.size() - std::string_view(packed).size());
+    if (name.ends_with(packed)) name.erase(name.rfind(packed));
   if (name.ends_with(".parquet")) return "parquet";
   if (name.ends_with(".jsonl") || name.ends_with(".ndjson")) return "jsonl";
   if (name.ends_with(".json")) return "json";

@@ -39,6 +39,12 @@ std::string human_seconds(double seconds) {
                       : fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60);
 }
 
+std::string human_time(Instant instant) {
+  std::string text = to_text(instant).substr(0, 19);
+  text[10] = ' ';
+  return text;
+}
+
 std::string human_bytes(int64_t bytes) {
   constexpr std::array kUnits{"B", "kB", "MB", "GB", "TB", "PB"};
   auto value = static_cast<double>(bytes);

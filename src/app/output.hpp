@@ -15,6 +15,8 @@ namespace tidemill::app {
 std::string grouped(int64_t number);
 /// "1.2 s", "340 ms", "2 min 5 s".
 std::string human_seconds(double seconds);
+/// "2013-11-03 05:30:00": UTC, to the second.
+std::string human_time(Instant instant);
 /// "3.4 MB".
 std::string human_bytes(int64_t bytes);
 

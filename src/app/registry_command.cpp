@@ -91,7 +91,7 @@ Result<Json> list_runs(Registry& registry, const RegistryOptions& options, TextT
     list.push_back(to_json(run));
     const double seconds =
         run.ended_at ? Duration{run.ended_at->micros - run.started_at.micros}.seconds() : 0;
-    text.add({run.id, run.status, run.selection.empty() ? "all" : run.selection, to_text(run.started_at),
+    text.add({run.id, run.status, run.selection.empty() ? "all" : run.selection, human_time(run.started_at),
               run.ended_at ? human_seconds(seconds) : "", commit_of(run.git_commit, run.git_dirty)});
   }
   return list;
@@ -110,7 +110,7 @@ Result<Json> list_models(Registry& registry, TextTable& text) {
       std::string names;
       for (const Json& name : json["aliases"]) names += (names.empty() ? "" : ", ") + name.get<std::string>();
       text.add({model, fmt::format("{}", version.number), names + (hold && !names.empty() ? " (held)" : ""),
-                version.state, key_metric(version), to_text(version.made_at),
+                version.state, key_metric(version), human_time(version.made_at),
                 commit_of(version.git_commit, version.git_dirty)});
       list.push_back(std::move(json));
     }
@@ -124,7 +124,7 @@ Result<Json> list_tables(Registry& registry, TextTable& text) {
   for (const auto& [name, table] : tables) {
     list.push_back(to_json(table));
     text.add({name, grouped(table.rows), fmt::format("{}", table.columns.size()), human_bytes(table.bytes),
-              to_text(table.made_at), short_id(table.logical)});
+              human_time(table.made_at), short_id(table.logical)});
   }
   return list;
 }
@@ -138,7 +138,7 @@ Result<Json> list_releases(Registry& registry, const RegistryOptions& options, T
     for (const auto& [model, aliases] : release.aliases)
       for (const auto& [alias, number] : aliases)
         models += fmt::format("{}{}@{}={}", models.empty() ? "" : ", ", model, alias, number);
-    text.add({fmt::format("{}", release.id), to_text(release.made_at),
+    text.add({fmt::format("{}", release.id), human_time(release.made_at),
               fmt::format("{}", release.tables.size()), models, release.note});
   }
   return list;
