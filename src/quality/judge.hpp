@@ -35,7 +35,8 @@ Result<CheckResult> judge_apart(const CheckContext& context, const project::Chec
 /// distribution against a table or the previous snapshot.
 Result<CheckResult> judge_distribution(const CheckContext& context, const project::Check& check);
 
-/// Errors of the user's SQL become a broken check; those of the engine (memory, disk, interrupted) go up.
+/// Errors of the user's SQL and tables become a broken check; those of the engine (memory, disk, interrupted)
+/// go up.
 bool is_users_sql(const Error& error);
 CheckResult broken_by(const project::Check& check, const Error& error);
 

@@ -31,7 +31,7 @@ Result<std::string> metric_aggregate(const Check& check) {
   const std::string metric = check.arguments.value("metric", "");
   if (metric == "row_count") return std::string("count(*)");
   const std::string column = quote_name(check.arguments.value("column", ""));
-  if (metric == "null_share") return fmt::format("1 - count({}) / nullif(count(*), 0)", column);
+  if (metric == "null_share") return fmt::format("(count(*) - count({})) / nullif(count(*), 0)", column);
   if (metric == "distinct_count") return fmt::format("count(DISTINCT {})", column);
   const std::array<std::pair<std::string_view, std::string_view>, 5> kFunctions{
       {{"mean", "avg"}, {"sum", "sum"}, {"min", "min"}, {"max", "max"}, {"stddev", "stddev_samp"}}};
@@ -44,16 +44,14 @@ std::string filtered(const std::string& aggregate, const std::string& where) {
   return where.empty() ? aggregate : fmt::format("{} FILTER (WHERE {})", aggregate, in_brackets(where));
 }
 
-/// 1 - count(x) FILTER … needs the filter inside each count.
 std::string metric_question(const Check& check, const std::string& aggregate) {
-  if (check.where.empty()) return fmt::format("CAST({} AS DOUBLE)", aggregate);
-  if (check.arguments.value("metric", "") == "null_share") {
-    const std::string column = quote_name(check.arguments.value("column", ""));
-    return fmt::format("CAST(1 - {} / nullif({}, 0) AS DOUBLE)",
-                       filtered(fmt::format("count({})", column), check.where),
-                       filtered("count(*)", check.where));
-  }
-  return fmt::format("CAST({} AS DOUBLE)", filtered(aggregate, check.where));
+  if (check.where.empty() || check.arguments.value("metric", "") != "null_share")
+    return fmt::format("CAST({} AS DOUBLE)", filtered(aggregate, check.where));
+  // A quotient takes the filter inside each of its counts.
+  const std::string all = filtered("count(*)", check.where);
+  const std::string present =
+      filtered(fmt::format("count({})", quote_name(check.arguments.value("column", ""))), check.where);
+  return fmt::format("CAST(({} - {}) / nullif({}, 0) AS DOUBLE)", all, present, all);
 }
 
 std::string instant_literal(Instant instant) { return fmt::format("make_timestamptz({})", instant.micros); }

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/binder.hpp"
 #include "quality/row_rule.hpp"
 
 namespace tidemill::quality {
@@ -23,12 +24,6 @@ bool names_column(const std::string& sql, const std::string& column) {
     if ((at == 0 || !is_word(sql[at - 1])) && (end == sql.size() || !is_word(sql[end]))) return true;
   }
   return false;
-}
-
-std::string without_semicolon(std::string sql) {
-  while (!sql.empty() && (std::isspace(static_cast<unsigned char>(sql.back())) || sql.back() == ';'))
-    sql.pop_back();
-  return sql;
 }
 
 }  // namespace
@@ -126,7 +121,7 @@ Result<std::string> past_tables(const PointInTimeInput& input, const AskedRow& r
     sql += fmt::format("{} AS NOT MATERIALIZED ({}),\n", quote_name(source.name), past);
   }
   for (const auto& [name, text] : input.transforms)
-    sql += fmt::format("{} AS (\n{}\n),\n", quote_name(name), without_semicolon(text));
+    sql += fmt::format("{} AS (\n{}\n),\n", quote_name(name), engine::normalize_sql(text));
   sql.resize(sql.size() - 2);
   return sql;
 }

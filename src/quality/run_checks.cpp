@@ -70,7 +70,9 @@ Result<void> add_examples(const CheckContext& context, CheckResult& result) {
 
 }  // namespace
 
-bool is_users_sql(const Error& error) { return error.kind == ErrorKind::User; }
+bool is_users_sql(const Error& error) {
+  return error.kind == ErrorKind::User || error.kind == ErrorKind::Data;
+}
 
 CheckResult broken_by(const Check& check, const Error& error) {
   CheckResult result = broken(check, error.message, error.hint);
