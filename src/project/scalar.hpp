@@ -62,6 +62,9 @@ std::optional<Misfit> misfit(const Scalar& scalar, const YamlNode& node);
 std::string describe(const Scalar& scalar);
 
 // How they are read; nothing when the text is not one.
+/// A finite decimal number; no sign but -.
+std::optional<double> parse_number(std::string_view text);
+std::string_view trimmed(std::string_view text);
 std::optional<double> parse_number(const YamlNode& node);
 std::optional<int64_t> parse_integer(const YamlNode& node);
 std::optional<double> parse_share(const YamlNode& node);
