@@ -11,6 +11,9 @@
 #include <gtest/gtest.h>
 #include <xgboost/c_api.h>
 
+#include "base/file.hpp"
+#include "base/json.hpp"
+
 namespace tidemill::forest {
 namespace {
 
@@ -254,6 +257,34 @@ TEST_P(AgainstXgboost, predicts_the_same_bits) {
 
 INSTANTIATE_TEST_SUITE_P(models, AgainstXgboost, testing::ValuesIn(cases()),
                          [](const auto& info) { return info.param.name; });
+
+// Models of XGBoost 3.2 (testdata/make_models.py): base_score as a vector, categories, several targets.
+TEST(read_xgboost, predicts_what_a_newer_xgboost_predicts_with_its_models) {
+  for (const std::string name : {"binary", "one_hot", "classes", "dart", "counts", "two_targets"}) {
+    const Path folder = Path(TIDEMILL_ROOT) / "src/forest/testdata";
+    const auto text = read_file(folder / (name + ".expected.json"));
+    ASSERT_TRUE(text) << text.error().message;
+    const auto expected = parse_json(*text);
+    ASSERT_TRUE(expected);
+    const auto floats = [&](const char* member) {
+      std::vector<float> result;
+      for (const Json& number : (*expected)[member])
+        result.push_back(number.is_null() ? NAN : static_cast<float>(number.get<double>()));
+      return result;
+    };
+    for (const std::string format : {".json", ".ubj"}) {
+      const auto bytes = read_file(folder / (name + format));
+      ASSERT_TRUE(bytes) << bytes.error().message;
+      const auto forest = read_xgboost(*bytes);
+      ASSERT_TRUE(forest) << forest.error().message;
+      std::vector<float> seen(floats("margins").size());
+      predict_margin(*forest, floats("rows"), seen);
+      expect_same_bits(floats("margins"), seen, name + format + " margin");
+      apply_link(*forest, seen);
+      expect_same_bits(floats("predictions"), seen, name + format + " prediction");
+    }
+  }
+}
 
 // The sigmoid over its whole range: a stump whose leaf is the margin, through base_score 0.5.
 TEST(apply_link, gives_the_sigmoid_of_every_margin_as_xgboost_does) {
