@@ -82,6 +82,22 @@ TEST(Gc, a_withdrawal_outlives_the_bytes) {
   EXPECT_FALSE(must(registry->find_output("source:flights", "k2")));  // to be made again
 }
 
+TEST(Gc, a_key_withdrawn_after_its_bytes_went_has_no_output_to_reinstate) {
+  TestHome home;
+  const auto registry = home.open();
+  home.publish(*registry, "run1", {{"a", "k", "stays"}});
+  home.publish(*registry, "run2", {{"b", "k1", "bad"}});
+  home.publish(*registry, "run3", {{"b", "k2", "worse"}});
+  must(registry->gc(1, false));
+  ASSERT_FALSE(must(registry->find_output("source:b", "k1")));
+  must(registry->rollback_release(1, ""));
+  const auto output = must(registry->find_output("source:b", "k1"));
+  ASSERT_TRUE(output && output->withdrawn);
+  EXPECT_FALSE(output->table);
+  must(registry->reinstate("source:b", "k1"));
+  EXPECT_FALSE(must(registry->find_output("source:b", "k1")));
+}
+
 TEST(Gc, removes_what_a_kill_left_and_nothing_that_is_not_ours) {
   TestHome home;
   const auto registry = home.open();

@@ -62,35 +62,33 @@ Result<std::vector<PlannedMove>> aliases_to_move(Database& database, const std::
 // What was live in any release after ?1 and is not part of ?1: its keys are withdrawn. What is part of ?1:
 // its keys name its outputs again. Interval arithmetic: [since, until) meets the releases after R exactly
 // when until is open or beyond R + 1.
+constexpr std::string_view kWithdrawTables = R"sql(
+INSERT INTO outputs (step, key, withdrawn)
+  SELECT t.step, t.step_key, 1 FROM live_tables l JOIN tables t ON t.id = l.table_id
+  WHERE t.step_key <> '' AND (l.live_until IS NULL OR l.live_until > ?1 + 1)
+  ON CONFLICT (step, key) DO UPDATE SET withdrawn = 1)sql";
+constexpr std::string_view kWithdrawVersions = R"sql(
+INSERT INTO outputs (step, key, model, version, withdrawn)
+  SELECT v.step, v.step_key, v.model, v.number, 1 FROM alias_moves a
+  JOIN versions v ON v.model = a.model AND v.number = a.version
+  WHERE v.step_key <> '' AND (a.live_until IS NULL OR a.live_until > ?1 + 1)
+  ON CONFLICT (step, key) DO UPDATE SET withdrawn = 1)sql";
+constexpr std::string_view kRestoreTables = R"sql(
+INSERT INTO outputs (step, key, table_id)
+  SELECT t.step, t.step_key, t.id FROM live_tables l JOIN tables t ON t.id = l.table_id
+  WHERE t.step_key <> '' AND l.live_since <= ?1 AND (l.live_until IS NULL OR l.live_until > ?1)
+  ON CONFLICT (step, key) DO UPDATE SET table_id = excluded.table_id, withdrawn = 0)sql";
+constexpr std::string_view kRestoreVersions = R"sql(
+INSERT INTO outputs (step, key, model, version)
+  SELECT v.step, v.step_key, v.model, v.number FROM alias_moves a
+  JOIN versions v ON v.model = a.model AND v.number = a.version
+  WHERE v.step_key <> '' AND a.live_since <= ?1 AND (a.live_until IS NULL OR a.live_until > ?1)
+  ON CONFLICT (step, key) DO UPDATE SET model = excluded.model, version = excluded.version, withdrawn = 0)sql";
+
 Result<void> withdraw_since(Database& database, int64_t release) {
-  TM_CHECK(
-      database.run("INSERT INTO outputs (step, key, table_id, withdrawn) SELECT t.step, t.step_key, t.id, 1 "
-                   "FROM live_tables l "
-                   "JOIN tables t ON t.id = l.table_id WHERE t.step_key <> '' AND (l.live_until IS NULL OR "
-                   "l.live_until > ?1 + 1) "
-                   "ON CONFLICT (step, key) DO UPDATE SET withdrawn = 1",
-                   release));
-  TM_CHECK(database.run(
-      "INSERT INTO outputs (step, key, model, version, withdrawn) SELECT v.step, v.step_key, v.model, "
-      "v.number, 1 FROM alias_moves a "
-      "JOIN versions v ON v.model = a.model AND v.number = a.version WHERE v.step_key <> '' AND "
-      "(a.live_until IS NULL OR a.live_until > ?1 + 1) ON CONFLICT (step, key) DO UPDATE SET withdrawn = 1",
-      release));
-  TM_CHECK(
-      database.run("INSERT INTO outputs (step, key, table_id) SELECT t.step, t.step_key, t.id FROM "
-                   "live_tables l JOIN tables t "
-                   "ON t.id = l.table_id WHERE t.step_key <> '' AND l.live_since <= ?1 AND (l.live_until IS "
-                   "NULL OR l.live_until > ?1) "
-                   "ON CONFLICT (step, key) DO UPDATE SET table_id = excluded.table_id, withdrawn = 0",
-                   release));
-  return database.run(
-      "INSERT INTO outputs (step, key, model, version) SELECT v.step, v.step_key, v.model, v.number FROM "
-      "alias_moves a JOIN versions v "
-      "ON v.model = a.model AND v.number = a.version WHERE v.step_key <> '' AND a.live_since <= ?1 AND "
-      "(a.live_until IS NULL OR a.live_until > ?1) "
-      "ON CONFLICT (step, key) DO UPDATE SET model = excluded.model, version = excluded.version, withdrawn = "
-      "0",
-      release);
+  for (const std::string_view sql : {kWithdrawTables, kWithdrawVersions, kRestoreTables, kRestoreVersions})
+    TM_CHECK(database.run(sql, release));
+  return {};
 }
 
 Result<void> demand_restorable(Database& database, const Registry& registry, const Release& release) {
