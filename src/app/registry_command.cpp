@@ -144,6 +144,8 @@ Result<Json> list_releases(Registry& registry, const RegistryOptions& options, T
   return list;
 }
 
+/// A run that ended says what became of every step, also of those it never began; of one that was killed
+/// there are the records.
 Result<Json> show_run(Registry& registry, const std::string& id) {
   std::string chosen = id;
   if (id == "latest") {
@@ -156,10 +158,30 @@ Result<Json> show_run(Registry& registry, const std::string& id) {
     return user_error("usage.unknown_run", fmt::format("there is no run '{}'", chosen), {},
                       "see tidemill runs");
   Json json = to_json(*run);
+  json["steps"] = run->report.value("steps", Json::array());
+  json.erase("report");
+  if (!json["steps"].empty()) return json;
   TM_TRY(const auto steps, registry.steps(chosen));
-  json["steps"] = Json::array();
   for (const auto& step : steps) json["steps"].push_back(to_json(step));
   return json;
+}
+
+std::string run_text(const Json& run) {
+  const auto word = [](const Json& json, const char* name) {
+    return json.contains(name) && json[name].is_string() ? json[name].get<std::string>() : std::string();
+  };
+  std::string out = fmt::format("run {}: {}, begun {}, ended {}\n", word(run, "run"), word(run, "status"),
+                                word(run, "started_at"), word(run, "ended_at"));
+  TextTable text({{"step"}, {"status"}, {"rows", true}, {"time", true}, {"why"}});
+  for (const Json& step : run["steps"]) {
+    std::string why = word(step, "reason");
+    if (step.contains("error") && step["error"].is_object()) why = word(step["error"], "message");
+    if (step.contains("blocked_by")) why = "waits for " + word(step, "blocked_by");
+    text.add({word(step, "step"), word(step, "status"),
+              step.contains("rows") ? grouped(step["rows"].get<int64_t>()) : "",
+              step.contains("seconds") ? human_seconds(step["seconds"].get<double>()) : "", why});
+  }
+  return out + text.text();
 }
 
 Result<int> print_log(Registry& registry, const std::string& id, const std::string& step) {
@@ -269,8 +291,10 @@ Result<int> show(const GlobalOptions& global, Registry& registry, const Registry
                           : options.what == "models" ? show_version(registry, id)
                           : options.what == "tables" ? show_table(registry, id)
                                                      : show_release(registry, id));
-  print_json(json);
-  (void)global;
+  if (options.what == "runs" && !global.json)
+    print(run_text(json));
+  else
+    print_json(json);
   return 0;
 }
 
