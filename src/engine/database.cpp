@@ -29,8 +29,6 @@ Result<Config> config_of(const DatabaseOptions& options) {
     TM_CHECK(set(config, "memory_limit", fmt::format("{}B", options.memory_bytes)));
   TM_CHECK(set(config, "temp_directory",
                options.spill_folder.string()));  // empty: none, not .tmp in the working folder
-  if (options.spill_cap_bytes > 0)
-    TM_CHECK(set(config, "max_temp_directory_size", fmt::format("{}B", options.spill_cap_bytes)));
   TM_CHECK(set(config, "errors_as_json", "true"));
   TM_CHECK(set(config, "autoinstall_known_extensions", "false"));
   TM_CHECK(set(config, "autoload_known_extensions", "false"));
@@ -40,6 +38,9 @@ Result<Config> config_of(const DatabaseOptions& options) {
 
 std::string settings_of(const DatabaseOptions& options) {
   std::string sql = fmt::format("SET GLOBAL TimeZone = {};", quote_text(options.timezone));
+  if (options.spill_cap_bytes > 0 &&
+      !options.spill_folder.empty())  // given at opening, DuckDB shows the cap and does not keep it
+    sql += fmt::format("SET GLOBAL max_temp_directory_size = '{}B';", options.spill_cap_bytes);
   if (options.access == DatabaseOptions::Access::Open) return sql;
   std::string folders;
   for (const Path& folder : options.allowed_folders)
