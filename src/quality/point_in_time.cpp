@@ -30,22 +30,30 @@ std::string typed_literal(const engine::Value& text, const std::string& type) {
   return fmt::format("CAST({} AS {})", quote_text(engine::to_text(text)), type);
 }
 
-/// A fifth of the sample are the newest rows, the others come in the order of a seeded hash of the key; every
-/// as_of once.
+/// A fifth of the sample are the newest rows, the others come in the order of a seeded hash of the key. Rows
+/// of an instant that was tried already see the same past: they are taken only when there are no others.
 class Sampler {
  public:
   Sampler(const PointInTimeInput& input, std::vector<std::string> key_types, std::string as_of_type)
       : input_(input), key_types_(std::move(key_types)), as_of_type_(std::move(as_of_type)) {}
 
   Result<Sampled> take() {
-    const int sample = std::clamp(input_.sample, 1, kMaxSample);
-    TM_CHECK(add("instant DESC, hash", std::max(1, sample / 5)));
-    TM_CHECK(add("hash", sample));
+    const size_t sample = static_cast<size_t>(std::clamp(input_.sample, 1, kMaxSample));
+    TM_TRY(const engine::Rows newest, candidates("instant DESC, hash", sample));
+    TM_TRY(const engine::Rows any, candidates("hash", sample));
+    const size_t newest_rows = std::max<size_t>(1, sample / 5);
+    add(newest, newest_rows, Again::No);
+    add(any, sample, Again::No);
+    add(any, sample, Again::Yes);
     return std::move(sampled_);
   }
 
  private:
-  Result<void> add(const std::string& order, int until) {
+  enum class Again { No, Yes };  // an instant that was taken
+
+  /// The first rows in an order: as_of and key as texts. More than are needed, since instants repeat.
+  Result<engine::Rows> candidates(const std::string& order, size_t sample) {
+    constexpr size_t kSpare = 8;
     std::vector<std::string> texts, names, present;
     for (size_t i = 0; i < input_.key.size(); ++i) {
       names.push_back(fmt::format("k{}", i));
@@ -54,35 +62,38 @@ class Sampler {
     }
     std::string columns;
     for (size_t i = 0; i < names.size(); ++i) columns += fmt::format("{} AS {}, ", texts[i], names[i]);
-    const std::string rows_asked =
-        fmt::format("SELECT {}{} AS instant, md5(concat_ws(chr(31), '{}', {})) AS hash FROM {} WHERE {}",
-                    columns, in_brackets(input_.as_of), input_.seed, fmt::join(texts, ", "), input_.relation,
-                    fmt::join(present, " AND "));
-    // One row of each instant: all of them would see the same past.
-    TM_TRY(const engine::Rows rows,
-           input_.connection->query(fmt::format(
-               "SELECT CAST(instant AS VARCHAR), {} FROM ({}) WHERE instant IS NOT NULL "
-               "QUALIFY row_number() OVER (PARTITION BY instant ORDER BY hash) = 1 ORDER BY {} LIMIT {}",
-               fmt::join(names, ", "), rows_asked, order, 2 * until)));
+    const std::string rows = fmt::format(
+        "SELECT {}{} AS instant, hash('{}', {}) AS hash FROM {} WHERE {}", columns, in_brackets(input_.as_of),
+        input_.seed, fmt::join(texts, ", "), input_.relation, fmt::join(present, " AND "));
+    return input_.connection->query(
+        fmt::format("SELECT CAST(instant AS VARCHAR), {0} FROM ({1}) WHERE instant IS NOT NULL ORDER BY {2}, "
+                    "{0} LIMIT {3}",
+                    fmt::join(names, ", "), rows, order, kSpare * sample));
+  }
+
+  void add(const engine::Rows& rows, size_t until, Again again) {
     for (const auto& row : rows.rows) {
-      if (static_cast<int>(sampled_.rows.size()) >= until) break;
-      if (!seen_.insert(engine::to_text(row[0])).second) continue;
-      AskedRow asked{.as_of = typed_literal(row[0], as_of_type_)};
+      if (sampled_.rows.size() >= until) return;
+      std::vector<std::string> key;
       std::string shown;
       for (size_t i = 0; i < input_.key.size(); ++i) {
-        asked.key.push_back(typed_literal(row[i + 1], key_types_[i]));
+        key.push_back(typed_literal(row[i + 1], key_types_[i]));
         shown += fmt::format("{}{} {}", i == 0 ? "" : ", ", input_.key[i], engine::to_text(row[i + 1]));
       }
-      sampled_.rows.push_back(std::move(asked));
+      if (keys_.contains(key) || (again == Again::No && instants_.contains(engine::to_text(row[0]))))
+        continue;
+      keys_.insert(key);
+      instants_.insert(engine::to_text(row[0]));
+      sampled_.rows.push_back({.key = std::move(key), .as_of = typed_literal(row[0], as_of_type_)});
       sampled_.shown.push_back(fmt::format("{} at {}", shown, engine::to_text(row[0])));
     }
-    return {};
   }
 
   const PointInTimeInput& input_;
   std::vector<std::string> key_types_;
   std::string as_of_type_;
-  std::set<std::string> seen_;
+  std::set<std::string> instants_;
+  std::set<std::vector<std::string>> keys_;
   Sampled sampled_;
 };
 

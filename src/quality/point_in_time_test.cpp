@@ -201,6 +201,14 @@ TEST_F(PointInTime, more_rows_asked_for_than_there_are_tries_all) {
   EXPECT_EQ(prove({{"features", kHonest}}, {"last_delay"}).rows, 30);
 }
 
+TEST_F(PointInTime, rows_of_one_instant_are_tried_when_there_are_no_others) {
+  execute("UPDATE flights SET scheduled_at = TIMESTAMPTZ '2013-01-01 06:00:00Z' WHERE id < 12");
+  execute("DELETE FROM flights WHERE id >= 15");
+  const CheckResult result = prove({{"features", "SELECT id, scheduled_at, gate FROM flights"}}, {"gate"});
+  EXPECT_EQ(result.status, CheckStatus::Passed) << result.message;
+  EXPECT_EQ(result.rows, 15);
+}
+
 TEST_F(PointInTime, wrong_declarations_are_errors_that_say_so) {
   const std::vector<std::pair<std::string, std::string>> features{
       {"features", "SELECT id, scheduled_at, gate FROM flights"}};
