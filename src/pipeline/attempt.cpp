@@ -100,8 +100,8 @@ Result<void> record(Execution& run, const StepOutline& outline, const PlannedSte
   const bool done = end.status == registry::StepStatus::Done;
   if (done) record.table = end.work.table;
   if (done) record.version = end.work.version;
-  // A second verdict is not the output of the key: the version is.
-  if (planned.judge_only) record.key.clear();
+  // Another verdict on a version that stays as it is makes no output for the key.
+  if (planned.judge_only && end.work.version && end.work.version->number != 0) record.key.clear();
   bool withdrawn = false;
   if (done && run.options.force && !record.key.empty()) {
     TM_TRY(const auto output, run.registry.find_output(outline.id, record.key));

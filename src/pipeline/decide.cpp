@@ -39,10 +39,12 @@ Result<std::string> reason_to_judge(const project::Model& model, const registry:
   if (champion != aliases.end() && champion->second == version.number) return std::string();
   TM_TRY(const std::optional<std::string> hold, registry.hold(model.name));
   if (verdict.value("passed", false)) {
-    // It was promoted and somebody moved the alias since: that stays. Unless it only waited for the hold to
-    // end.
-    if (!verdict.value("held", false) || hold) return std::string();
-    return std::string("promotion is not on hold any more");
+    if (hold) return std::string();
+    if (verdict.value("held", false)) return std::string("promotion is not on hold any more");
+    TM_TRY(const auto run, registry.run(verdict.value("run", version.run)));
+    if (!run || run->status == "interrupted" || run->status == "running")
+      return std::string("the run that accepted it was cut short before it went live");
+    return std::string();  // it was live, and somebody moved the alias since: that stays
   }
   if (canonical(verdict.value("gate", Json::array())) != canonical(gate_spec(model)))
     return std::string("the gate changed");

@@ -144,12 +144,21 @@ Result<StepWork> judge_again(const StepContext& step, const project::Model& mode
   TM_TRY(auto predictor, step.run.predictors.find(fmt::format("{}@{}", model.name, version.number)));
   TM_TRY(const Verdict verdict,
          judge_version(step, model, fmt::format("version {}", version.number), std::move(predictor)));
-  TM_CHECK(keep_verdict(step.registry(), model.name, version.number, verdict.json));
   StepWork work;
   work.version = version;
   work.report["version"] = version.number;
   work.report["gate_seconds"] = watch.seconds();
-  apply(verdict, model, version.number, work);
+  int number = version.number;
+  if (verdict.passed && version.state == "rejected") {
+    // A version never changes: the same package, accepted, is the next one.
+    work.version->number = number = 0;
+    work.version->state = "accepted";
+    work.version->gate = verdict.json;
+    work.version->made_at = step.run.now();
+  } else {
+    TM_CHECK(keep_verdict(step.registry(), model.name, version.number, verdict.json));
+  }
+  apply(verdict, model, number, work);
   return work;
 }
 

@@ -27,17 +27,17 @@ std::string_view to_text(StepKind kind) {
 std::string_view to_text(StepState state) {
   switch (state) {
     case StepState::UpToDate:
-      return "up to date";
+      return "up_to_date";
     case StepState::WillRun:
-      return "will run";
+      return "will_run";
     case StepState::DependsOn:
-      return "depends";
+      return "depends_on";
     case StepState::Withdrawn:
       return "withdrawn";
     case StepState::NotSelected:
-      return "not selected";
+      return "not_selected";
   }
-  return "will run";
+  return "will_run";
 }
 
 const PlannedStep* Plan::find(const std::string& id) const {

@@ -35,21 +35,22 @@ TEST(Plan, prints_a_project_never_run) {
   ProjectForTests project;
   shop(project);
   const Plan plan = project.plan();
-  EXPECT_EQ(states(plan),
-            "source:customers will run, source:orders will run, transform:joined depends, transform:totals "
-            "depends, export:totals depends");
+  EXPECT_EQ(
+      states(plan),
+      "source:customers will_run, source:orders will_run, transform:joined depends_on, transform:totals "
+      "depends, export:totals depends_on");
   Json json = to_json(plan);
   ASSERT_EQ(json["steps"].size(), 5U);
   json["steps"][1]["key"] = "…";
   EXPECT_EQ(
       json["steps"][1],
       Json::parse(
-          R"({"step": "source:orders", "kind": "source", "name": "orders", "state": "will run", "reason": "never made",
+          R"({"step": "source:orders", "kind": "source", "name": "orders", "state": "will_run", "reason": "never made",
     "needs": [], "key": "…", "columns": [{"name": "id", "type": "BIGINT"}, {"name": "customer", "type": "VARCHAR"}, {"name": "amount", "type": "BIGINT"}]})"));
   EXPECT_EQ(
       json["steps"][2],
       Json::parse(
-          R"({"step": "transform:joined", "kind": "transform", "name": "joined", "state": "depends", "reason": "depends on source:customers",
+          R"({"step": "transform:joined", "kind": "transform", "name": "joined", "state": "depends_on", "reason": "depends on source:customers",
     "needs": ["source:customers", "source:orders"], "key": null, "columns": [{"name": "id", "type": "BIGINT"}, {"name": "customer", "type": "VARCHAR"},
     {"name": "amount", "type": "BIGINT"}, {"name": "city", "type": "VARCHAR"}]})"));
 }
@@ -136,8 +137,8 @@ TEST(Plan, selects_and_says_what_a_selected_step_misses) {
   EXPECT_EQ(codes(project.plan_errors({"totals"})), "plan.missing_input");
   EXPECT_EQ(codes(project.plan_errors({"totls"})), "usage.selector");
   EXPECT_EQ(states(project.plan({"orders"})),
-            "source:customers not selected, source:orders will run, transform:joined not selected, "
-            "transform:totals not selected, export:totals not selected");
+            "source:customers not_selected, source:orders will_run, transform:joined not_selected, "
+            "transform:totals not_selected, export:totals not_selected");
 }
 
 class KeyOfTotals : public ::testing::Test {
@@ -187,7 +188,7 @@ TEST_F(KeyOfTotals, a_table_called_like_no_sql_case_is_found_whatever_its_case) 
 
 TEST_F(KeyOfTotals, a_touched_file_with_the_same_bytes_is_no_change) {
   project_.file("data/orders.csv", "id,customer,amount\n1,a,10\n2,a,5\n3,b,7\n");
-  EXPECT_EQ(states(project_.plan()).find("will run"), std::string::npos);
+  EXPECT_EQ(states(project_.plan()).find("will_run"), std::string::npos);
 }
 
 TEST_F(KeyOfTotals, an_exported_file_that_is_gone_is_made_again) {
@@ -200,8 +201,8 @@ TEST_F(KeyOfTotals, an_exported_file_that_is_gone_is_made_again) {
 TEST_F(KeyOfTotals, force_runs_what_is_up_to_date) {
   project_.force = true;
   EXPECT_EQ(states(project_.plan({"joined"})),
-            "source:customers not selected, source:orders not selected, transform:joined will run, "
-            "transform:totals not selected, export:totals not selected");
+            "source:customers not_selected, source:orders not_selected, transform:joined will_run, "
+            "transform:totals not_selected, export:totals not_selected");
 }
 
 TEST(Plan, what_is_never_the_same_is_never_cached_and_the_plan_says_why) {

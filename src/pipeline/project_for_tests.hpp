@@ -40,7 +40,7 @@ class ProjectForTests {
 
   registry::Registry& registry() {
     if (!registry_) {
-      auto opened = registry::Registry::open({.home = folder_ / ".tidemill", .clock = clock});
+      auto opened = registry::Registry::open({.home = load().home, .clock = clock});
       if (!opened) throw std::runtime_error(tidemill::to_text(opened.error()));
       registry_ = *std::move(opened);
     }
