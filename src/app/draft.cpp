@@ -59,12 +59,6 @@ std::string yaml(const std::string& text) {
   return out + "\"";
 }
 
-std::string yaml_list(const std::vector<std::string>& items) {
-  std::vector<std::string> quoted;
-  for (const std::string& item : items) quoted.push_back(yaml(item));
-  return fmt::format("[{}]", fmt::join(quoted, ", "));
-}
-
 std::string lower(std::string text) {
   for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
@@ -94,26 +88,36 @@ const ColumnFacts* choose_time(const DataFacts& data) {
   return nullptr;
 }
 
-std::string range_check(const ColumnFacts& facts) {
-  // A margin of a tenth of the span: what came is not all that may come.
-  const double margin = (facts.high - facts.low) / 10;
-  const double low = facts.low >= 0 && facts.low - margin < 0 ? 0 : facts.low - margin;
-  const auto pretty = [](double value) { return fmt::format("{:.6g}", value); };
-  return fmt::format("{{range: [{}, {}], severity: warn}}", pretty(low), pretty(facts.high + margin));
+// A JSON value as YAML in flow style, without needless quotes.
+std::string flow(const Json& json) {
+  std::vector<std::string> parts;
+  if (json.is_array()) {
+    for (const Json& item : json) parts.push_back(flow(item));
+    return fmt::format("[{}]", fmt::join(parts, ", "));
+  }
+  if (json.is_object()) {
+    for (const auto& [key, value] : json.items())
+      parts.push_back(fmt::format("{}: {}", yaml(key), flow(value)));
+    return fmt::format("{{{}}}", fmt::join(parts, ", "));
+  }
+  return json.is_string() ? yaml(json.get<std::string>()) : to_text(json);
 }
 
-std::string column_line(const DataFacts& data, const ColumnFacts& facts) {
-  std::vector<std::string> checks;
-  if (facts.nulls == 0) checks.emplace_back("not_null");
-  if (unique(data, facts) && !is_number_type(facts.column.type)) checks.emplace_back("unique");
-  if (facts.column.type == "VARCHAR" && !facts.levels.empty() &&
-      static_cast<int64_t>(facts.levels.size()) <= kFewLevels)
-    checks.push_back(fmt::format("{{accepted_values: {}, severity: warn}}", yaml_list(facts.levels)));
-  if (is_number_type(facts.column.type) && facts.distinct > 2 && !unique(data, facts))
-    checks.push_back(range_check(facts));
+// What is suggested from one look at the data only warns: what came is not all that may come. An absent or
+// doubled value stops.
+Json softened(const Json& checks) {
+  Json out = Json::array();
+  for (Json check : checks) {
+    if (check.is_object() && !check.contains("severity")) check["severity"] = "warn";
+    out.push_back(std::move(check));
+  }
+  return out;
+}
+
+std::string column_line(const ColumnFacts& facts) {
   std::string line =
       fmt::format("      {}: {{type: {}", yaml(facts.column.name), yaml(lower(facts.column.type)));
-  if (!checks.empty()) line += fmt::format(", checks: [{}]", fmt::join(checks, ", "));
+  if (!facts.checks.empty()) line += ", checks: " + flow(softened(facts.checks));
   return line + "}\n";
 }
 
@@ -230,7 +234,7 @@ Result<Draft> draft_project(const std::string& name, const DataFacts& data, cons
       data.path, data.rows, yaml(name), yaml(data.table), yaml(data.path));
   if (key_column != nullptr) out += fmt::format("    key: {}\n", yaml(key));
   out += "    columns:\n";
-  for (const ColumnFacts& facts : data.columns) out += column_line(data, facts);
+  for (const ColumnFacts& facts : data.columns) out += column_line(facts);
 
   out += fmt::format("\nmodels:\n  {}:\n    from: features\n    key: {}\n    target: {}\n",
                      yaml(target + "_model"), yaml(key), yaml(target));

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "base/error.hpp"
+#include "base/json.hpp"
 #include "engine/database.hpp"
 
 namespace tidemill::app {
@@ -15,8 +15,8 @@ struct ColumnFacts {
   engine::Column column;
   int64_t nulls = 0;
   int64_t distinct = 0;
-  std::vector<std::string> levels;  // when there are few, sorted
-  double low = 0, high = 0;         // of numbers and times
+  double low = 0, high = 0;     // of numbers and times
+  Json checks = Json::array();  // that it would pass, in the project file's form
   double alone = 0;  // how well this column alone tells the target: AUC of a binary target, |correlation| of
                      // a number; 0: not measured
 };

@@ -8,12 +8,13 @@
 #include "app/output.hpp"
 #include "engine/binder.hpp"
 #include "engine/scan.hpp"
+#include "quality/quality.hpp"
 
 namespace tidemill::app {
 
 namespace {
 
-constexpr int64_t kLevelsRead = 20;
+constexpr int64_t kFewLevels = 20;
 
 constexpr std::string_view kEmptyProject =
     R"(# A tidemill project. `tidemill schema` describes every key; `tidemill plan` says what would run.
@@ -67,7 +68,7 @@ Result<double> alone(engine::Connection& connection, const ColumnFacts& facts, c
   const std::string column = engine::quote_name(facts.column.name);
   const bool number = is_number_type(facts.column.type) || facts.column.type == "BOOLEAN";
   if (!number &&
-      (facts.column.type != "VARCHAR" || facts.distinct > std::max<int64_t>(kLevelsRead, rows / 20)))
+      (facts.column.type != "VARCHAR" || facts.distinct > std::max<int64_t>(kFewLevels, rows / 20)))
     return 0.0;
   if (kind == TargetKind::Multiclass) return 0.0;
   if (kind == TargetKind::Regression) {
@@ -108,13 +109,6 @@ Result<ColumnFacts> measure(engine::Connection& connection, const engine::Column
   facts.distinct = integer_of(row.rows[0][1]);
   facts.low = number_of(row.rows[0][2]);
   facts.high = number_of(row.rows[0][3]);
-  if (facts.distinct <= kLevelsRead) {
-    TM_TRY(const engine::Rows levels,
-           connection.query(fmt::format(
-               "SELECT DISTINCT CAST({0} AS VARCHAR) AS level FROM data WHERE {0} IS NOT NULL ORDER BY level",
-               name)));
-    for (const auto& level : levels.rows) facts.levels.push_back(engine::to_text(level[0]));
-  }
   return facts;
 }
 
@@ -139,8 +133,10 @@ Result<DataFacts> measure_file(const Path& file, const Path& folder, const std::
   TM_TRY(const std::vector<engine::Column> columns, connection.describe("SELECT * FROM data"));
   TM_TRY(const engine::Value rows, connection.scalar("SELECT count(*) FROM data"));
   data.rows = integer_of(rows);
+  TM_TRY(const quality::Profile profile, quality::profile(connection, "data"));
   for (const engine::Column& column : columns) {
     TM_TRY(ColumnFacts facts, measure(connection, column));
+    facts.checks = profile.suggested_checks.value(column.name, Json::array());
     data.columns.push_back(std::move(facts));
   }
   TM_TRY(const TargetKind kind, kind_of_target(data, target));
