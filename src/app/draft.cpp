@@ -114,10 +114,13 @@ Json softened(const Json& checks) {
   return out;
 }
 
-std::string column_line(const ColumnFacts& facts) {
+std::string column_line(const ColumnFacts& facts, bool is_key) {
   std::string line =
       fmt::format("      {}: {{type: {}", yaml(facts.column.name), yaml(lower(facts.column.type)));
-  if (!facts.checks.empty()) line += ", checks: " + flow(softened(facts.checks));
+  Json checks = softened(facts.checks);
+  if (is_key && std::find(checks.begin(), checks.end(), Json("unique")) == checks.end())
+    checks.push_back("unique");
+  if (!checks.empty()) line += ", checks: " + flow(checks);
   return line + "}\n";
 }
 
@@ -234,7 +237,7 @@ Result<Draft> draft_project(const std::string& name, const DataFacts& data, cons
       data.path, data.rows, yaml(name), yaml(data.table), yaml(data.path));
   if (key_column != nullptr) out += fmt::format("    key: {}\n", yaml(key));
   out += "    columns:\n";
-  for (const ColumnFacts& facts : data.columns) out += column_line(facts);
+  for (const ColumnFacts& facts : data.columns) out += column_line(facts, &facts == key_column);
 
   out += fmt::format("\nmodels:\n  {}:\n    from: features\n    key: {}\n    target: {}\n",
                      yaml(target + "_model"), yaml(key), yaml(target));
