@@ -27,7 +27,7 @@ class Help final : public CLI::Formatter {
     if (mode == CLI::AppFormatMode::Sub) return CLI::Formatter::make_help(app, std::move(name), mode);
     std::string out = app->get_description() + "\n\n";
     if (const std::string examples = app->get_footer(); !examples.empty()) out += examples + "\n";
-    out += make_usage(app, std::move(name));
+    out += make_usage(app, app->get_parent() == nullptr ? name : "tidemill " + app->get_name());
     out += make_positionals(app);
     out += make_groups(app, mode);
     out += make_subcommands(app, mode);
