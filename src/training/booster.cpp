@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include <fmt/format.h>
@@ -192,14 +193,37 @@ bool more_is_better(std::string_view metric) {
   return std::find(std::begin(kMoreIsBetter), std::end(kMoreIsBetter), name) != std::end(kMoreIsBetter);
 }
 
+// Threads sum gradients in an order of their own. The sums are exact, and so the same in any order, as long
+// as the gradients' range of exponents and their number fit a double: measured, up to some 22 bits of
+// log2(rows) + log2(largest weight / smallest). Beyond a safe bound the number of threads is a constant,
+// whatever the machine has, since then it decides the last bits.
+constexpr double kExactBits = 20;
+constexpr int kThreadsBeyond = 2;
+int threads_for(const FitInput& input) {
+  double least = 1, most = 1;
+  if (!input.train.weights.empty()) {
+    least = std::numeric_limits<double>::infinity();
+    most = 0;
+    for (const double weight : input.train.weights)
+      if (weight > 0) {
+        least = std::min(least, weight);
+        most = std::max(most, weight);
+      }
+  }
+  const double bits = std::log2(static_cast<double>(std::max<size_t>(input.train.labels.size(), 1))) +
+                      std::log2(most / least);
+  return bits <= kExactBits ? std::max(input.threads, 1) : kThreadsBeyond;
+}
+
 Result<Fit> run(const FitInput& input, std::string& log) {
+  const int threads = threads_for(input);
   Fit result;
   TM_TRY(result.parameters, parameters_of(input));
   const int stopping = input.options->early_stopping;
   Matrix train, validation;
-  TM_CHECK(train.fill(input.train, *input.features, input.threads));
+  TM_CHECK(train.fill(input.train, *input.features, threads));
   if (stopping > 0) {
-    TM_CHECK(validation.fill(input.validation, *input.features, input.threads));
+    TM_CHECK(validation.fill(input.validation, *input.features, threads));
   }
   DMatrixHandle handles[] = {train.handle(), validation.handle()};
   Booster booster;
@@ -209,8 +233,7 @@ Result<Fit> run(const FitInput& input, std::string& log) {
   };
   for (const auto& [name, value] : result.parameters.items())
     if (!set(name, value.get<std::string>())) return failed(fmt::format("set {}", name));
-  if (!set("nthread", std::to_string(input.threads)) || !set("verbosity", "1") ||
-      !set("validate_parameters", "1"))
+  if (!set("nthread", std::to_string(threads)) || !set("verbosity", "1") || !set("validate_parameters", "1"))
     return failed("be set up");
 
   int best = 0;

@@ -115,6 +115,26 @@ TEST_F(Train, gives_the_same_bytes_on_any_number_of_threads_and_in_any_row_order
   EXPECT_EQ(shuffled->files.at("model.ubj"), first->files.at("model.ubj"));
 }
 
+// With weights that differ by many orders sums round, and their order is the threads': the number must not be
+// the machine's.
+TEST_F(Train, gives_the_same_bytes_on_any_number_of_threads_with_extreme_weights) {
+  make_table(20'000);
+  sql("CREATE TABLE extreme AS SELECT *, exp(20 * ((hash(id * 77) % 10000) / 10000.0 - 0.5)) AS weight FROM "
+      "t");
+  project::Model m = model();
+  m.weight = "weight";
+  m.train.params = {{"max_depth", 8}, {"eta", 0.8}, {"lambda", 0.01}};
+  TrainInput in = input(m, "extreme");
+  const auto first = train(in);
+  ASSERT_OK(first);
+  for (const int threads : {2, 4, 7}) {
+    in.threads = threads;
+    const auto again = train(in);
+    ASSERT_OK(again);
+    EXPECT_EQ(again->files.at("model.ubj"), first->files.at("model.ubj")) << threads;
+  }
+}
+
 TEST_F(Train, cuts_an_early_stopped_model_to_its_best_round) {
   make_table(1500);
   project::Model m = model();
