@@ -7,7 +7,7 @@ Each contender is a process of its own. `unique` and `relationships` need more t
 import os
 
 import measuring
-from measuring import BIN, Finished
+from measuring import Finished, program
 
 CONTENDERS = {"scan": "bare scan of the 12 columns", "by_hand": "the same 20 conditions by hand, one SELECT", "checks": "20 checks",
               "unique": "unique (1 column)", "distinct_by_hand": "count(DISTINCT) of that column by hand",
@@ -20,10 +20,10 @@ def main() -> None:
     how = {"env": measuring.clean_environment()}
     with measuring.Scratch() as scratch:
         table = scratch / "table.parquet"
-        Finished([BIN / "checks_bench", "make", table, chosen.rows], **how)
+        Finished([program("checks_bench"), "make", table, chosen.rows], **how)
         size_mb = os.path.getsize(table) / 2**20
         here = measuring.begin()
-        seen = measuring.interleave({name: (lambda name=name: Finished([BIN / "checks_bench", name, table], **how).json()) for name in CONTENDERS}, chosen.rounds)
+        seen = measuring.interleave({name: (lambda name=name: Finished([program("checks_bench"), name, table], **how).json()) for name in CONTENDERS}, chosen.rounds)
     numbers = {name: {key: measuring.summary(values) for key, values in of.items()} for name, of in seen.items()}
     numbers["rows"], numbers["table_mb"] = chosen.rows, size_mb
     scan = measuring.middle(seen["scan"]["ms"])

@@ -16,7 +16,7 @@ import shutil
 import sqlite3
 
 import measuring
-from measuring import BIN, Finished, ROOT, TIDEMILL, middle
+from measuring import Finished, ROOT, middle, program
 
 EXAMPLE = ROOT / "examples/flights"
 THREADS = 2
@@ -61,7 +61,7 @@ class Ours:
         shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns(".tidemill", "out"))
         if self.bare:
             (folder / "tidemill.yaml").write_text(bare_project())
-        done = Finished([TIDEMILL, "--json", "--quiet", "run"], cwd=folder, env=measuring.clean_environment())
+        done = Finished([program("tidemill"), "--json", "--quiet", "run"], cwd=folder, env=measuring.clean_environment())
         report = done.json()
         assert all(step["status"] == "done" for step in report["steps"]), report
         by_name = {step["step"]: step for step in report["steps"]}
@@ -91,7 +91,7 @@ class ByHand:
     def __call__(self) -> dict:
         folder = self.scratch / f"hand{self.turn}"
         self.turn += 1
-        done = Finished([BIN / "flights_by_hand", EXAMPLE, folder, THREADS], env=measuring.clean_environment())
+        done = Finished([program("flights_by_hand"), EXAMPLE, folder, THREADS], env=measuring.clean_environment())
         self.last = done.json()
         self.model = hashlib.sha256((folder / "model.ubj").read_bytes()).hexdigest()
         shutil.rmtree(folder)

@@ -8,7 +8,7 @@ SQL file is bound anew."""
 import shutil
 
 import measuring
-from measuring import Finished, TIDEMILL, projects
+from measuring import Finished, program, projects
 
 GOALS_MS = {100: {"plan": 20, "run": 50}, 10_000: {"plan": 1000}}
 
@@ -16,7 +16,7 @@ GOALS_MS = {100: {"plan": 20, "run": 50}, 10_000: {"plan": 1000}}
 def measure(folder, steps: int, rounds: int) -> tuple:
     projects.layered(folder, steps)
     how = {"cwd": folder, "env": measuring.clean_environment()}
-    first = Finished([TIDEMILL, "--quiet", "run"], **how)
+    first = Finished([program("tidemill"), "--quiet", "run"], **how)
     files = sorted(map(str, folder.glob("transforms/*.sql")))
     cold_home = folder / "cold"
 
@@ -26,16 +26,16 @@ def measure(folder, steps: int, rounds: int) -> tuple:
 
     def cold():
         shutil.rmtree(cold_home, ignore_errors=True)
-        return timed([TIDEMILL, "--home", cold_home, "--quiet", "plan"])
+        return timed([program("tidemill"), "--home", cold_home, "--quiet", "plan"])
 
     seen = measuring.interleave({
-        "plan": lambda: timed([TIDEMILL, "--quiet", "plan"]),
-        "run": lambda: timed([TIDEMILL, "--quiet", "run"]),
-        "start": lambda: timed([TIDEMILL, "--version"]),
+        "plan": lambda: timed([program("tidemill"), "--quiet", "plan"]),
+        "run": lambda: timed([program("tidemill"), "--quiet", "run"]),
+        "start": lambda: timed([program("tidemill"), "--version"]),
         "sha256sum": lambda: timed(["sha256sum", *files]),
     }, rounds)
     seen |= measuring.interleave({"cold plan": cold}, max(3, rounds // 10) if steps <= 1000 else 2, warm_ups=0)
-    up_to_date = Finished([TIDEMILL, "--json", "--quiet", "run"], **how).json()
+    up_to_date = Finished([program("tidemill"), "--json", "--quiet", "run"], **how).json()
     wrong = [step for step in up_to_date["steps"] if step["status"] != "up_to_date"]
     assert not wrong and len(up_to_date["steps"]) == steps + 2, wrong[:3]
     return seen, first.seconds

@@ -6,7 +6,7 @@ Reference in the same run: the same statements by hand on DuckDB's C API, withou
 import sqlite3
 
 import measuring
-from measuring import BIN, Finished, TIDEMILL, projects
+from measuring import Finished, program, projects
 
 STEPS = 200
 GOAL_MS = 2.0
@@ -38,19 +38,19 @@ def main() -> None:
 
             def ours():
                 home = folder / f"home{next(turn)}"
-                command = [TIDEMILL, "--home", home, "--quiet", "--json", "run"]
+                command = [program("tidemill"), "--home", home, "--quiet", "--json", "run"]
                 done = Finished(command, **how)
                 steps = [step for step in done.json()["steps"] if step["step"].startswith("transform:")]
                 assert len(steps) == STEPS and all(step["status"] == "done" for step in steps)
                 # Another first run's worth of all that is not a step: program, plan, lock, one empty release.
                 again = Finished(command, **how)
-                cold = Finished([TIDEMILL, "--home", folder / f"cold{next(turn)}", "--quiet", "plan"], **how)
+                cold = Finished([program("tidemill"), "--home", folder / f"cold{next(turn)}", "--quiet", "plan"], **how)
                 each = between_starts(home)
                 return {"p50_ms": quantile(each, 0.5), "p95_ms": quantile(each, 0.95), "total_ms": done.seconds * 1000, "up_to_date_ms": again.seconds * 1000,
                         "between_ms": (done.seconds - max(again.seconds, cold.seconds)) * 1000 / STEPS}
 
             def by_hand(sync):
-                return lambda: Finished([BIN / "statements_by_hand", folder / "transforms", folder / f"out{next(turn)}", sync], **how).json()
+                return lambda: Finished([program("statements_by_hand"), folder / "transforms", folder / f"out{next(turn)}", sync], **how).json()
 
             seen = measuring.interleave({"tidemill": ours, "by hand": by_hand("0"), "by hand, synced": by_hand("1")}, chosen.rounds)
             numbers[name] = {who: {key: measuring.summary(values) for key, values in of.items()} for who, of in seen.items()}

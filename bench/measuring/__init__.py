@@ -13,18 +13,23 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = ROOT / "build/release/bin"
-TIDEMILL = BIN / "tidemill"
 BUSY_LOAD = 0.5  # of other work, when measuring begins: said in the output
 
 
 def options(description: str, rounds: int, add=lambda parser: None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=description)
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=rounds, help=f"turns of each contender (default {rounds})")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--no-build", action="store_true", help="measure what was built before")
+    parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build/release/bin", help="where the programs lie")
     add(parser)
-    return parser.parse_args()
+    chosen = parser.parse_args()
+    program.folder = chosen.bin.absolute()
+    return chosen
+
+
+def program(name: str) -> pathlib.Path:
+    return program.folder / name
 
 
 def build(chosen: argparse.Namespace, *targets: str) -> None:

@@ -33,7 +33,7 @@ def layered(folder: pathlib.Path, steps: int, width: int = 25, seed: int = 42) -
                    f"SELECT a.id, a.kind, a.amount * 0.5 + b.amount * 0.5 + {place} AS amount\n"
                    f"FROM {left} a JOIN {right} b USING (id)\n")
             if number % 5 == 0:
-                sql += "JOIN kinds USING (kind)\nWHERE kinds.weight >= 0\n"
+                sql += "JOIN kinds ON kinds.kind = a.kind\nWHERE kinds.weight >= 0\n"
         (folder / f"transforms/t_{layer:03}_{place:03}.sql").write_text(sql)
 
 
