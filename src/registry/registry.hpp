@@ -134,8 +134,7 @@ class Registry {
   static Result<std::unique_ptr<Registry>> open(const Options& options);
   ~Registry();
 
-  // Objects
-  // ------------------------------------------------------------------------------------------------------
+  // Objects ---------------------------------------------------------------------------------------------
   /// Moves a finished staging file into objects/, durable on return. The same bytes twice are one object.
   Result<ObjectId> put_object(const Path& staged);
   Result<ObjectId> put_bytes(std::string_view bytes);
@@ -144,8 +143,7 @@ class Registry {
   Path staging_folder(const std::string& run) const;
   Path run_folder(const std::string& run) const;
 
-  // Runs
-  // ---------------------------------------------------------------------------------------------------------
+  // Runs ------------------------------------------------------------------------------------------------
   /// The lock of the home: error lock.held says who holds it and since when. Sweeps staging and running rows
   /// of dead owners, ends their children.
   class RunLock;
@@ -153,9 +151,13 @@ class Registry {
   Result<void> begin_run(const Run& run);
   /// A child process of this run: ended before a takeover.
   Result<void> record_child(const std::string& run, int pid, int64_t start_ticks);
+  /// One durable commit. A table with id 0 and a version with number 0 are new; others are referred to.
+  /// Errors: registry.unknown_run, registry.run_ended (the home was taken over), registry.object_missing.
   Result<StepRecord> record_step(StepRecord step);
-  /// Ends the run; with `live` moves the live pointers of these tables and the aliases in the same
-  /// transaction and makes a release when anything moved.
+  /// Ends the run; moves the live pointers of these tables and the aliases in the same transaction and makes
+  /// a release when anything moved. An error leaves the run as it was, to be ended without them:
+  /// registry.on_hold, registry.moved, registry.rejected, registry.rolled_back (a release was rolled back
+  /// since the run began).
   struct Publication {
     std::string run;
     std::string status;
@@ -164,25 +166,26 @@ class Registry {
     std::vector<AliasMove> aliases;
   };
   Result<std::optional<Release>> end_run(const Publication& publication);
+  /// Lists are newest first, here and below; metric_history alone is oldest first.
   Result<std::vector<Run>> runs(size_t limit = 100) const;
   Result<std::optional<Run>> run(const std::string& id) const;
   Result<std::vector<StepRecord>> steps(const std::string& run) const;
   /// The newest run's record of this step, whatever its status; for explain.
   Result<std::optional<StepRecord>> last_step(const std::string& step) const;
 
-  // Outputs by key
-  // -----------------------------------------------------------------------------------------------
+  // Outputs by key --------------------------------------------------------------------------------------
   struct Output {
     std::optional<Table> table;
     std::optional<Version> version;
-    bool withdrawn = false;  // taken back by a rollback: not up to date, not to be rebuilt without --force
+    /// Taken back by a rollback: not up to date, not to be rebuilt without --force; table is empty once gc
+    /// has dropped its bytes.
+    bool withdrawn = false;
   };
   Result<std::optional<Output>> find_output(const std::string& step, const std::string& key) const;
   /// All recorded outputs, one query, for planning thousands of steps: (step + '\0' + key) → output.
   Result<std::map<std::string, Output>> all_outputs() const;
 
-  // Live state
-  // ---------------------------------------------------------------------------------------------------
+  // Live state ------------------------------------------------------------------------------------------
   Result<std::map<std::string, Table>> live_tables() const;
   Result<std::optional<Table>> table(int64_t id) const;
   Result<std::vector<Table>> table_history(const std::string& name, size_t limit = 100) const;
@@ -195,16 +198,21 @@ class Registry {
   /// Changes whenever aliases or live tables do: a cheap poll for servers.
   Result<int64_t> generation() const;
 
-  // Acts, each one transaction with its audit entry
-  // ----------------------------------------------------------------
+  // Acts, each one transaction with its audit entry -----------------------------------------------------
+  /// By a person: also sets the anchor when the alias is champion, and clears a withdrawal of the version.
+  /// Every move of an alias is a release. Errors: registry.on_hold, registry.rejected, registry.bad_alias,
+  /// registry.unknown_*.
   Result<void> promote(const std::string& model, int version, const std::string& alias,
                        const std::string& reason);
-  /// Back to what the alias was before; holds promotion of the model until released. Returns the version now
-  /// live.
+  /// Back to what the alias was before; holds promotion of the model until released, and withdraws the
+  /// version left behind. Returns the version now live. Errors: registry.no_previous,
+  /// registry.unknown_version.
   Result<int> rollback_alias(const std::string& model, const std::string& alias, const std::string& reason);
   Result<void> release_hold(const std::string& model);
   Result<std::optional<std::string>> hold(const std::string& model) const;  // reason, if promotion is on hold
-  /// Everything live back to a release; outputs made since are withdrawn.
+  /// Everything live back to a release, as a new release; what was live since and is not part of it is
+  /// withdrawn. Errors: registry.unknown_release, registry.already_live, registry.dropped (gc took its
+  /// bytes).
   Result<Release> rollback_release(int64_t release, const std::string& reason);
   /// Clears the withdrawal of this step's key (--force).
   Result<void> reinstate(const std::string& step, const std::string& key);
@@ -212,8 +220,7 @@ class Registry {
   Result<std::optional<int>> anchor(const std::string& model) const;
   Result<void> set_anchor(const std::string& model, int version);
 
-  // Memos and series
-  // ---------------------------------------------------------------------------------------------
+  // Memos and series ------------------------------------------------------------------------------------
   /// Small facts worth keeping: bindings, file hashes. kind is a namespace.
   Result<std::optional<std::string>> memo(const std::string& kind, const std::string& key) const;
   Result<std::map<std::string, std::string>> memos(const std::string& kind) const;
@@ -223,14 +230,14 @@ class Registry {
   Result<std::vector<MetricPoint>> metric_history(const std::string& subject, const std::string& metric,
                                                   size_t limit) const;
 
-  // Upkeep
-  // -------------------------------------------------------------------------------------------------------
+  // Upkeep ----------------------------------------------------------------------------------------------
   struct GcReport {
     size_t objects_removed = 0;
     int64_t bytes_removed = 0;
     size_t objects_kept = 0;
   };
-  /// Drops objects that no kept release, version or newest output needs. dry_run only counts.
+  /// Drops objects that no live or kept release, version or newest output of a step needs. dry_run only
+  /// counts. Error lock.held while a run or another process writes objects.
   Result<GcReport> gc(size_t keep_releases, bool dry_run);
   Result<std::vector<AuditEntry>> audit(size_t limit) const;
   /// Error registry.audit_broken with the first entry whose chain does not hold. Returns the number of
