@@ -59,13 +59,18 @@ bool concerns(const quality::CheckResult& result, const std::string& wanted) {
 
 Result<void> read_failing_rows(engine::Connection& connection, const CheckTablesOptions& options,
                                CheckedTable& out) {
+  // Of the checks that are meant, one that rows fail; else one that rows could fail.
+  const auto rank = [](const quality::CheckResult& result) {
+    const bool has_rows = !result.failing_where.empty() || !result.failing_sql.empty();
+    return has_rows ? (result.failing > 0 ? 2 : 1) : 0;
+  };
   const quality::CheckResult* chosen = nullptr;
   std::vector<std::string> names;
   for (const quality::CheckResult& result : out.report.results) {
     names.push_back(result.name);
     names.insert(names.end(), result.columns.begin(), result.columns.end());
     if (!concerns(result, options.show_rows)) continue;
-    if (chosen == nullptr || (chosen->failing == 0 && result.failing > 0)) chosen = &result;
+    if (chosen == nullptr || rank(result) > rank(*chosen)) chosen = &result;
   }
   if (chosen == nullptr)
     return user_error(

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "base/process.hpp"
+#include "base/secret.hpp"
 #include "engine/scan.hpp"
 #include "pipeline/publication.hpp"
 
@@ -13,6 +14,7 @@ namespace tidemill::pipeline {
 namespace {
 
 constexpr size_t kMaxLogTail = 2000;
+constexpr size_t kMaxLogBytes = size_t{64} << 20;
 constexpr std::string_view kParquetMagic = "PAR1";
 
 std::string upper_case(std::string text) {
@@ -30,7 +32,16 @@ Result<void> run_child_of(const StepContext& step, const project::Transform& tra
   ChildOptions child;
   child.command = transform.command;
   child.folder = step.project().folder;
-  child.output_path = step.log.path();
+  RedactedStream shown;
+  size_t logged = 0;
+  child.on_output = [&](std::string_view piece) {
+    const std::string text = shown.take(piece);
+    if (logged < kMaxLogBytes && logged + text.size() >= kMaxLogBytes)
+      step.log.line("the log is full: what the command prints from here on is not kept");
+    else if (logged < kMaxLogBytes)
+      step.log.append(text);
+    logged += text.size();
+  };
   child.time_limit = step.limit;
   child.stop = &step.cancellation.flag();
   child.environment["TIDEMILL_OUTPUT"] = output.native();
@@ -51,6 +62,7 @@ Result<void> run_child_of(const StepContext& step, const project::Transform& tra
       step.log.line(recorded.error().message);
   };
   TM_TRY(const ChildExit exit, run_child(child));
+  if (logged < kMaxLogBytes) step.log.append(shown.rest());
   TM_CHECK(step.check());
   if (exit.timed_out) {
     step.cancellation.cancel(Cancellation::Reason::StepTimeout);

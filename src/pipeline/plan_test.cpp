@@ -1,6 +1,8 @@
 #include "pipeline/plan.hpp"
 
-#include <rapidcheck.h>
+#include <random>
+
+#include <fmt/format.h>
 
 #include "pipeline/decide.hpp"
 #include "pipeline/project_for_tests.hpp"
@@ -38,7 +40,7 @@ TEST(Plan, prints_a_project_never_run) {
   EXPECT_EQ(
       states(plan),
       "source:customers will_run, source:orders will_run, transform:joined depends_on, transform:totals "
-      "depends, export:totals depends_on");
+      "depends_on, export:totals depends_on");
   Json json = to_json(plan);
   ASSERT_EQ(json["steps"].size(), 5U);
   json["steps"][1]["key"] = "…";
@@ -261,22 +263,26 @@ TEST(Plan, secrets_are_in_keys_by_name_only) {
 }
 
 TEST(Plan, is_idempotent_over_random_projects) {
-  rc::check("a plan after a run has nothing to do, and the same plan twice is one plan", [] {
+  constexpr int kProjects = 10;  // each is run
+  for (int round = 0; round < kProjects; ++round) {
+    const unsigned seed = std::random_device{}();
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    std::mt19937 random(seed);
     ProjectForTests project;
     shop(project);
-    const int count = *rc::gen::inRange(1, 6);
     std::vector<std::string> tables{"orders", "customers"};
-    for (int i = 0; i < count; ++i) {
-      const std::string a = *rc::gen::elementOf(tables), b = *rc::gen::elementOf(tables);
-      project.sql("t" + std::to_string(i),
-                  "SELECT a.customer, count(*) AS n FROM " + a + " a, " + b + " b GROUP BY ALL");
-      tables.push_back("t" + std::to_string(i));
+    for (int i = 0, count = 1 + static_cast<int>(random() % 5); i < count; ++i) {
+      const std::string a = tables[random() % tables.size()], b = tables[random() % tables.size()];
+      project.sql(fmt::format("t{}", i),
+                  fmt::format("SELECT a.customer, count(*) AS n FROM {} a, {} b GROUP BY ALL", a, b));
+      tables.push_back(fmt::format("t{}", i));
     }
     const std::string before = tidemill::to_text(to_json(project.plan()));
-    RC_ASSERT(tidemill::to_text(to_json(project.plan())) == before);
-    RC_ASSERT(project.run().exit_code == 0);
-    for (const PlannedStep& step : project.plan().steps) RC_ASSERT(step.state == StepState::UpToDate);
-  });
+    EXPECT_EQ(tidemill::to_text(to_json(project.plan())), before);
+    ASSERT_EQ(project.run().exit_code, 0);
+    for (const PlannedStep& step : project.plan().steps)
+      EXPECT_EQ(step.state, StepState::UpToDate) << step.id << ": " << step.reason;
+  }
 }
 
 }  // namespace

@@ -21,11 +21,14 @@ std::optional<registry::Table> Snapshots::find(const std::string& name) const {
 }
 
 void StepLog::line(std::string_view text) {
+  append(fmt::format("{}  {}\n", to_text(system_clock()->now()), redact(text)));
+}
+
+void StepLog::append(std::string_view text) {
   const int fd = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (fd < 0) return;
-  const std::string whole = fmt::format("{}  {}\n", to_text(system_clock()->now()), redact(text));
   // A log that cannot be written, on a full disk say, must not fail the step.
-  if (::write(fd, whole.data(), whole.size()) < 0) {
+  if (::write(fd, text.data(), text.size()) < 0) {
   }
   ::close(fd);
 }

@@ -53,6 +53,8 @@ class StepLog {
  public:
   explicit StepLog(Path path) : path_(std::move(path)) {}
   void line(std::string_view text);
+  /// Text as it is, which no secret may hold any more.
+  void append(std::string_view text);
   const Path& path() const { return path_; }
 
  private:
