@@ -97,6 +97,30 @@ TEST(Process, ends_the_whole_group_when_time_is_up) {
   EXPECT_TRUE(!stat || stat->find(") Z") != std::string::npos || stat->find(") X") != std::string::npos);
 }
 
+TEST(Process, hands_over_all_output_and_no_more_than_the_child_wrote) {
+  std::string seen;
+  ChildOptions options;
+  options.command = {"sh", "-c", "head -c 300000 /dev/zero | tr '\\0' x; echo err >&2; exit 7"};
+  options.on_output = [&](std::string_view piece) { seen += piece; };
+  const auto exit = run_child(options);
+  ASSERT_TRUE(exit);
+  EXPECT_EQ(exit->code, 7);
+  EXPECT_EQ(seen, std::string(300000, 'x') + "err\n");
+}
+
+TEST(Secret, is_hidden_across_pieces_of_a_stream) {
+  register_secret("swordfish-in-pieces");
+  const std::string text =
+      "a swordfish-in-pieces b swordfish-in-pi swordfish-in-piecesswordfish-in-pieces swor";
+  for (size_t size = 1; size < 30; ++size) {
+    RedactedStream stream;
+    std::string shown;
+    for (size_t at = 0; at < text.size(); at += size)
+      shown += stream.take(std::string_view(text).substr(at, size));
+    EXPECT_EQ(shown + stream.rest(), "a [secret] b swordfish-in-pi [secret][secret] swor") << size;
+  }
+}
+
 TEST(Process, says_when_a_command_does_not_exist) {
   ChildOptions options;
   options.command = {"no-such-program-anywhere"};

@@ -1,12 +1,14 @@
 #include "base/process.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cerrno>
 #include <csignal>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -40,6 +42,49 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
 }
 
 constexpr auto kPoll = std::chrono::milliseconds(5);
+constexpr size_t kPieceBytes = size_t{64} << 10;
+constexpr int kMaxPiecesAfterEnd =
+    64;  // what a pipe holds, and more; a process that left the group may write on
+
+/// The reading end of a child's stdout and stderr.
+class OutputPipe {
+ public:
+  OutputPipe() = default;
+  OutputPipe(const OutputPipe&) = delete;
+  OutputPipe& operator=(const OutputPipe&) = delete;
+  ~OutputPipe() {
+    close_writing();
+    if (ends_[0] >= 0) ::close(ends_[0]);
+  }
+
+  Result<void> open() {
+    if (::pipe2(ends_, O_CLOEXEC) != 0) return errno_error("open", "a pipe", errno);
+    ::fcntl(ends_[0], F_SETFL, O_NONBLOCK);
+    piece_.resize(kPieceBytes);
+    return {};
+  }
+  bool is_open() const { return ends_[0] >= 0; }
+  int writing_end() const { return ends_[1]; }
+  void close_writing() {
+    if (ends_[1] >= 0) ::close(std::exchange(ends_[1], -1));
+  }
+  /// Waits for output at most so long; returns early when the child closed its end.
+  bool wait_for_output(std::chrono::milliseconds longest) const {
+    pollfd wanted{ends_[0], POLLIN, 0};
+    return ::poll(&wanted, 1, static_cast<int>(longest.count())) > 0 && (wanted.revents & POLLIN) != 0;
+  }
+  /// One piece, if there is one.
+  bool hand_over(const std::function<void(std::string_view)>& taker) {
+    const ssize_t read = ::read(ends_[0], piece_.data(), piece_.size());
+    if (read <= 0) return false;
+    taker(std::string_view(piece_.data(), static_cast<size_t>(read)));
+    return true;
+  }
+
+ private:
+  int ends_[2] = {-1, -1};
+  std::string piece_;
+};
 
 }  // namespace
 
@@ -76,10 +121,15 @@ Result<ChildExit> run_child(const ChildOptions& options) {
   std::vector<char*> argv = pointers(arguments);
   std::vector<char*> envp = pointers(environment);
 
+  OutputPipe pipe;
+  if (options.on_output) TM_CHECK(pipe.open());
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  if (!options.output_path.empty()) {
+  if (pipe.is_open()) {
+    posix_spawn_file_actions_adddup2(&actions, pipe.writing_end(), 1);
+    posix_spawn_file_actions_adddup2(&actions, 1, 2);
+  } else if (!options.output_path.empty()) {
     posix_spawn_file_actions_addopen(&actions, 1, options.output_path.c_str(), O_WRONLY | O_CREAT | O_APPEND,
                                      0644);
     posix_spawn_file_actions_adddup2(&actions, 1, 2);
@@ -100,6 +150,7 @@ Result<ChildExit> run_child(const ChildOptions& options) {
     return user_error("usage.command",
                       fmt::format("cannot start '{}': {}", options.command[0], std::strerror(status)), {},
                       "is it installed, in PATH and executable?");
+  pipe.close_writing();
   const int64_t start = process_start_ticks(pid).value_or(0);
   if (options.on_started) options.on_started(pid, start);
 
@@ -112,6 +163,9 @@ Result<ChildExit> run_child(const ChildOptions& options) {
     if (done == pid) {
       exit.code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
       ::kill(-pid, SIGKILL);  // what the head left behind
+      for (int pieces = 0;
+           pipe.is_open() && pieces < kMaxPiecesAfterEnd && pipe.hand_over(options.on_output);)
+        ++pieces;
       return exit;
     }
     const auto now = std::chrono::steady_clock::now();
@@ -126,7 +180,8 @@ Result<ChildExit> run_child(const ChildOptions& options) {
     } else if (now - *asked_to_end >= std::chrono::microseconds(options.grace.micros)) {
       ::kill(-pid, SIGKILL);
     }
-    std::this_thread::sleep_for(kPoll);
+    if (!pipe.is_open() || !pipe.wait_for_output(kPoll) || !pipe.hand_over(options.on_output))
+      std::this_thread::sleep_for(kPoll);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -18,7 +19,9 @@ struct ChildOptions {
   std::map<std::string, std::string> environment;  // added to ours
   Path folder;                                     // working folder; empty: ours
   Path output_path;                                // stdout and stderr are appended here; empty: inherited
-  std::optional<Duration> time_limit;              // then SIGTERM to the group, SIGKILL after grace
+  std::function<void(std::string_view)>
+      on_output;                       // or are handed over in pieces as they come, on our thread
+  std::optional<Duration> time_limit;  // then SIGTERM to the group, SIGKILL after grace
   Duration grace{5'000'000};
   const std::atomic<bool>* stop = nullptr;  // set by another thread: ends the group
   std::function<void(int pid, int64_t start_ticks)> on_started;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 namespace tidemill {
@@ -38,5 +39,28 @@ std::string redact(std::string_view text) {
       out.replace(at, value.size(), "[secret]");
   return out;
 }
+
+namespace {
+/// Length of the longest end of text with which a secret begins.
+size_t open_secret(std::string_view text) {
+  const std::lock_guard lock(secrets_mutex);
+  size_t longest = 0;
+  for (const std::string& value : secrets())
+    for (size_t length = std::min(value.size() - 1, text.size()); length > longest; --length)
+      if (std::string_view(value).starts_with(text.substr(text.size() - length))) longest = length;
+  return longest;
+}
+}  // namespace
+
+std::string RedactedStream::take(std::string_view piece) {
+  held_ += piece;
+  std::string shown = redact(held_);
+  const size_t held = open_secret(shown);
+  held_ = shown.substr(shown.size() - held);
+  shown.resize(shown.size() - held);
+  return shown;
+}
+
+std::string RedactedStream::rest() { return redact(std::exchange(held_, {})); }
 
 }  // namespace tidemill

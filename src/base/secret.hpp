@@ -27,4 +27,16 @@ class Secret {
 std::string redact(std::string_view text);
 void register_secret(std::string_view value);
 
+/// redact() for text that comes in pieces: a secret may lie across two of them.
+class RedactedStream {
+ public:
+  /// What may be shown by now; the end of the text is held back while it could be the beginning of a secret.
+  std::string take(std::string_view piece);
+  /// What was held back, when nothing follows.
+  std::string rest();
+
+ private:
+  std::string held_;
+};
+
 }  // namespace tidemill
