@@ -31,6 +31,12 @@ bool through_network(const project::Project& project, const StepOutline& step) {
   return step.kind == StepKind::Export && !project.exports.at(step.name).connection.empty();
 }
 
+/// What a program's failure means only its author knows: who asks for retries gets them.
+bool retried_command(const project::Project& project, const StepOutline& step, const Error& error) {
+  return step.kind == StepKind::Transform && error.code == "command.failed" &&
+         project.transforms.at(step.name).retry.stated;
+}
+
 double random_share() {
   thread_local std::mt19937_64 engine(std::random_device{}());
   return std::uniform_real_distribution<double>(0, 1)(engine);
@@ -70,7 +76,8 @@ Result<StepWork> attempts(const StepContext& step, const EventSink& event) {
       step.run.engines.drop_broken();
       continue;
     }
-    if (attempt >= most || !may_pass(error, through_network(step.project(), step.outline)))
+    if (attempt >= most || !(may_pass(error, through_network(step.project(), step.outline)) ||
+                             retried_command(step.project(), step.outline, error)))
       return std::unexpected(std::move(error));
     const Duration wait = backoff(retry.first_wait, attempt + 1, random_share());
     RunEvent again{.kind = RunEvent::Kind::StepRetry, .run = step.run.run, .step = step.outline.id};
@@ -81,6 +88,17 @@ Result<StepWork> attempts(const StepContext& step, const EventSink& event) {
     event(std::move(again));
     if (!step.cancellation.wait_for(std::chrono::microseconds(wait.micros)))
       return std::unexpected(step.cancellation.explain(std::move(error), step.limit));
+  }
+}
+
+/// A library's exception that passed the wall of its room is a bug of ours: it fails the step, not the
+/// process.
+template <class Work>
+Result<StepWork> guarded(const Work& work) {
+  try {
+    return work();
+  } catch (const std::exception& exception) {
+    return internal_error("internal.exception", exception.what());
   }
 }
 
@@ -171,7 +189,7 @@ StepEnd execute(Execution& run, const StepOutline& outline, const PlannedStep& p
   const Instant started_at = run.now();
   const auto begun = std::chrono::steady_clock::now();
   StepEnd end;
-  if (auto work = attempts(step, event)) {
+  if (auto work = guarded([&] { return attempts(step, event); })) {
     end.status = registry::StepStatus::Done;
     end.work = *std::move(work);
     end.error = end.work.error;
@@ -189,8 +207,9 @@ StepEnd execute(Execution& run, const StepOutline& outline, const PlannedStep& p
     recorded = keep_observed(run, outline, end.work.report);
   if (!recorded) {
     log.line(tidemill::to_text(recorded.error()));
+    // The first thing that went wrong is what to tell: a full disk fails the step, and then its record.
+    if (end.status == registry::StepStatus::Done) end.error = std::move(recorded).error();
     end.status = registry::StepStatus::Failed;
-    end.error = std::move(recorded).error();
     end.work.table.reset();
     end.work.aliases.clear();
     end.work.anchor.reset();

@@ -70,7 +70,8 @@ struct Connection {
 };
 
 struct Retry {
-  int attempts = 3;  // in all
+  int attempts = 3;     // in all
+  bool stated = false;  // a command that fails is tried again only when the project file says so
   Duration first_wait{500'000};
 };
 

@@ -154,6 +154,7 @@ Transform read_transform(const std::string& name, const YamlNode& node, const Pl
   transform.checks = read_checks(reader.node("checks"), table_check_object(), {}, place, problems);
   name_checks(transform.columns, transform.checks, problems);
   transform.retry = read_retries(reader.object("retries"));
+  transform.retry.stated = reader.has("retries");
   transform.timeout = reader.duration("timeout");
   return transform;
 }
