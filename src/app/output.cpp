@@ -80,6 +80,7 @@ void print(std::string_view text) {
   const std::string safe = redact(text);
   std::fwrite(safe.data(), 1, safe.size(), stdout);
   if (safe.empty() || safe.back() != '\n') std::fputc('\n', stdout);
+  std::fflush(stdout);  // so that data and messages come in order where both go to one place
 }
 
 void print_json(const Json& json) { print(to_text(json, 2)); }

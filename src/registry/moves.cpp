@@ -183,8 +183,8 @@ Result<void> demand_promotable(Database& database, const std::string& model, int
     return user_error(
         "registry.rejected",
         fmt::format("version {} of {} was rejected by its gate and never goes live", version, model), {},
-        fmt::format("`tidemill models {} {}` shows why; change the gate or the model, and run again", model,
-                    version));
+        fmt::format("`tidemill models show {}@{}` shows why; change the gate or the model, and run again",
+                    model, version));
   return {};
 }
 

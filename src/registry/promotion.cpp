@@ -61,8 +61,7 @@ Result<int> Registry::rollback_alias(const std::string& model, const std::string
     return user_error(
         "registry.no_previous",
         fmt::format("{}@{} was never another version than {}", model, alias, now->version), {},
-        fmt::format("`tidemill promote {} VERSION` chooses one; `tidemill models {}` lists them", model,
-                    model));
+        fmt::format("`tidemill promote {} VERSION` chooses one; `tidemill models` lists them", model));
   const std::string note = with_reason(
       fmt::format("rollback {}@{} from {} to {}", model, alias, now->version, before->version), reason);
   TM_TRY(const int64_t release, add_release(database, std::nullopt, impl_->clock->now(), note));
