@@ -42,8 +42,7 @@ void add_rows(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector 
 }
 
 bool hashed_by_text(std::string_view type) {
-  return type.ends_with(']') || type.starts_with("STRUCT(") || type.starts_with("MAP(") ||
-         type == "INTERVAL";
+  return type.ends_with(']') || type.starts_with("STRUCT(") || type.starts_with("MAP(") || type == "INTERVAL";
 }
 
 }  // namespace

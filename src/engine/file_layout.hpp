@@ -1,0 +1,48 @@
+// How one input file is laid out: which columns it holds and how to read it. Found by looking at the file,
+// before any of it is trusted.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/scan.hpp"
+
+namespace tidemill::engine {
+
+/// Rows of each file that are looked at to find the types of columns that are not declared.
+inline constexpr int kSampleRows = 20480;
+
+struct FileLayout {
+  Path file;
+  std::vector<Column> columns;  // in the file's order, with the types found in it
+  std::string options;          // for the reader: ", delim = ',', …"
+  bool empty = false;           // JSON Lines without a line: no columns, no rows
+};
+
+/// How a value that does not fit is reported from inside a query: this prefix, then a JSON object (file,
+/// column, value, type, row).
+inline constexpr std::string_view kBadValuePrefix = "tidemill.bad_value ";
+/// Characters of a row or value that an error shows.
+inline constexpr size_t kMaxContentShown = 200;
+
+/// Errors: source.empty, source.duplicate_column, source.bad_columns, source.encoding …
+Result<FileLayout> csv_layout(Connection& connection, const FileScan& scan, const Path& file);
+Result<FileLayout> json_layout(Connection& connection, const FileScan& scan, const Path& file);
+Result<FileLayout> parquet_layout(Connection& connection, const FileScan& scan, const Path& file);
+
+/// Whether a CSV column has a value among the rows looked at: one that has none tells nothing about its type.
+Result<bool> csv_column_has_values(Connection& connection, const FileLayout& layout,
+                                   const std::string& column);
+
+/// Error source.truncated or source.broken for a .gz or .zst file that ends early: DuckDB reads such a file
+/// as a shorter one.
+Result<void> check_compressed(const Path& file);
+
+/// Error source.truncated for a JSON file that opens an array and does not close it: DuckDB reads the
+/// elements that are there.
+Result<void> check_array(const Path& file);
+
+/// `options` of read_json for a format: ", format = 'newline_delimited'".
+std::string json_options(const FileScan& scan);
+
+}  // namespace tidemill::engine

@@ -1,0 +1,270 @@
+// What DuckDB says of a broken file, said to the one who has to mend it: file, line, content, what was
+// expected, what to do.
+#include <fstream>
+
+#include <fmt/format.h>
+
+#include "engine/file_layout.hpp"
+#include "engine/sql_text.hpp"
+
+namespace tidemill::engine {
+
+namespace {
+
+/// Broken text cut to what a reader can take in, at a character's border.
+std::string shown(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  if (text.size() <= kMaxContentShown) return text;
+  size_t end = kMaxContentShown;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end) + " …";
+}
+
+/// The text between two marks, empty when it is not there.
+std::string between(const std::string& text, std::string_view before, std::string_view after) {
+  const size_t begin = text.find(before);
+  if (begin == std::string::npos) return "";
+  const size_t from = begin + before.size();
+  const size_t end = text.find(after, from);
+  return text.substr(from, end == std::string::npos ? std::string::npos : end - from);
+}
+
+int number(const std::string& text) {
+  int value = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9' || value > 200'000'000) break;
+    value = value * 10 + (c - '0');
+  }
+  return value;
+}
+
+bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+bool is_null_marker(const std::string& value) {
+  for (const char* marker :
+       {"na", "n/a", "null", "none", "nan", "-", "?", "\\n", ".", "#n/a", "nil", "missing"})
+    if (folded_name(value) == marker) return true;
+  return false;
+}
+
+std::string hint_for_value(const FileScan& scan, const std::string& column, const std::string& value,
+                           const std::string& type) {
+  if (scan.format == "csv" && is_null_marker(value))
+    return fmt::format("if '{0}' means that there is no value, say so: csv: {{null: [\"\", \"{0}\"]}}",
+                       value);
+  if (scan.format == "csv" && (type == "DATE" || type.starts_with("TIMESTAMP")))
+    return "if dates are written in another way, say how: csv: {date_format: \"%d.%m.%Y\"}, or "
+           "timestamp_format";
+  return fmt::format("mend the row, or declare the column with a type that takes it: {}: {{type: varchar}}",
+                     column);
+}
+
+Error bad_value(const FileScan& scan, Place where, const std::string& column, const std::string& value,
+                const std::string& type) {
+  Error error{
+      .kind = ErrorKind::Data,
+      .code = "source.bad_row",
+      .message = fmt::format("'{}' in column {} is not a valid {}", shown(value), quote_name(column), type),
+      .where = std::move(where)};
+  error.expected = type;
+  error.hint = hint_for_value(scan, column, value, type);
+  return error;
+}
+
+/// The row of a text file that holds a value, found by reading the file once more.
+struct Found {
+  int row = 0;
+  std::string content;
+};
+
+std::optional<Found> find_row(const FileScan& scan, const Path& file, const std::string& column,
+                              const std::string& value) {
+  auto database = Database::open({.threads = 1, .access = DatabaseOptions::Access::Open});
+  if (!database) return std::nullopt;
+  auto connection = (*database)->connect();
+  if (!connection) return std::nullopt;
+  std::string sql;
+  int first_row = 1;
+  if (scan.format == "csv") {
+    const auto layout = csv_layout(*connection, scan, file);
+    if (!layout) return std::nullopt;
+    std::string columns;
+    std::string cells;
+    for (const Column& each : layout->columns) {
+      columns += fmt::format("{}{}: 'VARCHAR'", columns.empty() ? "" : ", ", quote_text(each.name));
+      cells += fmt::format(", coalesce({}, '')", quote_name(each.name));
+    }
+    first_row = contains(layout->options, "header = true") ? 2 : 1;
+    sql = fmt::format(
+        "SELECT n, content FROM (SELECT row_number() OVER () AS n, concat_ws(','{}) AS content, {} AS v "
+        "FROM read_csv({}{}, columns = {{{}}}, parallel = false)) WHERE left(v, {}) = {} LIMIT 1",
+        cells, quote_name(column), quote_text(file.string()), layout->options, columns, kMaxContentShown,
+        quote_text(value));
+  } else {
+    const char* format = scan.format == "jsonl" ? "newline_delimited" : "auto";
+    sql = fmt::format(
+        "SELECT n, content FROM (SELECT row_number() OVER () AS n, CAST(json AS VARCHAR) AS content, "
+        "json ->> {} AS v FROM read_json_objects({}, format = '{}')) WHERE left(v, {}) = {} LIMIT 1",
+        quote_text("$.\"" + column + "\""), quote_text(file.string()), format, kMaxContentShown,
+        quote_text(value));
+  }
+  const auto rows = connection->query(sql, 1);
+  if (!rows || rows->rows.empty()) return std::nullopt;
+  return Found{static_cast<int>(std::get<int64_t>(rows->rows[0][0])) + first_row - 1,
+               to_text(rows->rows[0][1])};
+}
+
+Error explain_bad_value(const FileScan& scan, const std::string& message) {
+  const Json json =
+      Json::parse(message.substr(message.find(kBadValuePrefix) + kBadValuePrefix.size()), nullptr, false);
+  if (!json.is_object()) return {.kind = ErrorKind::Data, .code = "source.bad_row", .message = message};
+  const std::string file = json.value("file", "");
+  const std::string column = json.value("column", "");
+  const std::string value =
+      json.contains("value") && json["value"].is_string() ? json["value"].get<std::string>() : "";
+  Error error = bad_value(scan, {.file = file}, column, value, json.value("type", ""));
+  if (json.contains("row") && json["row"].is_number_integer()) {
+    error.where.what = fmt::format("row {}", json["row"].get<int64_t>() + 1);
+  } else if (const auto found = find_row(scan, file, column, value)) {
+    if (scan.format == "json")
+      error.where.what = fmt::format("element {}", found->row);
+    else
+      error.where.line = found->row;
+    error.seen = shown(found->content);
+  }
+  return error;
+}
+
+Error explain_csv(const FileScan& scan, const std::string& message) {
+  Place where{.file = between(message, "\n  file = ", "\n"),
+              .line = number(between(message, "CSV Error on Line: ", "\n"))};
+  std::string content = between(message, "Original Line: ", "\nError when converting");
+  for (const char* end :
+       {"\nExpected Number of Columns", "\n\nValue with unterminated", "\nValue with unterminated",
+        "\nInvalid unicode", "\nMaximum line size", "\nPossible"})
+    if (const size_t at = content.find(end); at != std::string::npos) content.resize(at);
+  Error error{
+      .kind = ErrorKind::Data, .code = "source.bad_row", .message = "the row is broken", .where = where};
+  if (contains(message, "Error when converting column")) {
+    const std::string column = between(message, "Error when converting column \"", "\". Could not");
+    const std::string value = between(message, "Could not convert string \"", "\" to '");
+    error = bad_value(scan, where, column, value, between(message, "\" to '", "'"));
+  } else if (contains(message, "Invalid unicode") || contains(message, "not utf-8 encoded")) {
+    error.code = "source.encoding";
+    error.message = "the file is not UTF-8";
+    error.hint = "say how it is encoded: csv: {encoding: latin-1}";
+  } else if (contains(message, "Expected Number of Columns: ")) {
+    const std::string expected = between(message, "Expected Number of Columns: ", " ");
+    const std::string found = between(message, " Found: ", "\n");
+    error.message = fmt::format("the row has {} values, not {}", found, expected);
+    error.expected = fmt::format("{} values, as in the header", expected);
+    error.hint =
+        "a delimiter inside a text needs quotes around the text; a row cut short may be a file that was not "
+        "written to its end";
+  } else if (contains(message, "unterminated quote")) {
+    error.message = "a quote is opened and not closed";
+    error.hint = "double a quote that belongs to a text (\"\"), or say csv: {quote: …}";
+  } else if (contains(message, "Maximum line size")) {
+    error.message = "the line is too long to be a row";
+    error.hint = "is there a quote that is opened and not closed?";
+  } else {
+    error.message = shown(message.substr(0, message.find("\nPossible")));
+  }
+  error.seen = shown(content);
+  return error;
+}
+
+/// The first line at or just before `line` that is not JSON: DuckDB counts some broken lines one too far.
+std::optional<Found> broken_line(const Path& file, int line) {
+  if (file.extension() == ".gz" || file.extension() == ".zst") return std::nullopt;
+  std::ifstream input(file, std::ios::binary);
+  std::string content;
+  for (int n = 1; n <= line && std::getline(input, content); ++n) {
+    if (n < line - 1 || content.find_first_not_of(" \t\r") == std::string::npos) continue;
+    if (!Json::accept(content)) return Found{n, content};
+  }
+  return std::nullopt;
+}
+
+Error explain_json(const FileScan& scan, const std::string& message) {
+  Error error{.kind = ErrorKind::Data,
+              .code = "source.bad_row",
+              .message = message,
+              .where = {.file = between(message, "in file \"", "\"")}};
+  const bool malformed = contains(message, "Malformed JSON");
+  error.where.line = number(between(message, "in line ", malformed ? "." : ":"));
+  if (const int record = number(between(message, "in record/value ", malformed ? "." : ":")))
+    error.where.what = fmt::format("element {}", record);
+  const size_t colon =
+      message.find(": ", message.find(error.where.line > 0 ? "in line " : "in record/value "));
+  std::string reason = colon == std::string::npos ? message : message.substr(colon + 2);
+  if (const size_t advice = reason.find("\nTry setting"); advice != std::string::npos) reason.resize(advice);
+  while (!reason.empty() && (reason.back() == ' ' || reason.back() == '.')) reason.pop_back();
+  error.message = malformed ? "the JSON is broken: " + reason : reason;
+  error.hint = malformed
+                   ? "mend or remove it; a last line cut short means that the file was not written to its end"
+                   : "mend the row, or declare the column with a type that takes it";
+  if (contains(message, "invalid UTF-8")) {
+    error.code = "source.encoding";
+    error.message = "the file is not UTF-8";
+    error.hint = "JSON has to be UTF-8: convert it, for example with iconv -f latin1 -t utf-8";
+  }
+  if (malformed && scan.format == "jsonl" && error.where.line > 0)
+    if (const auto found = broken_line(error.where.file, error.where.line)) {
+      error.where.line = found->row;
+      error.seen = shown(found->content);
+    }
+  return error;
+}
+
+std::string file_in(const FileScan& scan, const std::string& message) {
+  for (const Path& file : scan.files)
+    if (contains(message, file.string())) return file.string();
+  return scan.files.size() == 1 ? scan.files[0].string() : "";
+}
+
+}  // namespace
+
+Error explain_scan_error(const FileScan& scan, Error error) {
+  if (error.code.starts_with("source.") || error.code == "interrupted" || error.code.starts_with("engine.") ||
+      error.code == "io.disk_full")
+    return error;
+  const std::string& message = error.message;
+  if (contains(message, kBadValuePrefix)) return explain_bad_value(scan, message);
+  if (contains(message, "CSV Error on Line: ")) return explain_csv(scan, message);
+  if (contains(message, "Malformed JSON in file") || contains(message, "JSON transform error in file"))
+    return explain_json(scan, message);
+  const Place where{.file = file_in(scan, message)};
+  const auto data = [&](const char* code, const char* text, const char* hint) {
+    return data_error(code, text, where, hint).error();
+  };
+  if (contains(message, "No magic bytes found at end of file") ||
+      contains(message, "too small to be a Parquet file"))
+    return data("source.truncated", "the file is not a whole Parquet file",
+                "it was cut while it was written or copied, or it is something else: fetch it again");
+  if (contains(message, "GZIP stream") || contains(message, "gzip stream") ||
+      contains(message, "frame descriptor") || contains(message, "ZSTD"))
+    return data("source.broken", "the compressed data is broken", "fetch the file again");
+  if (contains(message, "sniffing file") || contains(message, "not possible to automatically detect"))
+    return data("source.bad_row", "the file does not look like CSV: rows have different numbers of values",
+                "say how it is written: csv: {delimiter: \";\", quote: …, header: true}");
+  if (contains(message, "utf-8 encoded") || contains(message, "Invalid unicode"))
+    return data("source.encoding", "the file is not UTF-8",
+                "say how it is encoded: csv: {encoding: latin-1}");
+  if (contains(message, "Permission denied")) {
+    Error denied = data("source.denied", "the file may not be read", "check its owner and mode");
+    denied.kind = ErrorKind::Environment;
+    return denied;
+  }
+  if (scan.format == "parquet" && !where.file.empty() &&
+      (error.code == "sql.failed" || error.code == "sql.invalid_input" || error.code == "io.failed")) {
+    Error broken = data("source.broken", "the Parquet file is damaged", "fetch it again");
+    broken.seen = shown(message);
+    return broken;
+  }
+  // The places of such an error are those of SQL that nobody wrote.
+  error.where = where;
+  return error;
+}
+
+}  // namespace tidemill::engine

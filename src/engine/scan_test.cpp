@@ -1,0 +1,448 @@
+#include "engine/scan.hpp"
+
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <fmt/ranges.h>
+
+#include "base/process.hpp"
+#include "engine/scratch_for_tests.hpp"
+
+namespace tidemill::engine {
+namespace {
+
+/// Files of a source in a folder of their own, and what reading them gives.
+struct Source {
+  ScratchFolder folder;
+  std::unique_ptr<Database> database = *Database::open(
+      {.threads = 2, .timezone = "America/New_York", .access = DatabaseOptions::Access::Open});
+  Connection connection = *database->connect();
+  FileScan scan{.format = "csv", .files = {}, .declared = {}, .options = Json::object()};
+
+  explicit Source(std::string format = "csv") { scan.format = std::move(format); }
+
+  Source& file(const std::string& name, std::string_view bytes) {
+    std::ofstream(folder / name, std::ios::binary) << bytes;
+    scan.files.push_back(folder / name);
+    return *this;
+  }
+  Source& parquet(const std::string& name, const std::string& select) {
+    const auto done =
+        connection.execute(fmt::format("COPY ({}) TO {}", select, quote_text((folder / name).string())));
+    if (!done) throw std::runtime_error(to_text(done.error()));
+    scan.files.push_back(folder / name);
+    return *this;
+  }
+  Source& declare(std::vector<Column> columns) {
+    scan.declared = std::move(columns);
+    return *this;
+  }
+  Source& option(const char* name, Json value) {
+    scan.options[name] = std::move(value);
+    return *this;
+  }
+
+  Result<Rows> rows() {
+    TM_TRY(const std::string sql, select_from_files(connection, scan));
+    auto rows = connection.query(sql);
+    if (!rows) return std::unexpected(explain_scan_error(scan, std::move(rows).error()));
+    return rows;
+  }
+  /// "name TYPE, … | cell,cell | …" or the error in one line: "code file:line [what] seen<…> message".
+  std::string read() {
+    const auto found = rows();
+    if (!found) {
+      const Error& error = found.error();
+      const std::string file = Path(error.where.file).filename().string();
+      return fmt::format("{} {}:{}{}{}{} {}", error.code, file, error.where.line,
+                         error.where.what.empty() ? "" : " " + error.where.what,
+                         error.seen.empty() ? "" : " <" + error.seen + ">",
+                         error.hint.empty() ? " NO HINT" : "", error.message);
+    }
+    std::string text;
+    for (const Column& column : found->columns)
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", column.name, column.type);
+    for (const auto& row : found->rows) {
+      text += " | ";
+      for (size_t i = 0; i < row.size(); ++i) text += (i ? "," : "") + to_text(row[i]);
+    }
+    return text;
+  }
+};
+
+std::string gzipped(const ScratchFolder& folder, const std::string& text, const char* tool = "gzip") {
+  std::ofstream(folder / "plain", std::ios::binary) << text;
+  ChildOptions options;
+  options.command = {
+      "sh", "-c",
+      fmt::format("{} -c < '{}' > '{}'", tool, (folder / "plain").string(), (folder / "packed").string())};
+  const auto done = run_child(options);
+  if (!done || done->code != 0) throw std::runtime_error("cannot compress");
+  return *read_file(folder / "packed");
+}
+
+TEST(scan_csv, infers_types_of_what_is_not_declared) {
+  EXPECT_EQ(Source()
+                .file("a.csv",
+                      "id,name,x,d,t,z,b\n1,Zürich,1.5,2013-01-02,2013-01-02 "
+                      "03:04:05,02134,true\n2,\"a,\"\"b\"\"\",,,,,\n")
+                .read(),
+            "id BIGINT, name VARCHAR, x DOUBLE, d DATE, t TIMESTAMP, z VARCHAR, b BOOLEAN | "
+            "1,Zürich,1.5,2013-01-02,2013-01-02 "
+            "03:04:05,02134,true | 2,a,\"b\",NULL,NULL,NULL,NULL,NULL");
+}
+
+TEST(scan_csv, enforces_declared_types_and_keeps_the_other_columns) {
+  Source s;
+  s.file("a.csv", "id,At,n,extra\n1,2013-07-01T12:00:00Z,2.0,x\n2,2013-07-01 12:00:00,-7,y\n");
+  s.declare({{"id", "varchar"}, {"at", "timestamptz"}, {"n", "integer"}});
+  EXPECT_EQ(
+      s.read(),
+      "id VARCHAR, at TIMESTAMP WITH TIME ZONE, n INTEGER, extra VARCHAR | 1,2013-07-01 12:00:00+00,2,x | "
+      "2,2013-07-01 16:00:00+00,-7,y");
+}
+
+TEST(scan_csv, a_value_that_does_not_fit_is_an_error_with_its_line) {
+  EXPECT_EQ(Source().file("a.csv", "id,x\n1,1.5\n2,abc\n").declare({{"x", "double"}}).read(),
+            "source.bad_row a.csv:3 <2,abc> 'abc' in column \"x\" is not a valid DOUBLE");
+  EXPECT_EQ(Source().file("a.csv", "id,x\n1,5\n2,1.5\n").declare({{"x", "bigint"}}).read(),
+            "source.bad_row a.csv:3 <2,1.5> '1.5' in column \"x\" is not a valid BIGINT");
+  EXPECT_EQ(Source().file("a.csv", "id,x\n1,5\n2,300\n").declare({{"x", "tinyint"}}).read(),
+            "source.bad_row a.csv:3 <2,300> '300' in column \"x\" is not a valid TINYINT");
+  EXPECT_EQ(Source().file("a.csv", "id,x\n1,2013-01-01\n2,2013-02-30\n").declare({{"x", "date"}}).read(),
+            "source.bad_row a.csv:3 <2,2013-02-30> '2013-02-30' in column \"x\" is not a valid DATE");
+  std::string late = "id,x\n";
+  for (int i = 0; i < 60000; ++i) late += fmt::format("{},{}\n", i, i);
+  EXPECT_EQ(Source().file("a.csv", late + "60000,oops\n").read(),
+            "source.bad_row a.csv:60002 <60000,oops> 'oops' in column \"x\" is not a valid BIGINT");
+  EXPECT_EQ(Source().file("a.csv", late + "60000,0.5\n").read(),
+            "source.bad_row a.csv:60002 <60000,0.5> '0.5' in column \"x\" is not a valid BIGINT")
+      << "DuckDB alone would round it to 1";
+}
+
+TEST(scan_csv, a_broken_row_is_an_error_with_its_content) {
+  Source few;
+  few.file("a.csv", "a,b,c\n1,2,3\n4,5\n").declare({{"a", "bigint"}, {"b", "bigint"}, {"c", "bigint"}});
+  EXPECT_EQ(few.read(), "source.bad_row a.csv:3 <4,5> the row has 2 values, not 3");
+  Source many;
+  many.file("a.csv", "a,b\n1,2\n4,5,6\n").declare({{"a", "bigint"}, {"b", "bigint"}});
+  EXPECT_EQ(many.read(), "source.bad_row a.csv:3 <4,5,6> the row has 3 values, not 2");
+  EXPECT_EQ(Source().file("a.csv", "Report of 2013\n\na,b\n1,2\n").rows().error().code, "source.bad_row")
+      << "no line is skipped silently";
+  EXPECT_EQ(Source().file("a.csv", "a,b\n#1,2\n3,4\n").read(), "a VARCHAR, b BIGINT | #1,2 | 3,4")
+      << "nor taken for a comment";
+  std::string long_file = "a,b\n";
+  for (int i = 0; i < 30000; ++i) long_file += "1,2\n";
+  EXPECT_EQ(Source().file("a.csv", long_file + "3,4,5\n").read(),
+            "source.bad_row a.csv:30002 <3,4,5> the row has 3 values, not 2");
+  EXPECT_EQ(Source().file("a.csv", long_file + "3,\"4\n").read(),
+            "source.bad_row a.csv:30002 <3,\"4> a quote is opened and not closed");
+}
+
+TEST(scan_csv, a_lost_column_is_an_error_with_the_nearest_name) {
+  Source s;
+  s.file("a.csv", "id,delay\n1,2\n")
+      .file("b.csv", "id,dlay\n1,2\n")
+      .declare({{"id", "bigint"}, {"delay", "bigint"}});
+  EXPECT_EQ(s.read(),
+            "source.missing_column b.csv:0 <id, dlay> column \"delay\" is declared and not in the file");
+  EXPECT_EQ(s.rows().error().hint, "did you mean 'dlay'?");
+}
+
+TEST(scan_csv, columns_may_stand_in_another_order_in_each_file) {
+  Source s;
+  s.file("a.csv", "id,name\n1,a\n").file("b.csv", "name;id;more\nb;2;x\n").file("c.csv", "id,name\n3,c\n");
+  EXPECT_EQ(s.read(), "id BIGINT, name VARCHAR, more VARCHAR | 1,a,NULL | 3,c,NULL | 2,b,x");
+}
+
+TEST(scan_csv, types_that_differ_between_files_widen_or_are_an_error_that_names_the_file) {
+  EXPECT_EQ(Source().file("a.csv", "x\n1\n").file("b.csv", "x\n1.5\n").read(), "x DOUBLE | 1 | 1.5");
+  EXPECT_EQ(Source().file("a.csv", "i,x\n1,\n").file("b.csv", "i,x\n2,7\n").read(),
+            "i BIGINT, x BIGINT | 1,NULL | 2,7")
+      << "a column without values says nothing about its type";
+  EXPECT_EQ(Source().file("a.csv", "i,x\n1,7\n").file("b.csv", "i,x\n2,\n").read(),
+            "i BIGINT, x BIGINT | 1,7 | 2,NULL");
+  EXPECT_EQ(Source().file("a.csv", "x\n1\n").file("b.csv", "x\nabc\n").read(),
+            "source.bad_type b.csv:0 <VARCHAR> column \"x\" has another type in this file than in a.csv");
+}
+
+TEST(scan_csv, understands_boms_line_ends_quotes_and_one_column) {
+  EXPECT_EQ(Source().file("a.csv", "\xef\xbb\xbfid,name\r\n1,\"line\r\nbreak\"\r\n2,b\r\n").read(),
+            "id BIGINT, name VARCHAR | 1,line\r\nbreak | 2,b");
+  EXPECT_EQ(Source().file("a.csv", "name\nb\nc\n").declare({{"name", "varchar"}}).read(),
+            "name VARCHAR | b | c");
+  EXPECT_EQ(Source().file("a.csv", "carrier,name\nAA,American\nUA,United").read(),
+            "carrier VARCHAR, name VARCHAR | AA,American | UA,United");
+  EXPECT_EQ(Source().file("a.csv", "id,name\n").declare({{"id", "bigint"}, {"name", "varchar"}}).read(),
+            "id BIGINT, name VARCHAR");
+  std::string late_quote = "id,name\n";
+  for (int i = 0; i < 30000; ++i) late_quote += "1,x\n";
+  const auto rows = Source().file("a.csv", late_quote + "2,\"a,b\"\n").rows();
+  ASSERT_TRUE(rows) << to_text(rows.error());
+  EXPECT_EQ(to_text(rows->rows.back()[1]), "a,b") << "a quote that the sample did not show";
+}
+
+TEST(scan_csv, options_say_what_cannot_be_seen) {
+  EXPECT_EQ(Source()
+                .file("a.csv", "id,x\n1,NA\n2,\n3,7\n")
+                .declare({{"id", "bigint"}, {"x", "integer"}})
+                .option("null", {"", "NA"})
+                .read(),
+            "id BIGINT, x INTEGER | 1,NULL | 2,NULL | 3,7");
+  Source na;
+  na.file("a.csv", "id,x\n1,NA\n").declare({{"id", "bigint"}, {"x", "integer"}});
+  EXPECT_EQ(na.read(), "source.bad_row a.csv:2 <1,NA> 'NA' in column \"x\" is not a valid INTEGER");
+  EXPECT_EQ(na.rows().error().hint,
+            "if 'NA' means that there is no value, say so: csv: {null: [\"\", \"NA\"]}");
+  EXPECT_EQ(Source()
+                .file("a.csv", "1;a\n2;b\n")
+                .declare({{"n", "bigint"}, {"t", "varchar"}})
+                .option("header", false)
+                .option("delimiter", ";")
+                .read(),
+            "n BIGINT, t VARCHAR | 1,a | 2,b");
+  EXPECT_EQ(Source().file("a.csv", "1;a\n").declare({{"n", "bigint"}}).option("header", false).read(),
+            "source.bad_columns a.csv:0 <2 columns, the first line: 1 | a> a file without header has another "
+            "number of columns than are declared");
+  EXPECT_EQ(Source()
+                .file("a.csv", "d,t\n31.12.2013,31.12.2013 23:59\n")
+                .declare({{"d", "date"}, {"t", "timestamp"}})
+                .option("date_format", "%d.%m.%Y")
+                .option("timestamp_format", "%d.%m.%Y %H:%M")
+                .read(),
+            "d DATE, t TIMESTAMP | 2013-12-31,2013-12-31 23:59:00");
+  EXPECT_EQ(Source().file("a.csv", "n\nZ\xfcrich\n").option("encoding", "latin-1").read(),
+            "n VARCHAR | Zürich");
+  EXPECT_EQ(Source().file("a.csv", "a|b\n'x|y'|2\n").option("delimiter", "|").option("quote", "'").read(),
+            "a VARCHAR, b BIGINT | x|y,2");
+}
+
+TEST(scan_csv, wrong_encoding_is_named) {
+  Source s;
+  s.file("a.csv", "id,n\n1,Z\xfcrich\n");
+  EXPECT_EQ(s.read().substr(0, 15), "source.encoding") << s.read();
+  std::string late = "id,n\n";
+  for (int i = 0; i < 30000; ++i) late += "1,x\n";
+  Source t;
+  t.file("a.csv", late + "2,Z\xfcrich\n");
+  EXPECT_EQ(t.rows().error().code, "source.encoding") << t.read();
+  EXPECT_EQ(t.rows().error().where.line, 30002);
+  EXPECT_NE(t.rows().error().hint.find("latin-1"), std::string::npos);
+}
+
+TEST(scan_csv, empty_files_and_duplicate_columns_are_errors) {
+  EXPECT_EQ(Source().file("a.csv", "id\n1\n").file("b.csv", "").read(),
+            "source.empty b.csv:0 the file is empty");
+  EXPECT_EQ(Source().file("a.csv", "\n\n").read().substr(0, 12), "source.empty")
+      << Source().file("a.csv", "\n\n").read();
+  EXPECT_EQ(Source().file("a.csv", "x,y,X\n1,2,3\n").read(),
+            "source.duplicate_column a.csv:1 two columns are called \"X\"");
+  EXPECT_EQ(Source().file("a.csv", "x,x_1\n1,2\n").read(), "x BIGINT, x_1 BIGINT | 1,2");
+}
+
+TEST(scan_csv, a_compressed_file_that_ends_early_is_an_error_and_never_a_shorter_table) {
+  const ScratchFolder work;
+  std::string text = "id\n";
+  for (int i = 0; i < 100000; ++i) text += fmt::format("{}\n", i);
+  for (const auto& [tool, ending] : {std::pair{"gzip", ".csv.gz"}, std::pair{"zstd", ".csv.zst"},
+                                     std::pair{"zstd --no-check -19", ".csv.zst"}}) {
+    const std::string packed = gzipped(work, text, tool);
+    const auto whole = Source().file(std::string("a") + ending, packed).rows();
+    ASSERT_TRUE(whole) << to_text(whole.error());
+    EXPECT_EQ(whole->rows.size(), 100000u);
+    const auto twice =
+        Source().file(std::string("a") + ending, packed + gzipped(work, "5\n6\n", tool)).rows();
+    ASSERT_TRUE(twice) << to_text(twice.error());
+    EXPECT_EQ(twice->rows.size(), 100002u) << "members one after the other are one file";
+    for (const size_t length : {packed.size() - 1, packed.size() - 5, packed.size() / 2, packed.size() / 3,
+                                size_t{20}, size_t{9}, size_t{3}}) {
+      const auto cut = Source().file(std::string("a") + ending, packed.substr(0, length)).rows();
+      ASSERT_FALSE(cut) << tool << " " << length;
+      EXPECT_EQ(cut.error().code, "source.truncated") << tool << " " << length << to_text(cut.error());
+    }
+    EXPECT_EQ(Source().file(std::string("a") + ending, "id\n1\n2\n3\n").rows().error().code, "source.broken");
+  }
+}
+
+TEST(scan_csv, what_is_written_is_what_is_read) {
+  rc::check([] {
+    using Row = std::tuple<int64_t, double, std::string>;
+    const auto text = rc::gen::container<std::string>(
+        rc::gen::element('a', 'Z', ',', '"', '\n', ' ', ';', '\'', '0', '\t'));
+    const auto rows = *rc::gen::nonEmpty(rc::gen::container<std::vector<Row>>(
+        rc::gen::tuple(rc::gen::arbitrary<int64_t>(),
+                       rc::gen::map(rc::gen::arbitrary<int>(), [](int n) { return n / 8.0; }), text)));
+    std::string csv = "id,x,t\n";
+    for (const auto& [id, x, t] : rows) csv += fmt::format("{},{},{}\n", id, x, quote_name(t));
+    Source s;
+    s.file("a.csv", csv).declare({{"id", "bigint"}, {"x", "double"}, {"t", "varchar"}});
+    const auto read = s.rows();
+    RC_ASSERT(read.has_value());
+    RC_ASSERT(read->rows.size() == rows.size());
+    for (size_t i = 0; i < rows.size(); ++i) {
+      RC_ASSERT(std::get<int64_t>(read->rows[i][0]) == std::get<0>(rows[i]));
+      RC_ASSERT(std::get<double>(read->rows[i][1]) == std::get<1>(rows[i]));
+      const std::string& expected = std::get<2>(rows[i]);
+      RC_ASSERT(to_text(read->rows[i][2]) == (expected.empty() ? "NULL" : expected));
+    }
+  });
+}
+
+TEST(scan_json, reads_lines_and_arrays_with_declared_types) {
+  EXPECT_EQ(Source("jsonl")
+                .file("a.jsonl",
+                      "{\"id\":1,\"t\":\"2013-01-01T05:00:00Z\",\"n\":{\"a\":[1,2]}}\n{\"id\":\"2\","
+                      "\"extra\":true}\n")
+                .declare({{"id", "integer"}, {"t", "timestamptz"}})
+                .read(),
+            "id INTEGER, t TIMESTAMP WITH TIME ZONE, n STRUCT(a BIGINT[]), extra BOOLEAN | 1,2013-01-01 "
+            "05:00:00+00,{'a': [1, 2]},NULL | "
+            "2,NULL,NULL,true");
+  EXPECT_EQ(Source("json").file("a.json", "[{\"id\": 1}, {\"id\": 2.0}]").declare({{"id", "bigint"}}).read(),
+            "id BIGINT | 1 | 2");
+  EXPECT_EQ(Source("jsonl")
+                .file("a.jsonl", "{\"a\":1}\n")
+                .file("b.jsonl", "")
+                .file("c.jsonl", "{\"b\":\"x\",\"a\":2}\n")
+                .read(),
+            "a BIGINT, b VARCHAR | 1,NULL | 2,x");
+  EXPECT_EQ(Source("jsonl").file("a.jsonl", "").declare({{"id", "bigint"}}).read(), "id BIGINT");
+}
+
+TEST(scan_json, mistakes_have_file_and_line) {
+  EXPECT_EQ(Source("jsonl").file("a.jsonl", "{\"id\":1}\n{\"id\":1.5}\n").declare({{"id", "bigint"}}).read(),
+            "source.bad_row a.jsonl:2 <{\"id\":1.5}> '1.5' in column \"id\" is not a valid BIGINT");
+  EXPECT_EQ(Source("jsonl").file("a.jsonl", "{\"x\":1}\n{\"x\":\"abc\"}\n").declare({{"x", "double"}}).read(),
+            "source.bad_row a.jsonl:2 Failed to cast value to numerical: \"abc\"");
+  EXPECT_EQ(Source("jsonl")
+                .file("a.jsonl", "{\"id\":1}\n{\"id\":2\n{\"id\":3}\n")
+                .declare({{"id", "bigint"}})
+                .read()
+                .substr(0, 36),
+            "source.bad_row a.jsonl:2 <{\"id\":2> t");
+  EXPECT_EQ(Source("jsonl").file("a.jsonl", "{\"n\":\"Z\xfcrich\"}\n").read().substr(0, 26),
+            "source.encoding a.jsonl:1 ");
+  EXPECT_EQ(Source("jsonl").file("a.jsonl", "[1]\n").read(),
+            "source.bad_columns a.jsonl:0 the file holds values, not objects");
+  EXPECT_EQ(Source("json").file("a.json", "[{\"id\":1},{\"id\":2},").read(),
+            "source.truncated a.json:0 the file opens an array and does not close it");
+  EXPECT_EQ(
+      Source("jsonl").file("a.jsonl", "{\"id\":1}\n").declare({{"id", "bigint"}, {"name", "varchar"}}).read(),
+      "source.missing_column a.jsonl:0 <id> column \"name\" is declared and not in the file");
+  EXPECT_EQ(Source("jsonl").file("a.jsonl", "{\"id\":1,\"ID\":2}\n").read(),
+            "source.duplicate_column a.jsonl:0 two keys differ from \"ID\" by case alone");
+  EXPECT_EQ(Source("jsonl").file("a.jsonl", "").read(),
+            "source.empty a.jsonl:0 the files hold no rows, and not every column's type is declared");
+}
+
+TEST(scan_json, a_key_that_comes_late_is_not_lost) {
+  std::string text;
+  for (int i = 0; i < 30000; ++i) text += "{\"id\":1}\n";
+  const auto rows = Source("jsonl")
+                        .file("a.jsonl", text + "{\"id\":2,\"late\":7}\n")
+                        .declare({{"id", "bigint"}, {"late", "bigint"}})
+                        .rows();
+  ASSERT_TRUE(rows) << to_text(rows.error());
+  EXPECT_EQ(to_text(rows->rows.back()[1]), "7");
+}
+
+TEST(scan_parquet, casts_to_declared_types_without_losing_anything) {
+  Source s("parquet");
+  s.parquet(
+      "a.parquet",
+      "SELECT 1::INTEGER AS id, '7' AS n, 2.0::DOUBLE AS d, TIMESTAMP '2013-01-01 00:00:00' AS t, [1] AS l");
+  s.declare({{"id", "bigint"}, {"n", "integer"}, {"d", "integer"}, {"t", "timestamptz"}});
+  EXPECT_EQ(s.read(),
+            "id BIGINT, n INTEGER, d INTEGER, t TIMESTAMP WITH TIME ZONE, l INTEGER[] | 1,7,2,2013-01-01 "
+            "05:00:00+00,[1]");
+  EXPECT_EQ(Source("parquet")
+                .parquet("a.parquet",
+                         "SELECT 1 AS i, CASE WHEN range = 3 THEN 0.5 ELSE 1 END::DOUBLE AS d FROM range(5)")
+                .declare({{"d", "bigint"}})
+                .read(),
+            "source.bad_row a.parquet:0 row 4 '0.5' in column \"d\" is not a valid BIGINT");
+  EXPECT_EQ(Source("parquet").parquet("a.parquet", "SELECT 'abc' AS x").declare({{"x", "double"}}).read(),
+            "source.bad_row a.parquet:0 row 1 'abc' in column \"x\" is not a valid DOUBLE");
+}
+
+TEST(scan_parquet, files_of_other_layouts_are_joined_or_named) {
+  EXPECT_EQ(Source("parquet")
+                .parquet("a.parquet", "SELECT 1::INTEGER AS a, 'x' AS b")
+                .parquet("b.parquet", "SELECT 'y' AS b, 2::BIGINT AS a")
+                .read(),
+            "a BIGINT, b VARCHAR | 1,x | 2,y");
+  EXPECT_EQ(
+      Source("parquet").parquet("a.parquet", "SELECT 1 AS a").parquet("b.parquet", "SELECT 'x' AS a").read(),
+      "source.bad_type b.parquet:0 <VARCHAR> column \"a\" has another type in this file than in a.parquet");
+  EXPECT_EQ(Source("parquet")
+                .parquet("a.parquet", "SELECT 1 AS a, 2 AS b")
+                .parquet("b.parquet", "SELECT 1 AS a")
+                .declare({{"b", "bigint"}})
+                .read(),
+            "source.missing_column b.parquet:0 <a> column \"b\" is declared and not in the file");
+}
+
+TEST(scan_parquet, truncated_and_damaged_files_are_named) {
+  Source whole("parquet");
+  whole.parquet("a.parquet", "SELECT range AS id, md5(range::VARCHAR) AS t FROM range(10000)");
+  const std::string bytes = *read_file(whole.folder / "a.parquet");
+  for (const size_t length : {bytes.size() - 1, bytes.size() / 2, size_t{3}})
+    EXPECT_EQ(Source("parquet").file("b.parquet", bytes.substr(0, length)).rows().error().code,
+              "source.truncated")
+        << length;
+  EXPECT_EQ(Source("parquet").file("b.parquet", "").rows().error().code, "source.empty");
+  for (const size_t at : {size_t{100}, bytes.size() / 2, bytes.size() - 300}) {
+    std::string damaged = bytes;
+    for (size_t i = 0; i < 64; ++i) damaged[at + i] = static_cast<char>(damaged[at + i] ^ 0x5A);
+    const auto rows = Source("parquet").file("b.parquet", damaged).rows();
+    ASSERT_FALSE(rows) << at;
+    EXPECT_TRUE(rows.error().code.starts_with("source.")) << to_text(rows.error());
+    EXPECT_EQ(Path(rows.error().where.file).filename(), "b.parquet");
+  }
+}
+
+TEST(scan, folders_named_like_hive_partitions_make_no_columns) {
+  Source s("parquet");
+  std::filesystem::create_directory(s.folder / "year=2013");
+  s.parquet("year=2013/a.parquet", "SELECT 1 AS x");
+  EXPECT_EQ(s.read(), "x INTEGER | 1");
+  Source c;
+  std::filesystem::create_directory(c.folder / "year=2013");
+  EXPECT_EQ(c.file("year=2013/a.csv", "x\n1\n").read(), "x BIGINT | 1");
+}
+
+TEST(scan, a_type_that_is_none_is_an_error) {
+  EXPECT_EQ(Source().file("a.csv", "x\n1\n").declare({{"x", "intger"}}).read().substr(0, 15),
+            "source.bad_type");
+}
+
+TEST(glob, finds_files_in_a_stable_order) {
+  const ScratchFolder folder;
+  for (const char* name : {"b.csv", "a.csv", "c.txt", ".hidden.csv", "sub/d.csv", "sub/deep/e.csv",
+                           "sub/.git/f.csv", "x[1].csv"}) {
+    std::filesystem::create_directories((folder / name).parent_path());
+    std::ofstream(folder / name) << "x\n";
+  }
+  const auto names = [&](const std::vector<std::string>& patterns) {
+    const auto files = expand_globs(folder.path(), patterns);
+    if (!files) return files.error().code + ": " + files.error().hint;
+    std::vector<std::string> found;
+    for (const Path& file : *files) found.push_back(file.lexically_relative(folder.path()).string());
+    return fmt::format("{}", fmt::join(found, " "));
+  };
+  EXPECT_EQ(names({"*.csv"}), "a.csv b.csv x[1].csv");
+  EXPECT_EQ(names({"**/*.csv"}), "a.csv b.csv sub/d.csv sub/deep/e.csv x[1].csv");
+  EXPECT_EQ(names({"sub/**"}), names({"sub/**/*"})) << "** as the last part means every file below";
+  EXPECT_EQ(names({"[ab].csv", "a.csv", "./b.csv"}), "a.csv b.csv");
+  EXPECT_EQ(names({"s?b/*.csv"}), "sub/d.csv");
+  EXPECT_EQ(names({(folder / "a.csv").string()}), "a.csv");
+  EXPECT_EQ(names({"a.cvs"}), "source.no_files: did you mean 'a.csv'?");
+  EXPECT_EQ(names({"a.csv", "*.parquet"}).substr(0, 15), "source.no_files");
+  EXPECT_EQ(names({"sub"}).substr(0, 33), "source.no_files: this is a folder");
+  EXPECT_EQ(names({"s3://bucket/x.csv"}).substr(0, 15), "source.no_files");
+}
+
+}  // namespace
+}  // namespace tidemill::engine
