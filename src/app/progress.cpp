@@ -14,6 +14,7 @@ namespace {
 
 using registry::StepStatus;
 constexpr auto kRedraw = std::chrono::milliseconds(100);
+constexpr size_t kMaxFindings = 20;
 
 struct Mark {
   std::string_view sign;
@@ -42,7 +43,7 @@ std::string numbers_of(const Json& report) {
   std::string out;
   const auto add = [&](const std::string& text) { out += (out.empty() ? "" : ", ") + text; };
   if (const auto at = report.find("rows"); at != report.end() && at->is_number())
-    add(grouped(at->get<int64_t>()) + " rows");
+    add(grouped(at->get<int64_t>()) + (*at == 1 ? " row" : " rows"));
   if (const auto at = report.find("bytes"); at != report.end() && at->is_number())
     add(human_bytes(at->get<int64_t>()));
   if (const auto at = report.find("version"); at != report.end() && at->is_number())
@@ -50,6 +51,49 @@ std::string numbers_of(const Json& report) {
   if (const auto at = report.find("seconds"); at != report.end() && at->is_number())
     add(human_seconds(at->get<double>()));
   return out;
+}
+
+/// As an error is printed. The place is a text already.
+void print_finding(const GlobalOptions& global, const Json& check, bool warning) {
+  fmt::print(stderr, "{}\n",
+             painted(global,
+                     redact(fmt::format("{}[check.{}]: {}", warning ? "warning" : "error",
+                                        check.value("kind", ""), check.value("message", ""))),
+                     warning ? Tone::Warning : Tone::Bad));
+  const auto line = [](std::string_view label, const std::string& text) {
+    if (!text.empty()) fmt::print(stderr, "  {}{}\n", label, redact(text));
+  };
+  line("--> ", check.value("place", ""));
+  std::string seen;
+  if (const auto numbers = check.find("numbers"); numbers != check.end() && numbers->contains("examples"))
+    for (const Json& example : (*numbers)["examples"])
+      seen += (seen.empty() ? "" : ", ") + example.get<std::string>();
+  line("seen: ", seen);
+  line("hint: ", check.value("hint", ""));
+}
+
+/// Every check that failed and, unless quiet, those that only warn or failed without stopping the step.
+/// Returns whether one failed that did.
+bool print_findings(const GlobalOptions& global, const Json& report, bool stopped) {
+  const auto checks = report.find("checks");
+  if (checks == report.end()) return false;
+  size_t shown = 0, more = 0;
+  bool failed = false;
+  for (const Json& check : *checks) {
+    const std::string status = check.value("status", "");
+    const bool warning = !stopped || status == "warned" || check.value("severity", "") == "warn";
+    if (status != "failed" && status != "error" && status != "warned") continue;
+    if (warning && global.quiet) continue;
+    failed = failed || !warning;
+    if (shown == kMaxFindings) {
+      ++more;
+      continue;
+    }
+    ++shown;
+    print_finding(global, check, warning);
+  }
+  if (more > 0) fmt::print(stderr, "  … and {} more checks: tidemill check\n", more);
+  return failed;
 }
 
 }  // namespace
@@ -82,7 +126,9 @@ void Progress::show(const pipeline::RunEvent& event) {
 void Progress::ended(const pipeline::RunEvent& event) {
   running_.erase(event.step);
   if (!event.status) return;
-  const bool trouble = *event.status == StepStatus::Failed || *event.status == StepStatus::Blocked;
+  const bool out_of_time = event.error && event.error->code.starts_with("timeout.");
+  const bool trouble =
+      *event.status == StepStatus::Failed || *event.status == StepStatus::Blocked || out_of_time;
   if (global_.quiet && !trouble) return;
   const Mark mark = mark_of(*event.status);
   const std::string numbers = *event.status == StepStatus::Blocked || *event.status == StepStatus::Withdrawn
@@ -90,7 +136,9 @@ void Progress::ended(const pipeline::RunEvent& event) {
                                   : numbers_of(event.report);
   fmt::print(stderr, "  {:<28} {}{}\n", event.step, painted(global_, mark.sign, mark.tone),
              numbers.empty() ? "" : "  " + numbers);
-  if (event.error) fmt::print(stderr, "{}\n", to_text(*event.error));
+  const bool told = print_findings(global_, event.report, *event.status == StepStatus::Failed);
+  if (event.error && !(told && event.error->code.starts_with("check.")))
+    fmt::print(stderr, "{}\n", to_text(*event.error));
 }
 
 void Progress::draw() {

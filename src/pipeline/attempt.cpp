@@ -65,6 +65,7 @@ Result<StepWork> attempts(const StepContext& step, const EventSink& event) {
   for (int attempt = 1;; ++attempt) {
     auto work = work_of(step);
     if (work) {
+      if (work->failed && work->error) step.log.line(tidemill::to_text(*work->error));
       if (attempt > 1) work->report["attempts"] = attempt;
       return work;
     }
@@ -190,8 +191,8 @@ StepEnd execute(Execution& run, const StepOutline& outline, const PlannedStep& p
   const auto begun = std::chrono::steady_clock::now();
   StepEnd end;
   if (auto work = guarded([&] { return attempts(step, event); })) {
-    end.status = registry::StepStatus::Done;
     end.work = *std::move(work);
+    end.status = end.work.failed ? registry::StepStatus::Failed : registry::StepStatus::Done;
     end.error = end.work.error;
   } else {
     end.error = std::move(work).error();

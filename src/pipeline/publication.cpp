@@ -118,17 +118,16 @@ Result<Audited> audit(const StepContext& step, StagedTable staged,
   TM_CHECK(step.check());
   out.observed = report.observed;
   out.check_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-  std::optional<Error> failure;
   for (const quality::CheckResult& result : report.results) {
     out.checks.push_back(quality::to_json(result));
     if (result.status != quality::CheckStatus::Passed)
       step.log.line(
           fmt::format("check {}: {} {}", result.name, quality::to_text(result.status), result.message));
-    if (result.stops() && !failure) failure = result.as_error();
+    if (result.stops() && !out.failure) out.failure = result.as_error();
   }
-  if (failure) {
+  if (out.failure) {
     keep_failed(step, **connection, out.table, report.results);
-    return std::unexpected(*std::move(failure));
+    return out;
   }
   if (const auto quarantine = quality::quarantine_of(report))
     TM_CHECK(split_quarantine(step, **connection, *quarantine, out));
@@ -138,6 +137,18 @@ Result<Audited> audit(const StepContext& step, StagedTable staged,
 Result<StepWork> publish(const StepContext& step, Audited audited) {
   TM_CHECK(step.check());
   const engine::WrittenTable& written = audited.table.written;
+  StepWork work;
+  work.report["rows"] = written.rows;
+  work.report["bytes"] = written.bytes;
+  if (!audited.checks.empty()) {
+    work.report["check_seconds"] = audited.check_seconds;
+    work.report["checks"] = std::move(audited.checks);
+  }
+  if (audited.failure) {
+    work.error = std::move(audited.failure);
+    work.failed = true;
+    return work;
+  }
   registry::Table table;
   table.name = step.outline.name;
   table.logical = written.logical;
@@ -158,15 +169,9 @@ Result<StepWork> publish(const StepContext& step, Audited audited) {
   } else {
     TM_TRY(table.object, step.registry().put_object(audited.table.file));
   }
-  StepWork work;
-  work.report["rows"] = table.rows;
   work.report["bytes"] = table.bytes;
   work.report["same_content"] = same_content;
   if (audited.quarantined) work.report["quarantined"] = *audited.quarantined;
-  if (!audited.checks.empty()) {
-    work.report["check_seconds"] = audited.check_seconds;
-    work.report["checks"] = std::move(audited.checks);
-  }
   if (!audited.observed.empty()) work.report["observed"] = audited.observed;
   work.table = std::move(table);
   return work;

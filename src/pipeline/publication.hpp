@@ -19,14 +19,14 @@ struct Audited {
   std::optional<int64_t> quarantined;      // rows set aside
   std::map<std::string, double> observed;  // metrics for the table's history
   double check_seconds = 0;
+  std::optional<Error> failure;  // the first check that stops: the table has moved to failed/
 };
 
-/// Holds the checks against the staged table. Error check.*, after moving the table to failed/, when one that
-/// stops fails.
+/// Holds the checks against the staged table.
 Result<Audited> audit(const StepContext& step, StagedTable staged, const std::vector<project::Check>& checks);
 
 /// Moves the table into objects/ (the object of the live snapshot is used again if it has the same content)
-/// and describes it in a StepWork.
+/// and describes it in a StepWork; after a failure only the report of all checks.
 Result<StepWork> publish(const StepContext& step, Audited audited);
 
 }  // namespace tidemill::pipeline

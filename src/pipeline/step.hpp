@@ -91,6 +91,7 @@ struct StepWork {
   std::vector<registry::AliasMove> aliases;
   std::optional<int> anchor;  // the model's new anchor, once the aliases have moved
   std::optional<Error> error;
+  bool failed = false;  // there is a report to tell why, and nothing to publish
 };
 
 Result<StepWork> run_source(const StepContext& step);
