@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/sql_text.hpp"
 #include "training/training.hpp"
 
 namespace tidemill::training {
@@ -24,35 +25,43 @@ std::vector<std::string> names_of(const std::vector<engine::Column>& columns) {
   return names;
 }
 
-/// Words of a SQL expression that may be column names, in lower case: "scheduled_at - INTERVAL 1 HOUR" →
-/// scheduled_at, interval, hour.
-std::set<std::string> words_of(std::string_view sql) {
-  std::set<std::string> words;
-  for (size_t i = 0; i < sql.size();) {
-    const char c = sql[i];
-    if (c == '\'') {
-      i = std::min(sql.find('\'', i + 1), sql.size() - 1) + 1;
-    } else if (c == '"') {
-      const size_t end = std::min(sql.find('"', i + 1), sql.size());
-      words.insert(lower(sql.substr(i + 1, end - i - 1)));
-      i = end + 1;
-    } else if (std::isalpha(static_cast<unsigned char>(c)) || c == '_' || (c & 0x80)) {
-      size_t end = i;
-      while (end < sql.size() &&
-             (std::isalnum(static_cast<unsigned char>(sql[end])) || sql[end] == '_' || (sql[end] & 0x80)))
-        ++end;
-      words.insert(lower(sql.substr(i, end - i)));
-      i = end;
-    } else {
-      ++i;
+/// Names in a SQL expression that may be columns, in lower case: "scheduled_at - INTERVAL 1 HOUR" →
+/// scheduled_at. A function, a type after AS or ::, an interval's unit and AT TIME ZONE are none, since a
+/// feature may well be called hour.
+std::set<std::string> names_in(std::string_view sql) {
+  using Kind = engine::SqlToken::Kind;
+  std::vector<engine::SqlToken> tokens;
+  for (const engine::SqlToken& token : engine::sql_tokens(sql))
+    if (token.kind != Kind::Space && token.kind != Kind::Comment) tokens.push_back(token);
+  const auto text = [&](size_t i) {
+    return i < tokens.size() ? sql.substr(tokens[i].begin, tokens[i].end - tokens[i].begin)
+                             : std::string_view();
+  };
+  const auto is = [&](size_t i, std::string_view word) {
+    return i < tokens.size() && tokens[i].kind != Kind::QuotedName && engine::folded_name(text(i)) == word;
+  };
+  std::set<std::string> names;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens[i].kind == Kind::QuotedName) {
+      names.insert(engine::folded_name(text(i).substr(1, text(i).size() - 2)));
+    } else if (is(i, "interval") && i + 1 < tokens.size() &&
+               (tokens[i + 1].kind == Kind::Number || tokens[i + 1].kind == Kind::Text)) {
+      // A number needs a unit; a text may have its own.
+      i += i + 2 < tokens.size() && tokens[i + 2].kind == Kind::Word ? 2 : 1;
+    } else if (is(i, "at") && is(i + 1, "time") && is(i + 2, "zone")) {
+      i += 2;
+    } else if (is(i, "as") || (is(i, ":") && is(i + 1, ":"))) {
+      while (i + 1 < tokens.size() && (tokens[i + 1].kind == Kind::Word || is(i + 1, ":"))) ++i;
+    } else if (tokens[i].kind == Kind::Word && !is(i + 1, "(")) {
+      names.insert(engine::folded_name(text(i)));
     }
   }
-  return words;
+  return names;
 }
 
 /// Why a column that nobody named is no feature.
 std::set<std::string> columns_with_another_part(const project::Model& model) {
-  std::set<std::string> names = words_of(model.as_of);
+  std::set<std::string> names = names_in(model.as_of);
   for (const std::string& key : model.key) names.insert(lower(key));
   names.insert({lower(model.target), lower(model.weight), lower(model.split.column)});
   for (const std::string& group : model.fairness_groups) names.insert(lower(group));

@@ -30,6 +30,25 @@ TEST(feature_columns, are_all_that_have_no_other_part) {
   EXPECT_EQ(*names, (Names{"x", "hour", "city"}));
 }
 
+TEST(feature_columns, may_be_called_like_a_word_of_as_ofs_sql) {
+  std::vector<engine::Column> columns = kColumns;
+  columns.push_back({"time", "DOUBLE"});
+  columns.push_back({"date", "DOUBLE"});
+  const Names all{"x", "hour", "city", "time", "date"};
+  for (const char* as_of : {"at - INTERVAL 1 HOUR", "at - interval '1' hour", "at - INTERVAL '1 hour'",
+                            "\"at\" + to_hours(-1)", "CAST(at AS DATE)", "at::DATE - INTERVAL 1 HOUR",
+                            "at AT TIME ZONE 'UTC' - INTERVAL 1 HOUR", "date(at)"}) {
+    project::Model m = model();
+    m.as_of = as_of;
+    const auto names = feature_columns(m, columns, std::nullopt);
+    ASSERT_OK(names);
+    EXPECT_EQ(*names, all) << as_of;
+  }
+  project::Model m = model();
+  m.as_of = "at - INTERVAL 1 DAY * hour";
+  EXPECT_EQ(*feature_columns(m, columns, std::nullopt), (Names{"x", "city", "time", "date"}));
+}
+
 TEST(feature_columns, are_what_is_included_even_a_group) {
   project::Model m = model();
   m.include = {"city", "Sex"};
