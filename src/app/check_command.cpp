@@ -173,4 +173,13 @@ int diff(const GlobalOptions& global, const std::string& a, const std::string& b
   return 0;
 }
 
+int diff_releases(const GlobalOptions& global, const std::string& a, const std::string& b) {
+  auto session = open_session(global, Options::Mode::ReadOnly);
+  if (!session) return report(global, session.error());
+  const auto difference = pipeline::diff_releases(*session->registry, a, b);
+  if (!difference) return report(global, difference.error());
+  print_json(*difference);
+  return 0;
+}
+
 }  // namespace tidemill::app

@@ -73,6 +73,7 @@ int predict(const GlobalOptions& global, const PredictOptions& options);
 int registry_command(const GlobalOptions& global, const RegistryOptions& options);
 int explain(const GlobalOptions& global, const std::string& step);
 int diff(const GlobalOptions& global, const std::string& a, const std::string& b);
+int diff_releases(const GlobalOptions& global, const std::string& a, const std::string& b);
 int promote(const GlobalOptions& global, const PromoteOptions& options);
 int rollback(const GlobalOptions& global, const RollbackOptions& options);
 int gc(const GlobalOptions& global, const GcOptions& options);

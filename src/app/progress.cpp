@@ -126,9 +126,8 @@ void Progress::show(const pipeline::RunEvent& event) {
 void Progress::ended(const pipeline::RunEvent& event) {
   running_.erase(event.step);
   if (!event.status) return;
-  const bool out_of_time = event.error && event.error->code.starts_with("timeout.");
-  const bool trouble =
-      *event.status == StepStatus::Failed || *event.status == StepStatus::Blocked || out_of_time;
+  const bool trouble = *event.status == StepStatus::Failed || *event.status == StepStatus::Blocked ||
+                       (event.error && event.error->code != "interrupted");  // a gate's verdict, a time limit
   if (global_.quiet && !trouble) return;
   const Mark mark = mark_of(*event.status);
   const std::string numbers = *event.status == StepStatus::Blocked || *event.status == StepStatus::Withdrawn

@@ -303,6 +303,8 @@ Result<int> show(const GlobalOptions& global, Registry& registry, const Registry
 int registry_command(const GlobalOptions& global, const RegistryOptions& options) {
   const auto& words = options.rest;
   const std::string verb = words.empty() ? "list" : words[0];
+  if (verb == "diff" && words.size() == 3 && options.what == "releases")
+    return diff_releases(global, words[1], words[2]);
   if (verb == "diff" && words.size() == 3) return diff(global, words[1], words[2]);
   if (verb == "explain" && words.size() == 2) return explain(global, words[1]);
   auto session = open_session(global, registry::Options::Mode::ReadOnly);

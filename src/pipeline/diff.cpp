@@ -13,6 +13,7 @@ namespace tidemill::pipeline {
 namespace {
 
 constexpr int kMaxDepth = 20;
+constexpr size_t kMaxReleases = 1'000'000;
 
 bool same(const Json& a, const Json& b) { return canonical(a) == canonical(b); }
 
@@ -162,6 +163,13 @@ Result<std::optional<registry::Table>> snapshot_of(registry::Registry& registry,
   return table;
 }
 
+Result<registry::Release> release_of(const std::vector<registry::Release>& releases, const std::string& id) {
+  for (const registry::Release& release : releases)
+    if (fmt::format("{}", release.id) == id) return release;
+  return user_error("usage.unknown_release", fmt::format("there is no release '{}'", id), {},
+                    "see tidemill releases");
+}
+
 }  // namespace
 
 Result<Json> diff(registry::Registry& registry, const std::string& a, const std::string& b) {
@@ -180,6 +188,42 @@ Result<Json> diff(registry::Registry& registry, const std::string& a, const std:
   return user_error(
       "usage.diff", fmt::format("'{}' is a run, '{}' is not", run_a ? a : b, run_a ? b : a), {},
       "compare two runs, two versions (late@1 late@2) or two snapshots (features@12 features@15)");
+}
+
+Result<Json> diff_releases(registry::Registry& registry, const std::string& a, const std::string& b) {
+  TM_TRY(const std::vector<registry::Release> releases, registry.releases(kMaxReleases));
+  TM_TRY(const registry::Release before, release_of(releases, a));
+  TM_TRY(const registry::Release after, release_of(releases, b));
+  const auto described = [](const registry::Release& release) {
+    return Json{
+        {"release", release.id}, {"run", release.run}, {"made_at", tidemill::to_text(release.made_at)}};
+  };
+  const auto aliases = [](const registry::Release& release) {
+    Json out = Json::object();
+    for (const auto& [model, moves] : release.aliases)
+      for (const auto& [alias, version] : moves) out[model + "@" + alias] = version;
+    return out;
+  };
+  Json tables = Json::object();
+  std::set<std::string> names;
+  for (const auto& [name, id] : before.tables) names.insert(name);
+  for (const auto& [name, id] : after.tables) names.insert(name);
+  for (const std::string& name : names) {
+    const auto left = before.tables.find(name), right = after.tables.find(name);
+    if (left == before.tables.end() || right == after.tables.end()) {
+      tables[name] = left == before.tables.end() ? "added" : "removed";
+      continue;
+    }
+    if (left->second == right->second) continue;
+    TM_TRY(const auto table_a, registry.table(left->second));
+    TM_TRY(const auto table_b, registry.table(right->second));
+    if (table_a && table_b) tables[name] = diff_tables(*table_a, *table_b);
+  }
+  return Json{{"kind", "release"},
+              {"a", described(before)},
+              {"b", described(after)},
+              {"tables", std::move(tables)},
+              {"models", differences(aliases(before), aliases(after))}};
 }
 
 }  // namespace tidemill::pipeline
