@@ -75,6 +75,63 @@ bool says_disk_full(std::string_view message) {
          message.find("Disk quota exceeded") != std::string_view::npos;
 }
 
+struct ConnectionTrouble {
+  std::string_view sign;
+  std::string_view message;
+  std::string_view hint;
+};
+
+// What libpq and the server say, in words that hold nothing of the DSN. The first sign that fits decides.
+constexpr std::array kConnectionTroubles{
+    ConnectionTrouble{"password authentication failed", "the database refused user or password",
+                      "check the dsn's user and password"},
+    ConnectionTrouble{"no password supplied", "the database wants a password", "the dsn has none"},
+    ConnectionTrouble{"Connection refused", "nothing accepts connections at the dsn's host and port",
+                      "is the database running?"},
+    ConnectionTrouble{"could not translate host name", "the dsn's host is not known", "check the dsn's host"},
+    ConnectionTrouble{"timeout expired", "the database does not answer", "check host, port and firewall"},
+    ConnectionTrouble{"timed out", "the database does not answer", "check host, port and firewall"},
+    ConnectionTrouble{"No route to host", "the database cannot be reached", "check host, port and firewall"},
+    ConnectionTrouble{"Network is unreachable", "the database cannot be reached",
+                      "check host, port and firewall"},
+    ConnectionTrouble{"no pg_hba.conf entry",
+                      "the server lets this user connect to this database from elsewhere only",
+                      "its pg_hba.conf decides"},
+    ConnectionTrouble{"too many clients", "the server has no connection left",
+                      "try again, or raise its max_connections"},
+    ConnectionTrouble{"remaining connection slots", "the server has no connection left",
+                      "try again, or raise its max_connections"},
+    ConnectionTrouble{"the database system is", "the server is starting up or shutting down", "try again"},
+    ConnectionTrouble{"SSL", "server and dsn do not agree on encryption", "see sslmode in the dsn"},
+    ConnectionTrouble{"does not exist", "the dsn's database or user does not exist",
+                      "check the dsn's dbname and user"},
+    ConnectionTrouble{"Unable to connect to Postgres", "the database cannot be connected to",
+                      "is the dsn well-formed? postgresql://user:password@host:5432/name"},
+    ConnectionTrouble{"server closed the connection", "the database closed the connection",
+                      "did it restart? Try again"},
+    ConnectionTrouble{"terminating connection", "the database ended the connection",
+                      "did it restart? Try again"},
+    ConnectionTrouble{"connection to server was lost", "the connection to the database was lost",
+                      "try again"},
+    ConnectionTrouble{"no connection to the server", "the connection to the database was lost", "try again"},
+    ConnectionTrouble{"could not receive data from server", "the connection to the database was lost",
+                      "try again"},
+    ConnectionTrouble{"could not send data to server", "the connection to the database was lost",
+                      "try again"},
+};
+
+const ConnectionTrouble* connection_trouble(std::string_view message) {
+  const auto has = [&](std::string_view sign) { return message.find(sign) != std::string_view::npos; };
+  // The general signs first make sure that this is about a connection at all.
+  if (!has("Unable to connect to Postgres") && !has("server closed the connection") &&
+      !has("terminating connection") && !has("connection to server") && !has("no connection to the server") &&
+      !has("could not receive data from server") && !has("could not send data to server"))
+    return nullptr;
+  for (const ConnectionTrouble& trouble : kConnectionTroubles)
+    if (has(trouble.sign)) return &trouble;
+  return &kConnectionTroubles[14];
+}
+
 }  // namespace
 
 Place place_in(std::string_view text, size_t offset) {
@@ -108,6 +165,13 @@ Error error_from_duckdb(std::string_view raw, const UserSql& sql) {
       error.hint = row.hint;
       break;
     }
+  if (const ConnectionTrouble* trouble = connection_trouble(error.message)) {
+    error.kind = ErrorKind::Environment;
+    error.code = "connection.failed";
+    error.message = trouble->message;
+    error.hint = trouble->hint;
+    return error;
+  }
   if (error.kind == ErrorKind::Environment && says_disk_full(error.message)) {
     error.code = "io.disk_full";
     error.hint = "free some space, or point home or --home at a larger disk; nothing that was live is lost";
