@@ -126,7 +126,7 @@ Result<StepWork> run_source(const StepContext& step) {
   step.log.line(fmt::format("{} rows, {} bytes", written->rows, written->bytes));
   TM_TRY(Audited audited, audit(step, {file, *std::move(written)}, quality::checks_of(source)));
   TM_TRY(StepWork work, publish(step, std::move(audited)));
-  TM_CHECK(keep_newest(step, source, *work.table));
+  if (work.table) TM_CHECK(keep_newest(step, source, *work.table));
   return work;
 }
 
