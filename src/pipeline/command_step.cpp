@@ -22,26 +22,37 @@ std::string upper_case(std::string text) {
   return text;
 }
 
-std::string tail_of(const Path& log) {
-  const auto text = read_file(log);
-  if (!text) return {};
-  return text->size() <= kMaxLogTail ? *text : "…" + text->substr(text->size() - kMaxLogTail);
-}
+/// Keeps what a command prints, bounded: all of it in the step's log, the end of it for the error.
+class Printed {
+ public:
+  explicit Printed(StepLog& log) : log_(log) {}
+  void take(std::string_view piece) { keep(shown_.take(piece)); }
+  void end() { keep(shown_.rest()); }
+  std::string tail() const { return tail_.size() <= kMaxLogTail ? tail_ : "…" + tail_; }
+
+ private:
+  void keep(const std::string& text) {
+    if (logged_ < kMaxLogBytes && logged_ + text.size() >= kMaxLogBytes)
+      log_.line("the log is full: what the command prints from here on is not kept");
+    else if (logged_ < kMaxLogBytes)
+      log_.append(text);
+    logged_ += text.size();
+    tail_ += text;
+    if (tail_.size() > 2 * kMaxLogTail) tail_.erase(0, tail_.size() - kMaxLogTail);
+  }
+
+  StepLog& log_;
+  RedactedStream shown_;
+  size_t logged_ = 0;
+  std::string tail_;
+};
 
 Result<void> run_child_of(const StepContext& step, const project::Transform& transform, const Path& output) {
   ChildOptions child;
   child.command = transform.command;
   child.folder = step.project().folder;
-  RedactedStream shown;
-  size_t logged = 0;
-  child.on_output = [&](std::string_view piece) {
-    const std::string text = shown.take(piece);
-    if (logged < kMaxLogBytes && logged + text.size() >= kMaxLogBytes)
-      step.log.line("the log is full: what the command prints from here on is not kept");
-    else if (logged < kMaxLogBytes)
-      step.log.append(text);
-    logged += text.size();
-  };
+  Printed printed(step.log);
+  child.on_output = [&](std::string_view piece) { printed.take(piece); };
   child.time_limit = step.limit;
   child.stop = &step.cancellation.flag();
   child.environment["TIDEMILL_OUTPUT"] = output.native();
@@ -62,7 +73,7 @@ Result<void> run_child_of(const StepContext& step, const project::Transform& tra
       step.log.line(recorded.error().message);
   };
   TM_TRY(const ChildExit exit, run_child(child));
-  if (logged < kMaxLogBytes) step.log.append(shown.rest());
+  printed.end();
   TM_CHECK(step.check());
   if (exit.timed_out) {
     step.cancellation.cancel(Cancellation::Reason::StepTimeout);
@@ -73,7 +84,7 @@ Result<void> run_child_of(const StepContext& step, const project::Transform& tra
       "command.failed",
       fmt::format("'{}' ended with status {}", fmt::join(transform.command, " "), exit.code), transform.place,
       fmt::format("its output: tidemill runs show {} --log {}", step.run.run, step.outline.id));
-  error.error().seen = tail_of(step.log.path());
+  error.error().seen = printed.tail();
   return error;
 }
 
