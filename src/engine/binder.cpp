@@ -5,7 +5,6 @@
 #include "engine/binder.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include <fmt/format.h>
 
@@ -13,26 +12,13 @@
 #include "engine/predict_function.hpp"
 #include "engine/sql_shape.hpp"
 #include "engine/sql_text.hpp"
+#include "engine/transform_rules.hpp"
 
 namespace tidemill::engine {
 
 namespace {
 
-constexpr std::array<std::string_view, 10> kTableFunctions{
-    "unnest",    "generate_series", "range",     "repeat",           "repeat_row",
-    "json_each", "json_tree",       "histogram", "histogram_values", "generate_subscripts"};
-constexpr std::array<std::string_view, 21> kFileEndings{
-    ".csv",  ".tsv", ".txt",    ".json",   ".jsonl", ".ndjson",  ".parquet", ".pq",  ".gz",  ".zst", ".bz2",
-    ".xlsx", ".db",  ".duckdb", ".sqlite", ".arrow", ".feather", ".avro",    ".orc", ".log", ".dat"};
 constexpr std::string_view kStubFunction = "tidemill_table";
-constexpr std::string_view kDeclare = "declare a source in tidemill.yaml and name it in FROM";
-
-bool looks_like_a_file(std::string_view name) {
-  const std::string folded = folded_name(name);
-  return name.find_first_of("/*\\") != std::string_view::npos || name.find("://") != std::string_view::npos ||
-         std::ranges::any_of(kFileEndings, [&](std::string_view ending) { return folded.ends_with(ending); });
-}
-
 /// A table whose columns are known to one bind.
 struct KnownTable {
   std::string name;  // as written
@@ -112,137 +98,6 @@ Result<void> register_stub(duckdb_connection connection, Binder::Impl* binder) {
   return {};
 }
 
-/// file, line and column of an offset in a SQL.
-Place at(const Place& place, std::string_view sql, size_t offset) {
-  Place spot = place_in(sql, offset);
-  spot.file = place.file;
-  spot.what = place.what;
-  return spot;
-}
-
-Place first_word(const Place& place, std::string_view sql, std::string_view word = {}) {
-  for (const SqlToken& token : sql_tokens(sql))
-    if (token.kind == SqlToken::Kind::Word &&
-        (word.empty() || folded_name(sql.substr(token.begin, token.end - token.begin)) == word))
-      return at(place, sql, token.begin);
-  return at(place, sql, 0);
-}
-
-bool has_word(std::string_view sql, std::string_view word) {
-  return std::ranges::any_of(sql_tokens(sql), [&](const SqlToken& token) {
-    return token.kind == SqlToken::Kind::Word &&
-           folded_name(sql.substr(token.begin, token.end - token.begin)) == word;
-  });
-}
-
-/// Why a text that is not one SELECT is none.
-Error not_select(std::string_view sql, const Place& place) {
-  for (const char* pivot : {"pivot", "pivot_wider"})
-    if (has_word(sql, pivot))
-      return {.kind = ErrorKind::User,
-              .code = "sql.dynamic_pivot",
-              .message = "a PIVOT without listed values has columns that depend on the data",
-              .where = first_word(place, sql, pivot),
-              .hint = "list the values: PIVOT t ON month IN ('jan', 'feb') USING sum(amount)"};
-  std::string word = "nothing";
-  for (const SqlToken& token : sql_tokens(sql))
-    if (token.kind == SqlToken::Kind::Word) {
-      word = std::string(sql.substr(token.begin, token.end - token.begin));
-      break;
-    }
-  return {
-      .kind = ErrorKind::User,
-      .code = "sql.not_select",
-      .message = "a transform is one SELECT statement",
-      .where = first_word(place, sql),
-      .seen = word,
-      .expected = "SELECT, FROM, WITH, VALUES or PIVOT",
-      .hint = "Tidemill stores what the SELECT gives as the table; it needs no CREATE, INSERT, COPY or SET"};
-}
-
-Result<void> refuse(const MentionedTable& table, const SqlShape& shape, const Place& spot) {
-  const std::string schema = folded_name(table.schema);
-  if (shape.ctes.contains(folded_name(table.name)) && (schema.empty() || schema == "recurring")) return {};
-  if (looks_like_a_file(table.name))
-    return user_error("sql.external",
-                      fmt::format("a transform reads tables, not the file {}", quote_text(table.name)), spot,
-                      std::string(kDeclare));
-  if (schema == "predictions")
-    return user_error(
-        "sql.reserved_name",
-        fmt::format("predictions.{} is the log of served predictions, which transforms don't read",
-                    table.name),
-        spot);
-  if (schema == "information_schema" || schema == "pg_catalog")
-    return user_error("sql.reserved_name",
-                      fmt::format("{}.{} describes the engine, not your data", schema, table.name), spot);
-  if (!table.catalog.empty() || (!schema.empty() && schema != "main"))
-    return user_error(
-        "sql.external",
-        fmt::format("a transform reads the project's tables; {}{}.{} is in another database or schema",
-                    table.catalog.empty() ? "" : table.catalog + ".", table.schema, table.name),
-        spot, std::string(kDeclare));
-  if (is_reserved_table_name(table.name))
-    return user_error("sql.reserved_name",
-                      fmt::format("{} is a name of the engine's own", quote_name(table.name)), spot,
-                      "tables and sources of a project cannot be called so");
-  return {};
-}
-
-Result<void> refuse(const MentionedFunction& function, const Place& spot) {
-  if (std::ranges::find(kTableFunctions, function.name) != kTableFunctions.end()) return {};
-  if (function.name == "query" || function.name == "query_table")
-    return user_error("sql.external", fmt::format("{}() hides which tables are read", function.name), spot,
-                      "write the table's name in FROM");
-  for (const char* prefix :
-       {"read_", "parquet_", "duckdb_", "pragma_", "sniff_", "json_execute", "iceberg_", "delta_", "st_read",
-        "postgres_", "sqlite_", "mysql_", "arrow_", "seq_scan", "glob", "test_", "load_aws"})
-    if (function.name.starts_with(prefix))
-      return user_error("sql.external",
-                        fmt::format("{}() reads from outside of the project's tables", function.name), spot,
-                        std::string(kDeclare));
-  return {};
-}
-
-/// A second look after DuckDB accepted the SQL: a function that exists, and is none of those that only
-/// compute.
-Result<void> refuse_others(const SqlShape& shape, std::string_view sql, const Place& place) {
-  for (const MentionedFunction& function : shape.table_functions)
-    if (std::ranges::find(kTableFunctions, function.name) == kTableFunctions.end())
-      return user_error(
-          "sql.external",
-          fmt::format("{}() is not among the table functions that a transform may use", function.name),
-          at(place, sql, function.offset), std::string(kDeclare));
-  return {};
-}
-
-Result<void> refuse(const SqlShape& shape, std::string_view sql, const Place& place) {
-  if (shape.statements != 1) {
-    Error error = not_select(sql, place);
-    if (shape.statements > 1)
-      error.message = fmt::format("a transform is one SELECT statement, and these are {}", shape.statements),
-      error.seen.clear();
-    return std::unexpected(std::move(error));
-  }
-  if (shape.describes)
-    return user_error("sql.not_select", "DESCRIBE, SHOW and SUMMARIZE tell about tables and make none",
-                      first_word(place, sql), "tidemill profile TABLE describes a table");
-  if (shape.travels)
-    return user_error("sql.external", "AT (VERSION …) reads tables of other systems", place,
-                      std::string(kDeclare));
-  for (const MentionedTable& table : shape.tables)
-    TM_CHECK(refuse(table, shape, at(place, sql, table.offset)));
-  for (const MentionedFunction& function : shape.table_functions)
-    TM_CHECK(refuse(function, at(place, sql, function.offset)));
-  for (const MentionedFunction& function : shape.environment_functions)
-    return user_error("sql.external", "getenv() reads the environment of the process",
-                      at(place, sql, function.offset), "declare a parameter in tidemill.yaml");
-  for (const MentionedFunction& function : shape.computed_models)
-    return user_error("sql.predict", "predict() needs the model written out", at(place, sql, function.offset),
-                      "predict('late@champion', f) FROM features AS f");
-  return {};
-}
-
 Error placed(Error error, const Place& place) {
   error.where.file = place.file;
   error.where.what = place.what;
@@ -272,7 +127,7 @@ Result<duckdb_logical_type> Binder::Impl::logical_type(const std::string& text) 
 
 Result<SqlShape> Binder::Impl::shape(std::string_view sql, const Place& place) {
   if (sql.find('\0') != std::string_view::npos)
-    return user_error("sql.syntax", "the SQL contains a zero byte", at(place, sql, sql.find('\0')));
+    return user_error("sql.syntax", "the SQL contains a zero byte", place_at(place, sql, sql.find('\0')));
   if (statement_body(sql).empty()) return std::unexpected(not_select(sql, place));
   TM_CHECK(session(0));
   const auto text = sessions[0].scalar(fmt::format(
@@ -280,7 +135,7 @@ Result<SqlShape> Binder::Impl::shape(std::string_view sql, const Place& place) {
       quote_text(sql)));
   if (!text) {
     Error error = text.error();
-    error.where = at(place, sql, 0);
+    error.where = place_at(place, sql, 0);
     return std::unexpected(std::move(error));
   }
   const Json tree = Json::parse(std::get<std::string>(*text), nullptr, /*allow_exceptions=*/false);
@@ -342,7 +197,7 @@ Result<BoundQuery> Binder::bind(std::string_view sql, const Place& place, const 
         "sql.too_deep",
         fmt::format("more than {} transforms are chained before any of them is known", kMaxDepth), place);
   TM_TRY(const SqlShape shape, impl_->shape(sql, place));
-  TM_CHECK(refuse(shape, sql, place));
+  TM_CHECK(refuse_forbidden(shape, sql, place));
   Frame frame;
   impl_->frames.push_back(&frame);
   struct Leave {
@@ -351,7 +206,7 @@ Result<BoundQuery> Binder::bind(std::string_view sql, const Place& place, const 
   } const leave{impl_->frames};
   for (const MentionedTable& table : shape.tables)
     if (!shape.ctes.contains(folded_name(table.name)))
-      TM_CHECK(impl_->look_up(frame, table.name, lookup, at(place, sql, table.offset)));
+      TM_CHECK(impl_->look_up(frame, table.name, lookup, place_at(place, sql, table.offset)));
   TM_TRY(Connection::Impl* const session, impl_->session(depth));
   while (true) {
     frame.used.clear();
@@ -361,12 +216,12 @@ Result<BoundQuery> Binder::bind(std::string_view sql, const Place& place, const 
       const auto mention =
           std::ranges::find(shape.tables, folded_name(frame.missing),
                             [](const MentionedTable& table) { return folded_name(table.name); });
-      const Place spot = mention == shape.tables.end() ? place : at(place, sql, mention->offset);
+      const Place spot = mention == shape.tables.end() ? place : place_at(place, sql, mention->offset);
       TM_CHECK(impl_->look_up(frame, frame.missing, lookup, spot));
       continue;
     }
     if (!statement) return std::unexpected(placed(std::move(statement).error(), place));
-    TM_CHECK(refuse_others(shape, sql, place));
+    TM_CHECK(refuse_other_functions(shape, sql, place));
     BoundQuery bound;
     for (size_t i = 0; i < statement->columns.size(); ++i) {
       if (statement->stored_types[i].empty())
@@ -383,14 +238,6 @@ Result<BoundQuery> Binder::bind(std::string_view sql, const Place& place, const 
     bound.models.assign(shape.models.begin(), shape.models.end());
     return bound;
   }
-}
-
-bool is_reserved_table_name(std::string_view name) {
-  const std::string folded = folded_name(name);
-  for (const char* prefix : {"pg_", "duckdb_", "sqlite_", "pragma_", "tidemill_"})
-    if (folded.starts_with(prefix)) return true;
-  return folded == "predictions" || folded == "information_schema" || folded == "main" || folded == "temp" ||
-         folded == "system";
 }
 
 }  // namespace tidemill::engine

@@ -29,6 +29,10 @@ std::vector<LogicalType> logical_types(duckdb_result& result) {
 Error Connection::Impl::error(const char* raw_message, const UserSql& user) {
   Error error = error_from_duckdb(raw_message ? raw_message : "DuckDB failed without a message", user);
   if (error.code == "engine.fatal") instance->fatal = true;
+  // Without a cap of ours, DuckDB stops spilling when little of the disk is left.
+  if (error.code == "engine.memory" && instance->options.spill_cap_bytes == 0 &&
+      error.message.find("failed to offload") != std::string::npos)
+    call_disk_full(error);
   return error;
 }
 

@@ -82,6 +82,9 @@ struct ConnectionTrouble {
 };
 
 // What libpq and the server say, in words that hold nothing of the DSN. The first sign that fits decides.
+constexpr ConnectionTrouble kUnnamedTrouble{
+    "", "the database cannot be connected to",
+    "is the dsn well-formed? postgresql://user:password@host:5432/name"};
 constexpr std::array kConnectionTroubles{
     ConnectionTrouble{"password authentication failed", "the database refused user or password",
                       "check the dsn's user and password"},
@@ -105,8 +108,6 @@ constexpr std::array kConnectionTroubles{
     ConnectionTrouble{"SSL", "server and dsn do not agree on encryption", "see sslmode in the dsn"},
     ConnectionTrouble{"does not exist", "the dsn's database or user does not exist",
                       "check the dsn's dbname and user"},
-    ConnectionTrouble{"Unable to connect to Postgres", "the database cannot be connected to",
-                      "is the dsn well-formed? postgresql://user:password@host:5432/name"},
     ConnectionTrouble{"server closed the connection", "the database closed the connection",
                       "did it restart? Try again"},
     ConnectionTrouble{"terminating connection", "the database ended the connection",
@@ -129,7 +130,7 @@ const ConnectionTrouble* connection_trouble(std::string_view message) {
     return nullptr;
   for (const ConnectionTrouble& trouble : kConnectionTroubles)
     if (has(trouble.sign)) return &trouble;
-  return &kConnectionTroubles[14];
+  return &kUnnamedTrouble;
 }
 
 }  // namespace
@@ -147,6 +148,11 @@ Place place_in(std::string_view text, size_t offset) {
   return place;
 }
 
+void call_disk_full(Error& error) {
+  error.code = "io.disk_full";
+  error.hint = "free some space, or point home or --home at a larger disk; nothing that was live is lost";
+}
+
 Error error_from_duckdb(std::string_view raw, const UserSql& sql) {
   Error error{.kind = ErrorKind::User, .code = "sql.failed", .message = std::string(raw)};
   const std::optional<Json> json = json_in(raw);
@@ -156,8 +162,9 @@ Error error_from_duckdb(std::string_view raw, const UserSql& sql) {
   const std::string entry = text_at(*json, "type");
   error.message = text_at(*json, "exception_message");
   // DuckDB's advice after an out-of-memory names settings that are ours to make.
-  if (const size_t advice = error.message.find("\n\nPossible solutions:"); advice != std::string::npos)
-    error.message.resize(advice);
+  for (const char* advice : {"\n\nPossible solutions:", "\nThis limit was set by"})
+    if (const size_t begins = error.message.find(advice); begins != std::string::npos)
+      error.message.resize(begins);
   for (const Row& row : kRows)
     if (row.type == type && (row.subtype.empty() || row.subtype == subtype || row.subtype == entry)) {
       error.kind = row.kind;
@@ -172,10 +179,7 @@ Error error_from_duckdb(std::string_view raw, const UserSql& sql) {
     error.hint = trouble->hint;
     return error;
   }
-  if (error.kind == ErrorKind::Environment && says_disk_full(error.message)) {
-    error.code = "io.disk_full";
-    error.hint = "free some space, or point home or --home at a larger disk; nothing that was live is lost";
-  }
+  if (error.kind == ErrorKind::Environment && says_disk_full(error.message)) call_disk_full(error);
   size_t position = 0;
   const std::string digits = text_at(*json, "position");
   const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), position);

@@ -21,6 +21,9 @@ struct UserSql {
 /// interrupted.
 Error error_from_duckdb(std::string_view raw, const UserSql& sql);
 
+/// Makes an environment error say that the disk is full.
+void call_disk_full(Error& error);
+
 /// Line and column, from 1, of a byte offset; columns count characters, not bytes.
 Place place_in(std::string_view text, size_t offset);
 

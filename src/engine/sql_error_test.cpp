@@ -62,8 +62,7 @@ TEST(sql_error, a_full_disk_is_named) {
     auto connection = *database->connect();
     const auto written =
         connection.write_parquet("SELECT md5(range::VARCHAR) AS t FROM range(1000000)", folder / "t.parquet");
-    EXPECT_FALSE(written);
-    if (!written) EXPECT_EQ(written.error().code, "io.disk_full") << to_text(written.error());
+    EXPECT_EQ(written ? "" : written.error().code, "io.disk_full");
     EXPECT_EQ(to_text(*connection.scalar("SELECT 1")), "1");
     // Spilling onto a full disk is the same to the user.
     auto spilling =
@@ -72,8 +71,7 @@ TEST(sql_error, a_full_disk_is_named) {
     const auto sorted =
         session.for_each_chunk("SELECT range, md5(range::VARCHAR) AS t FROM range(3000000) ORDER BY t",
                                [](const Chunk&) -> Result<void> { return {}; });
-    EXPECT_FALSE(sorted);
-    if (!sorted) EXPECT_EQ(sorted.error().code, "io.disk_full") << to_text(sorted.error());
+    EXPECT_EQ(sorted ? "" : sorted.error().code, "io.disk_full");
   }
   EXPECT_EQ(::umount2(folder.path().c_str(), MNT_DETACH), 0);
 }
