@@ -62,17 +62,21 @@ std::string cell_text(const Json& value) {
 int check(const GlobalOptions& global, const CheckOptions& options) {
   auto session = open_session(global, Options::Mode::ReadOnly);
   if (!session) return report(global, session.error());
-  const auto checked = pipeline::check_tables(session->project, *session->registry,
-                                              {options.tables, session->clock->now(), options.show_rows, options.limit});
+  const auto checked =
+      pipeline::check_tables(session->project, *session->registry,
+                             {options.tables, session->clock->now(), options.show_rows, options.limit});
   if (!checked) return report(global, checked.error());
   Errors failures;
   Json json = Json::array();
   TextTable text({{"table"}, {"check"}, {"status"}, {"failing", true}, {"rows", true}, {"message"}});
   for (const pipeline::CheckedTable& table : *checked) {
-    Json entry{{"table", table.table}, {"rejected_by", table.rejected_by.empty() ? Json() : Json(table.rejected_by)}, {"checks", Json::array()}};
+    Json entry{{"table", table.table},
+               {"rejected_by", table.rejected_by.empty() ? Json() : Json(table.rejected_by)},
+               {"checks", Json::array()}};
     for (const quality::CheckResult& result : table.report.results) {
       entry["checks"].push_back(quality::to_json(result));
-      text.add({table.table, result.name, std::string(quality::to_text(result.status)), grouped(result.failing), grouped(result.rows), result.message});
+      text.add({table.table, result.name, std::string(quality::to_text(result.status)),
+                grouped(result.failing), grouped(result.rows), result.message});
       if (result.stops()) failures.push_back(result.as_error());
     }
     if (!table.shown_check.empty()) entry["failing_rows"] = rows_json(table.rows);
@@ -89,7 +93,8 @@ int check(const GlobalOptions& global, const CheckOptions& options) {
   }
   for (const pipeline::CheckedTable& table : *checked)
     if (!table.rejected_by.empty() && !global.quiet)
-      fmt::print(stderr, "{}: this is the table that run {} rejected; the live one is older\n", table.table, table.rejected_by);
+      fmt::print(stderr, "{}: this is the table that run {} rejected; the live one is older\n", table.table,
+                 table.rejected_by);
   return failures.empty() ? 0 : report(global, failures);
 }
 
@@ -97,20 +102,34 @@ int profile(const GlobalOptions& global, const std::string& table) {
   // A data file can be profiled without a project.
   auto session = open_session(global, Options::Mode::ReadOnly);
   if (!session && !std::filesystem::is_regular_file(table)) return report(global, session.error());
-  const auto profile = pipeline::profile_table(session ? &session->project : nullptr, session ? session->registry.get() : nullptr, table);
+  const auto profile = pipeline::profile_table(session ? &session->project : nullptr,
+                                               session ? session->registry.get() : nullptr, table);
   if (!profile) return report(global, profile.error());
   if (global.json) {
-    print_json({{"table", table}, {"rows", profile->rows}, {"columns", profile->columns}, {"suggested_checks", profile->suggested_checks}});
+    print_json({{"table", table},
+                {"rows", profile->rows},
+                {"columns", profile->columns},
+                {"suggested_checks", profile->suggested_checks}});
     return 0;
   }
   print(fmt::format("{}: {} rows", table, grouped(profile->rows)));
-  TextTable text({{"column"}, {"type"}, {"nulls", true}, {"distinct", true}, {"min"}, {"max"}, {"mean", true}, {"suggested checks"}});
-  const auto field = [](const Json& column, const char* name) { return column.contains(name) ? cell_text(column[name]) : std::string(); };
+  TextTable text({{"column"},
+                  {"type"},
+                  {"nulls", true},
+                  {"distinct", true},
+                  {"min"},
+                  {"max"},
+                  {"mean", true},
+                  {"suggested checks"}});
+  const auto field = [](const Json& column, const char* name) {
+    return column.contains(name) ? cell_text(column[name]) : std::string();
+  };
   for (const Json& column : profile->columns) {
     const std::string name = field(column, "name");
     const auto suggested = profile->suggested_checks.find(name);
-    text.add({name, field(column, "type"), field(column, "nulls"), field(column, "distinct"), field(column, "min"), field(column, "max"),
-              field(column, "mean"), suggested == profile->suggested_checks.end() ? "" : to_text(*suggested)});
+    text.add({name, field(column, "type"), field(column, "nulls"), field(column, "distinct"),
+              field(column, "min"), field(column, "max"), field(column, "mean"),
+              suggested == profile->suggested_checks.end() ? "" : to_text(*suggested)});
   }
   print(text.text());
   return 0;
@@ -127,9 +146,11 @@ int predict(const GlobalOptions& global, const PredictOptions& options) {
   batch.threads = session->project.threads.value_or(0);
   const auto result = pipeline::predict_file(*session->registry, batch);
   if (!result) return report(global, result.error());
-  if (global.json) print_json(result->to_json());
+  if (global.json)
+    print_json(result->to_json());
   else
-    print(fmt::format("{} rows scored by {} version {} into {}", grouped(result->rows), result->model, result->version, options.output.native()));
+    print(fmt::format("{} rows scored by {} version {} into {}", grouped(result->rows), result->model,
+                      result->version, options.output.native()));
   return 0;
 }
 
@@ -139,7 +160,8 @@ int explain(const GlobalOptions& global, const std::string& step) {
   const Instant now = session->clock->now();
   auto fingerprints = pipeline::fingerprint(session->project, *session->registry, now);
   if (!fingerprints) return report(global, fingerprints.error());
-  const auto planned = pipeline::plan({&session->project, session->registry.get(), std::move(*fingerprints), {}, false, now});
+  const auto planned =
+      pipeline::plan({&session->project, session->registry.get(), std::move(*fingerprints), {}, false, now});
   if (!planned) return report(global, planned.error());
   const auto why = pipeline::explain(*session->registry, step, &*planned);
   if (!why) return report(global, why.error());
@@ -150,16 +172,18 @@ int explain(const GlobalOptions& global, const std::string& step) {
   const auto changes = [](const Json& part) {
     std::string out;
     for (const Json& change : part.value("changes", Json::array()))
-      out += fmt::format("    {}: {} → {}\n", cell_text(change.value("part", Json())), cell_text(change.value("before", Json())),
-                         cell_text(change.value("after", Json())));
+      out += fmt::format("    {}: {} → {}\n", cell_text(change.value("part", Json())),
+                         cell_text(change.value("before", Json())), cell_text(change.value("after", Json())));
     return out;
   };
   std::string out = cell_text(why->value("step", Json(step))) + "\n";
   if (const auto last = why->find("last"); last != why->end() && last->is_object())
-    out += fmt::format("  last: {} in run {}: {}\n{}", cell_text(last->value("status", Json())), cell_text(last->value("run", Json())),
-                       cell_text(last->value("why", Json())), changes(*last));
+    out += fmt::format("  last: {} in run {}: {}\n{}", cell_text(last->value("status", Json())),
+                       cell_text(last->value("run", Json())), cell_text(last->value("why", Json())),
+                       changes(*last));
   if (const auto current = why->find("now"); current != why->end() && current->is_object())
-    out += fmt::format("  now: {}: {}\n{}", cell_text(current->value("state", Json())), cell_text(current->value("reason", Json())), changes(*current));
+    out += fmt::format("  now: {}: {}\n{}", cell_text(current->value("state", Json())),
+                       cell_text(current->value("reason", Json())), changes(*current));
   print(out);
   return 0;
 }
