@@ -32,6 +32,14 @@ void redact_parts(Json& json) {
   }
 }
 
+/// "now(): never cached"; empty when there is no reason. Variables are the project's parameters, which are
+/// part of the key.
+std::string never_cached_because(const std::vector<std::string>& reasons) {
+  for (const std::string& reason : reasons)
+    if (reason != "getvariable()") return reason + ": never cached";
+  return {};
+}
+
 class Outliner {
  public:
   explicit Outliner(const PlanInput& input)
@@ -139,8 +147,7 @@ class Outliner {
       if (!bound) continue;
       for (const std::string& other : bound->tables)
         if (other != table) need_table(step, other);
-      if (!bound->volatile_reasons.empty() && step.never_cached.empty())
-        step.never_cached = bound->volatile_reasons.front();
+      if (step.never_cached.empty()) step.never_cached = never_cached_because(bound->volatile_reasons);
     }
   }
 
@@ -220,7 +227,7 @@ class Outliner {
       if (lower_case(transform.sql).find("getvariable") != std::string::npos)
         step.parts["parameters"] = project_.parameters;
       for (const std::string& table : bound->second.tables) need_table(step, table);
-      if (!bound->second.volatile_reasons.empty()) step.never_cached = bound->second.volatile_reasons.front();
+      step.never_cached = never_cached_because(bound->second.volatile_reasons);
       step.models = bound->second.models;
     }
     if (const auto columns = out_.columns.find(transform.name); columns != out_.columns.end())
@@ -250,7 +257,7 @@ class Outliner {
           bind_fragment(step.id, sql, model.place, fmt::format("model {}, as_of and where", model.name));
       if (bound)
         for (const std::string& table : bound->tables) need_table(step, table);
-      if (bound && !bound->volatile_reasons.empty()) step.never_cached = bound->volatile_reasons.front();
+      if (bound) step.never_cached = never_cached_because(bound->volatile_reasons);
     }
     finish(std::move(step));
   }

@@ -391,9 +391,12 @@ std::expected<RunResult, Errors> run(const project::Project& project, registry::
     return step.status == StepStatus::Failed;
   });
   result.status = steps.cut_short() ? "interrupted" : any_failed ? "failed" : "done";
+  if (to_do) (void)tidemill::remove_all(staging);  // before the end is recorded: the disk may be full
   end_run(execution, steps, result);
-  if (to_do) (void)tidemill::remove_all(staging);
-  if (any_failed) drop_old_failures(folder);
+  const bool any_rows_kept =
+      std::any_of(result.steps.begin(), result.steps.end(),
+                  [](const StepOutcome& step) { return step.report.contains("quarantined"); });
+  if (any_failed || any_rows_kept) drop_old_failures(folder);
   if (options.on_event) {
     RunEvent event{.kind = RunEvent::Kind::RunEnded, .run = id};
     event.report = to_json(result);

@@ -227,7 +227,7 @@ TEST(Run, a_run_over_its_time_is_cut_short_and_nothing_goes_live_but_work_is_kep
   EXPECT_EQ(result.exit_code, 6);
   EXPECT_EQ(result.status, "interrupted");
   EXPECT_TRUE(project.registry().live_tables()->empty());
-  project.sql("slow", "SELECT 1 AS s");
+  project.yaml(kShop).sql("slow", "SELECT 1 AS s");
   const RunResult again = project.run();
   for (const StepOutcome& step : result.steps)
     if (step.status == registry::StepStatus::Done) {

@@ -30,6 +30,7 @@ class Looker {
     }
     TM_TRY(engine::Connection connection, database_->connect());
     if (!source.connection.empty()) {
+      const Detach detach(connection, "looked_at");
       TM_TRY(const std::string select, select_from_database(connection, project_, source, "looked_at"));
       return connection.describe(select);
     }

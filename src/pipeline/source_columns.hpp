@@ -26,6 +26,19 @@ Result<engine::FileScan> scan_of(const project::Project& project, const project:
 /// types are cast to.
 Result<std::string> select_from_database(engine::Connection& connection, const project::Project& project,
                                          const project::Source& source, const std::string& catalog);
+/// Ends an attachment: catalogs belong to the instance, which other steps share.
+class Detach {
+ public:
+  Detach(engine::Connection& connection, std::string catalog)
+      : connection_(connection), catalog_(std::move(catalog)) {}
+  ~Detach() { (void)connection_.execute("DETACH DATABASE IF EXISTS " + engine::quote_name(catalog_)); }
+  Detach(const Detach&) = delete;
+  Detach& operator=(const Detach&) = delete;
+
+ private:
+  engine::Connection& connection_;
+  std::string catalog_;
+};
 /// "public.maintenance" → "catalog"."public"."maintenance"; without a schema: "public".
 std::string database_table(const std::string& catalog, const std::string& table);
 

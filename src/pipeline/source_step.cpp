@@ -48,6 +48,7 @@ Result<engine::WrittenTable> read_database(const StepContext& step, const projec
                                            const Path& file) {
   TM_TRY(const std::unique_ptr<Watched> connection, step.connect(Engines::Kind::Reading));
   const std::string catalog = "source_" + source.name;
+  const Detach detach(**connection, catalog);
   TM_TRY(std::string select, select_from_database(**connection, step.project(), source, catalog));
   const auto before = step.run.live.find(source.name);
   if (!source.watermark.empty() && before != step.run.live.end()) {
@@ -62,7 +63,7 @@ Result<engine::WrittenTable> read_database(const StepContext& step, const projec
   }
   auto written =
       (*connection)->write_parquet(sampled(select, source, sample_of(step.project(), source)), file);
-  (void)(*connection)->execute("DETACH " + engine::quote_name(catalog));
+
   return written;
 }
 
