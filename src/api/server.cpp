@@ -36,6 +36,8 @@ Response error_response(const Error& error) {
 
 // One connection: its socket, what was read and not yet used, and a watchdog that closes it when its deadline
 // passes.
+// g++ 12 destroys some temporaries of a full expression with co_await twice: what has a destructor gets a
+// name first.
 struct Connection : std::enable_shared_from_this<Connection> {
   Connection(tcp::socket connected, const ServerOptions& server_options, const Handler& server_handler)
       : socket(std::move(connected)),
@@ -117,7 +119,10 @@ struct Connection : std::enable_shared_from_this<Connection> {
     }
   }
 
-  awaitable<void> refuse(const Error& error) { co_await send(error_response(error), false); }
+  awaitable<void> refuse(const Error& error) {
+    const Response response = error_response(error);
+    co_await send(response, false);
+  }
 
   // One request and its answer; false when the connection is to be closed.
   awaitable<bool> serve_one() {
@@ -126,8 +131,9 @@ struct Connection : std::enable_shared_from_this<Connection> {
     size_t end = buffer.npos;
     while ((end = buffer.find("\r\n\r\n")) == buffer.npos) {
       if (buffer.size() > kMaxHeadBytes) {
-        co_await refuse(Error{ErrorKind::User, "http.head_too_large",
-                              fmt::format("the request's head has more than {} bytes", kMaxHeadBytes)});
+        const Error error{ErrorKind::User, "http.head_too_large",
+                          fmt::format("the request's head has more than {} bytes", kMaxHeadBytes)};
+        co_await refuse(error);
         co_return false;
       }
       if (!co_await read_more()) co_return false;

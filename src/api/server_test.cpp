@@ -84,6 +84,18 @@ TEST(Server, refuses_a_body_over_the_limit_without_reading_it) {
   EXPECT_NE(client.read_until("\r\n\r\n").find("413"), std::string::npos);
 }
 
+TEST(Server, survives_a_head_over_the_limit) {
+  const auto server = serve({});
+  for (int i = 0; i < 3; ++i) {
+    Client client(server->port());
+    client.send("GET /a HTTP/1.1\r\nHost: x\r\nX: " + std::string(kMaxHeadBytes, 'x'));
+    EXPECT_NE(client.read_until("\r\n").find("431"), std::string::npos);
+  }
+  Client client(server->port());
+  client.send("GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_NE(client.read_until("GET /b !").find("200"), std::string::npos);
+}
+
 TEST(Server, closes_a_connection_that_never_finishes_its_request) {
   ServerOptions options;
   options.request_timeout = Duration{50'000};
