@@ -19,6 +19,9 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PASSED_ON = ("ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LD_LIBRARY_PATH", "TIDEMILL_EXTENSIONS")
+# Where tools/setup_python keeps its environments: a case has a home of its own, and would install them again.
+CACHE = os.environ.get("TIDEMILL_CACHE") or str(
+    pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "tidemill")
 POLL_SECONDS = 0.01
 STRAY_PATIENCE_SECONDS = 3
 
@@ -206,8 +209,8 @@ class World:
         self.env = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         self.env |= {
             "PATH": f"{bin_folder}:{ROOT}/tests:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8", "TZ": "UTC",
-            "USER": "case", "HOME": str(self.root / "home"), "TMPDIR": str(self.root / "tmp"), "CASE": str(self.project),
-            "LOGS": str(self.logs), "REPO": str(ROOT), "CASE_MARK": self.mark, "GIT_CONFIG_NOSYSTEM": "1",
+            "USER": "case", "HOME": str(self.root / "home"), "TIDEMILL_CACHE": CACHE, "TMPDIR": str(self.root / "tmp"),
+            "CASE": str(self.project), "LOGS": str(self.logs), "REPO": str(ROOT), "CASE_MARK": self.mark, "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CEILING_DIRECTORIES": str(self.root), "GIT_AUTHOR_NAME": "Case", "GIT_AUTHOR_EMAIL": "case@example.org",
             "GIT_COMMITTER_NAME": "Case", "GIT_COMMITTER_EMAIL": "case@example.org",
             "PORT": str(self.ports[0]), "PORT2": str(self.ports[1]), "PORT3": str(self.ports[2]), **extra_env}
