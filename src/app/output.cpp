@@ -53,6 +53,24 @@ std::string human_bytes(int64_t bytes) {
   return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
+std::string visible(std::string_view text, Breaks breaks) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool kept = breaks == Breaks::Keep && (c == '\n' || c == '\t');
+    if ((byte < 0x20 && !kept) || byte == 0x7F)
+      out += c == '\n' ? "\\n" : c == '\t' ? "\\t" : fmt::format("\\x{:02x}", byte);
+    else
+      out += c;
+  }
+  return out;
+}
+
+void TextTable::add(std::vector<std::string> row) {
+  for (std::string& cell : row) cell = visible(cell, Breaks::Show);
+  rows_.push_back(std::move(row));
+}
+
 std::string TextTable::text() const {
   std::vector<size_t> widths;
   for (const Heading& heading : headings_) widths.push_back(width(heading.name));
@@ -101,7 +119,7 @@ int report(const GlobalOptions& global, const Errors& errors) {
     print_json({{"errors", list}});
   }
   for (const Error& error : errors) {
-    std::string text = to_text(error);
+    std::string text = visible(to_text(error));
     if (const size_t end = text.find(": "); end != std::string::npos)
       text = painted(global, text.substr(0, end + 1), Tone::Bad) + text.substr(end + 1);
     fmt::print(stderr, "{}\n", text);

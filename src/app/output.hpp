@@ -28,13 +28,17 @@ class TextTable {
     bool right = false;
   };
   explicit TextTable(std::vector<Heading> headings) : headings_(std::move(headings)) {}
-  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  void add(std::vector<std::string> row);
   std::string text() const;
 
  private:
   std::vector<Heading> headings_;
   std::vector<std::vector<std::string>> rows_;
 };
+
+enum class Breaks { Keep, Show };  // of lines, and tabs
+/// Data may hold what a terminal obeys: control characters become "\\x1b".
+std::string visible(std::string_view text, Breaks breaks = Breaks::Keep);
 
 void print(std::string_view text);  // to stdout, redacted
 void print_json(const Json& json);  // to stdout, indented, a newline at the end
