@@ -162,7 +162,8 @@ struct Connection : std::enable_shared_from_this<Connection> {
   }
 
   awaitable<void> serve() {
-    while (co_await serve_one()) {
+    // Draining may have begun while the answer was on its way: nobody else would close us then.
+    while (co_await serve_one() && !draining) {
     }
     watchdog.cancel();
     asio::error_code ignored;
