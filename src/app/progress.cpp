@@ -55,13 +55,13 @@ std::string numbers_of(const Json& report) {
 
 /// As an error is printed. The place is a text already.
 void print_finding(const GlobalOptions& global, const Json& check, bool warning) {
-  fmt::print(stderr, "{}\n",
-             painted(global,
-                     redact(fmt::format("{}[check.{}]: {}", warning ? "warning" : "error",
-                                        check.value("kind", ""), check.value("message", ""))),
-                     warning ? Tone::Warning : Tone::Bad));
-  const auto line = [](std::string_view label, const std::string& text) {
-    if (!text.empty()) fmt::print(stderr, "  {}{}\n", label, redact(text));
+  const auto shown = [](const std::string& text) { return visible(redact(text)); };
+  const std::string head =
+      fmt::format("{}[check.{}]:", warning ? "warning" : "error", check.value("kind", ""));
+  fmt::print(stderr, "{} {}\n", painted(global, head, warning ? Tone::Warning : Tone::Bad),
+             shown(check.value("message", "")));
+  const auto line = [&](std::string_view label, const std::string& text) {
+    if (!text.empty()) fmt::print(stderr, "  {}{}\n", label, shown(text));
   };
   line("--> ", check.value("place", ""));
   std::string seen;
@@ -117,7 +117,7 @@ void Progress::show(const pipeline::RunEvent& event) {
   erase();
   if (event.kind == Kind::StepRetry && !global_.quiet)
     fmt::print(stderr, "  {:<28} {}\n", event.step,
-               painted(global_, "again: " + redact(event.message), Tone::Warning));
+               painted(global_, "again: " + visible(redact(event.message)), Tone::Warning));
   if (event.kind == Kind::StepEnded) ended(event);
   draw();
   last_draw_ = now;
@@ -137,7 +137,7 @@ void Progress::ended(const pipeline::RunEvent& event) {
              numbers.empty() ? "" : "  " + numbers);
   const bool told = print_findings(global_, event.report, *event.status == StepStatus::Failed);
   if (event.error && !(told && event.error->code.starts_with("check.")))
-    fmt::print(stderr, "{}\n", to_text(*event.error));
+    fmt::print(stderr, "{}\n", visible(to_text(*event.error)));
 }
 
 void Progress::draw() {
