@@ -97,7 +97,10 @@ class Database {
   static Result<std::unique_ptr<Database>> open(const DatabaseOptions& options);
   ~Database();
   Result<Connection> connect();
-  /// Makes predict(VARCHAR, row) → DOUBLE known to all connections.
+  /// Makes predict(VARCHAR, row) → DOUBLE known to all connections; row is a STRUCT, such as a table's alias.
+  /// A NULL row, a NULL model and a score that is NaN give NULL. One score a row: a multiclass model's
+  /// function answers with an error that says so. An error of the function becomes the statement's, as
+  /// "[code] message; hint" under sql.invalid_input.
   Result<void> register_predict(PredictFunction function);
   /// DuckDB's version, "v1.5.5"; part of every step's key.
   static std::string version();
