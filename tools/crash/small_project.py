@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import subprocess
 
 RUN_SECONDS = 120
@@ -21,7 +22,12 @@ exports:
 
 class SmallProject:
     def __init__(self, folder: pathlib.Path, program: pathlib.Path, source: random.Random):
-        self.folder, self.program, self.source = folder, program, source
+        self.folder, self.source = folder, source
+        # One program from beginning to end, whatever is built meanwhile.
+        self.program = folder.parent / "bin" / program.name
+        self.program.parent.mkdir(parents=True, exist_ok=True)
+        if not self.program.exists():
+            shutil.copy(program, self.program)
         self.env = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "LANG": "C.UTF-8", "TMPDIR": str(folder.parent)}
         self.env |= {name: os.environ[name] for name in ("TIDEMILL_EXTENSIONS",) if name in os.environ}
         self.rows = 0
