@@ -1,3 +1,4 @@
+// The scalars of tidemill.yaml: what each kind of value looks like, in words and in the schema.
 #include "project/describe.hpp"
 
 namespace tidemill::project {
