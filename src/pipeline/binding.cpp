@@ -53,14 +53,17 @@ std::set<std::string> words(const std::string& sql) {
   return out;
 }
 
-/// An order in which most transforms come after what they read, judged by words alone.
-std::vector<std::string> likely_order(const project::Project& project) {
+/// An order in which most transforms come after what they read, judged by what they read before, or by words.
+std::vector<std::string> likely_order(const project::Project& project, SqlBinder& binder) {
   Graph graph;
   for (const auto& [name, transform] : project.transforms) {
     std::vector<std::string>& needs = graph[name];
     if (!transform.command.empty()) continue;
-    for (const std::string& word : words(transform.sql))
-      if (word != name && project.transforms.contains(word)) needs.push_back(word);
+    const std::vector<std::string>* before = binder.tables_before("transform:" + name);
+    const std::set<std::string> maybe =
+        before == nullptr ? words(transform.sql) : std::set(before->begin(), before->end());
+    for (const std::string& table : maybe)
+      if (table != name && project.transforms.contains(table)) needs.push_back(table);
   }
   Order order = order_of(graph);
   const std::set<std::string> placed(order.ids.begin(), order.ids.end());
@@ -173,31 +176,42 @@ SqlBinder::SqlBinder(registry::Registry& registry, std::string timezone)
     : registry_(registry), timezone_(std::move(timezone)) {}
 SqlBinder::~SqlBinder() = default;
 
+void SqlBinder::load() {
+  if (loaded_) return;
+  loaded_ = true;
+  const auto memos = registry_.memos(kMemoKind);
+  if (!memos) return;
+  for (const auto& [label, text] : *memos) {
+    const auto json = parse_json(text);
+    if (!json || !json->is_object()) continue;
+    Memo memo;
+    memo.sql = json->value("sql", "");
+    memo.inputs = json->value("inputs", "");
+    memo.bound.tables = strings(json->value("tables", Json()));
+    memo.bound.columns = columns_from_json(json->value("columns", Json()));
+    memo.bound.volatile_reasons = strings(json->value("volatile", Json()));
+    memo.bound.models = strings(json->value("models", Json()));
+    known_.emplace_hint(known_.end(), label, std::move(memo));
+  }
+}
+
+const std::vector<std::string>* SqlBinder::tables_before(const std::string& label) {
+  load();
+  const auto memo = known_.find(label);
+  return memo == known_.end() ? nullptr : &memo->second.bound.tables;
+}
+
 Result<engine::BoundQuery> SqlBinder::bind(const std::string& label, const std::string& sql,
                                            const Place& place, const engine::TableLookup& columns_of) {
-  if (!loaded_) {
-    if (auto memos = registry_.memos(kMemoKind)) known_ = *std::move(memos);
-    loaded_ = true;
-  }
+  load();
   const std::string text =
       sha256(engine::Database::version() + "\n" + timezone_ + "\n" + engine::normalize_sql(sql));
   std::map<std::string, std::vector<engine::Column>> inputs;
-  if (const auto memo = known_.find(label);
-      memo != known_.end() && memo->second.starts_with("{\"a_sql\":\"" + text)) {
-    const auto json = parse_json(memo->second);
-    if (json && json->is_object()) {
-      engine::BoundQuery bound;
-      bound.tables = strings((*json)["tables"]);
-      for (const std::string& table : bound.tables) {
-        TM_TRY(inputs[table], columns_of(table));
-      }
-      if (json->value("inputs", "") == inputs_hash(inputs)) {
-        bound.columns = columns_from_json((*json)["columns"]);
-        bound.volatile_reasons = strings((*json)["volatile"]);
-        bound.models = strings((*json)["models"]);
-        return bound;
-      }
+  if (const auto memo = known_.find(label); memo != known_.end() && memo->second.sql == text) {
+    for (const std::string& table : memo->second.bound.tables) {
+      TM_TRY(inputs[table], columns_of(table));
     }
+    if (memo->second.inputs == inputs_hash(inputs)) return memo->second.bound;
   }
   if (!binder_) {
     TM_TRY(binder_, engine::Binder::open(timezone_));
@@ -207,7 +221,7 @@ Result<engine::BoundQuery> SqlBinder::bind(const std::string& label, const std::
   for (const std::string& table : bound.tables) {
     TM_TRY(inputs[table], columns_of(table));
   }
-  fresh_[label] = canonical({{"a_sql", text},
+  fresh_[label] = canonical({{"sql", text},
                              {"inputs", inputs_hash(inputs)},
                              {"tables", bound.tables},
                              {"columns", to_json(bound.columns)},
@@ -235,7 +249,7 @@ Bindings bind_transforms(const project::Project& project, SqlBinder& binder,
   out.columns = std::move(source_columns);
   out.columns.insert(command_columns.begin(), command_columns.end());
   TransformBinding binding(project, binder, out);
-  for (const std::string& name : likely_order(project)) binding.bind(name);
+  for (const std::string& name : likely_order(project, binder)) binding.bind(name);
   return out;
 }
 

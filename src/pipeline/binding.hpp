@@ -20,14 +20,24 @@ class SqlBinder {
   ~SqlBinder();
   Result<engine::BoundQuery> bind(const std::string& label, const std::string& sql, const Place& place,
                                   const engine::TableLookup& columns_of);
+  /// The tables that this text read when it was bound last, also if the text changed since; nothing: never
+  /// bound.
+  const std::vector<std::string>* tables_before(const std::string& label);
   /// Writes what was newly bound. A memo that cannot be kept costs time, not truth.
   void keep();
 
  private:
   registry::Registry& registry_;
   std::string timezone_;
+  struct Memo {
+    std::string sql;     // hash of the text, engine and time zone
+    std::string inputs;  // hash of the columns of what it reads
+    engine::BoundQuery bound;
+  };
+  void load();
+
   bool loaded_ = false;
-  std::map<std::string, std::string> known_;
+  std::map<std::string, Memo> known_;
   std::map<std::string, std::string> fresh_;
   std::unique_ptr<engine::Binder> binder_;
 };
