@@ -3,6 +3,7 @@
 #include <atomic>
 #include <thread>
 
+#include <fmt/format.h>
 #include <rapidcheck.h>
 
 #include "quality/row_rule.hpp"
