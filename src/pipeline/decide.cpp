@@ -98,6 +98,12 @@ Result<PlannedStep> decide(const StepOutline& step, const InputHashes& inputs,
     out.reason = step.gone;
     return out;
   }
+  if (!found && !inputs.withdrawn.empty()) {
+    // An old table under new SQL or a new spec would be a mix that never was live together.
+    out.state = StepState::Withdrawn;
+    out.reason = fmt::format("it needs {}, which was taken back by a rollback", inputs.withdrawn);
+    return out;
+  }
   if (!found) {
     TM_TRY(const auto last, registry.last_step(step.id));
     out.reason = reason_to_run(out, last);

@@ -13,6 +13,7 @@ namespace tidemill::pipeline {
 struct InputHashes {
   std::map<std::string, std::string> tables;  // name → logical hash
   std::map<std::string, std::string> models;  // "late@champion" → package
+  std::string withdrawn;                      // an input that a rollback took back, or empty
 };
 
 /// State UpToDate (with its output), Withdrawn or WillRun; key, key_parts and reason. Reads the registry

@@ -100,6 +100,7 @@ class Evaluation {
   }
 
   void note_output(const PlannedStep& step) {
+    if (step.state == StepState::Withdrawn) withdrawn_.insert(step.id);
     if (step.state == StepState::WillRun || step.state == StepState::DependsOn) {
       pending_.insert(step.id);
     } else if (step.table) {
@@ -124,6 +125,7 @@ class Evaluation {
       if (pending_.contains(model)) return depends(model);
     for (const std::string& need : step.needs) {
       const std::string table = need.substr(need.find(':') + 1);
+      if (withdrawn_.contains(need)) inputs.withdrawn = table;
       const auto hash = hashes_.find(need);
       if (hash != hashes_.end()) {
         inputs.tables[table] = hash->second;
@@ -153,6 +155,7 @@ class Evaluation {
   std::set<std::string> selected_;
   std::map<std::string, registry::Table> live_;
   std::set<std::string> pending_;
+  std::set<std::string> withdrawn_;
   std::map<std::string, std::string> hashes_;  // step → logical hash of its table
   Errors errors_;
 };

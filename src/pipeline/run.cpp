@@ -123,6 +123,7 @@ class StepRunner {
       const auto snapshot = run_.snapshots.find(table);
       if (!snapshot) return settle_blocked(next.step, need, false);
       inputs.tables[table] = snapshot->logical;
+      if (withdrawn_.contains(need)) inputs.withdrawn = table;
     }
     for (const std::string& reference : outline.models) {
       const auto version = run_.predictors.version(reference);
@@ -162,6 +163,7 @@ class StepRunner {
       }
     }
     queue_.settle(step, !error);
+    if (planned.state == StepState::Withdrawn) withdrawn_.insert(planned.id);
     const StepStatus status = error        ? StepStatus::Failed
                               : up_to_date ? StepStatus::UpToDate
                                            : StepStatus::Withdrawn;
@@ -258,6 +260,7 @@ class StepRunner {
   StepQueue queue_;
   std::vector<std::optional<StepOutcome>> outcomes_;
   std::map<std::string, int64_t> tables_;
+  std::set<std::string> withdrawn_;  // steps that a rollback took back
   std::vector<registry::AliasMove> aliases_;
   std::map<std::string, int> anchors_;
   std::mutex mutex_;
