@@ -1,5 +1,5 @@
-# tidemill_room(NAME DEPENDS rooms… LIBS third-party… TEST_LIBS third-party…): src/NAME/*.cpp becomes tidemill_NAME, its *_test.cpp NAME_test.
-# All rooms share one precompiled header.
+# tidemill_room(NAME DEPENDS rooms… LIBS third-party… TEST_LIBS third-party… TESTDATA): src/NAME/*.cpp becomes tidemill_NAME, its *_test.cpp NAME_test.
+# TESTDATA: its tests read files of the tree, and are told where it lies. All rooms share one precompiled header.
 file(WRITE ${CMAKE_BINARY_DIR}/pch/pch.cpp "// carries the shared precompiled header\n")
 add_library(tidemill_pch OBJECT ${CMAKE_BINARY_DIR}/pch/pch.cpp)
 target_precompile_headers(tidemill_pch PRIVATE
@@ -8,7 +8,7 @@ target_precompile_headers(tidemill_pch PRIVATE
 target_link_libraries(tidemill_pch PRIVATE fmt::fmt nlohmann_json::nlohmann_json)
 
 function(tidemill_room name)
-  cmake_parse_arguments(ROOM "" "" "DEPENDS;LIBS;TEST_LIBS" ${ARGN})
+  cmake_parse_arguments(ROOM "TESTDATA" "" "DEPENDS;LIBS;TEST_LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
@@ -30,7 +30,9 @@ function(tidemill_room name)
     add_executable(${name}_test ${tests})
     target_precompile_headers(${name}_test REUSE_FROM tidemill_pch)
     target_link_libraries(${name}_test PRIVATE tidemill_${name} GTest::gtest GTest::gtest_main ${RAPIDCHECK_LIBRARY} ${ROOM_TEST_LIBS})
-    target_compile_definitions(${name}_test PRIVATE TIDEMILL_ROOT="${CMAKE_SOURCE_DIR}")
+    if(ROOM_TESTDATA)
+      target_compile_definitions(${name}_test PRIVATE TIDEMILL_ROOT="${CMAKE_SOURCE_DIR}")
+    endif()
     add_test(NAME ${name} COMMAND ${name}_test)
   endif()
 endfunction()

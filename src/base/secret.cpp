@@ -57,7 +57,7 @@ std::string RedactedStream::take(std::string_view piece) {
   std::string shown = redact(held_);
   const size_t held = open_secret(shown);
   held_ = shown.substr(shown.size() - held);
-  shown.resize(shown.size() - held);
+  shown.erase(shown.size() - held);
   return shown;
 }
 
