@@ -14,7 +14,9 @@ namespace {
 constexpr size_t kMaxSeen = 80;
 
 std::string shortened(const std::string& text) {
-  return text.size() <= kMaxSeen ? text : text.substr(0, kMaxSeen) + "…";
+  if (text.size() <= kMaxSeen) return text;
+  std::string out(text, 0, kMaxSeen);
+  return out += "…";
 }
 
 std::string extended(const std::string& what, const std::string& more) {

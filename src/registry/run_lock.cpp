@@ -1,9 +1,13 @@
 // The lock of a home, and what its next owner does about an owner that died: ends its children, marks its
 // runs, sweeps its staging.
+#include <signal.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <chrono>
 #include <map>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -14,6 +18,10 @@
 namespace tidemill::registry {
 
 namespace {
+
+constexpr size_t kMaxHolderBytes = 4096;
+
+bool is_alive(pid_t pid) { return ::kill(pid, 0) == 0 || errno != ESRCH; }
 
 class HeldLock final : public Registry::RunLock {
  public:
@@ -80,10 +88,33 @@ Result<void> take_over(Registry::Impl& impl, const std::string& run) {
   return impl.commit(transaction);
 }
 
+/// The lock of an owner that died may outlive it for a moment: a child that it had forked holds the
+/// descriptor until it calls exec.
+Result<FileLock> take_lock(const Path& path, const std::string& host) {
+  constexpr auto kPoll = std::chrono::milliseconds(2);
+  constexpr int kPolls = 500;
+  auto lock = FileLock::take(path, FileLock::Mode::Exclusive, FileLock::Wait::No);
+  for (int poll = 0; poll < kPolls && !lock && lock.error().code == "lock.held"; ++poll) {
+    const auto text = read_file(path, kMaxHolderBytes);
+    const auto holder = text ? parse_json(*text) : Result<Json>(Json());
+    if (!holder || !holder->is_object() || text_of(*holder, "host") != host || !holder->contains("pid") ||
+        !(*holder)["pid"].is_number_integer() || is_alive((*holder)["pid"].get<pid_t>()))
+      break;
+    std::this_thread::sleep_for(kPoll);
+    lock = FileLock::take(path, FileLock::Mode::Exclusive, FileLock::Wait::No);
+  }
+  return lock;
+}
+
+std::string host_name() {
+  std::array<char, 256> host{};
+  return ::gethostname(host.data(), host.size() - 1) == 0 ? host.data() : "?";
+}
+
 }  // namespace
 
 std::string describe_lock_holder(const Path& lock_path) {
-  const auto text = read_file(lock_path, 4096);
+  const auto text = read_file(lock_path, kMaxHolderBytes);
   if (!text) return {};
   const auto json = parse_json(*text);
   if (!json || !json->is_object() || !json->contains("pid") || !(*json)["pid"].is_number_integer()) return {};
@@ -93,7 +124,8 @@ std::string describe_lock_holder(const Path& lock_path) {
 
 Result<std::unique_ptr<Registry::RunLock>> Registry::lock_for_run(const std::string& run) {
   TM_CHECK(impl_->demand_writable("run"));
-  auto lock = FileLock::take(impl_->lock_path(), FileLock::Mode::Exclusive, FileLock::Wait::No);
+  const std::string host = host_name();
+  auto lock = take_lock(impl_->lock_path(), host);
   if (!lock && lock.error().code == "lock.held") {
     const std::string holder = describe_lock_holder(impl_->lock_path());
     return environment_error(
@@ -103,13 +135,11 @@ Result<std::unique_ptr<Registry::RunLock>> Registry::lock_for_run(const std::str
         "wait for it to end, or end that process: what it finished is kept, and its lock ends with it");
   }
   if (!lock) return std::unexpected(lock.error());
-  std::array<char, 256> host{};
-  if (::gethostname(host.data(), host.size() - 1) != 0) host = {'?'};
   // The system's time, also under --as-of: this is about processes.
   TM_CHECK(write_holder(lock->descriptor(), {{"run", run},
                                              {"who", impl_->who},
                                              {"pid", ::getpid()},
-                                             {"host", host.data()},
+                                             {"host", host},
                                              {"since", tidemill::to_text(system_clock()->now())}}));
   TM_CHECK(impl_->hold_writer_lock(1));
   auto held = std::make_unique<HeldLock>(std::move(*lock), impl_->writer);

@@ -122,6 +122,9 @@ TEST(RunLock, a_dead_owners_home_is_taken_over) {
   ASSERT_EQ(::read(pipe[0], &child, sizeof child), static_cast<ssize_t>(sizeof child));
   ::close(pipe[0]);
 
+  const std::unique_ptr<const pid_t, void (*)(const pid_t*)> ended(
+      &child, [](const pid_t* pid) { ::kill(*pid, SIGKILL); });
+
   const auto registry = home.open();
   EXPECT_EQ(code_of(registry->lock_for_run("next")), "lock.held");
   EXPECT_EQ(must(registry->run("dead"))->status, "running");
@@ -141,6 +144,42 @@ TEST(RunLock, a_dead_owners_home_is_taken_over) {
   const AuditEntry entry = must(registry->audit(1)).at(0);
   EXPECT_EQ(entry.what, "takeover");
   EXPECT_EQ(entry.details["interrupted"], Json::array({"dead"}));
+}
+
+// A child between fork and exec still has its parent's descriptors, the lock's too.
+TEST(RunLock, waits_for_a_dead_owners_child_that_has_not_called_exec_yet) {
+  TestHome home;
+  home.open();
+  int told[2], go[2];
+  ASSERT_EQ(::pipe2(told, O_CLOEXEC), 0);
+  ASSERT_EQ(::pipe2(go, O_CLOEXEC), 0);
+  const pid_t owner = ::fork();
+  if (owner == 0) {
+    ::close(go[1]);
+    const auto registry = home.open();
+    const auto lock = registry->lock_for_run("dead");
+    const pid_t child = lock ? ::fork() : -1;
+    if (child == 0) {  // exec comes late
+      char byte = 0;
+      (void)!::read(go[0], &byte, 1);
+      ::usleep(20'000);
+      ::execlp("true", "true", nullptr);
+      ::_exit(127);
+    }
+    (void)!::write(told[1], child > 0 ? "y" : "n", 1);
+    for (;;) ::pause();
+  }
+  ::close(told[1]);
+  ::close(go[0]);
+  char locked = 0;
+  ASSERT_EQ(::read(told[0], &locked, 1), 1);
+  ASSERT_EQ(locked, 'y');
+  const auto registry = home.open();
+  ASSERT_EQ(::kill(owner, SIGKILL), 0);
+  ASSERT_EQ(::waitpid(owner, nullptr, 0), owner);
+  ::close(go[1]);
+  ::close(told[0]);
+  EXPECT_TRUE(registry->lock_for_run("next"));
 }
 
 }  // namespace
