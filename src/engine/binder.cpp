@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "engine/connection_impl.hpp"
+#include "engine/names.hpp"
 #include "engine/predict_function.hpp"
 #include "engine/sql_shape.hpp"
 #include "engine/sql_text.hpp"

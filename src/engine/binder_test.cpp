@@ -5,6 +5,7 @@
 
 #include <fmt/ranges.h>
 
+#include "engine/names.hpp"
 #include "engine/sql_shape.hpp"
 #include "engine/sql_text.hpp"
 
@@ -26,7 +27,7 @@ const std::map<std::string, std::vector<Column>> kTables{
 
 Result<std::vector<Column>> look_up(const std::string& name) {
   for (const auto& [table, columns] : kTables)
-    if (folded_name(table) == folded_name(name)) return columns;
+    if (same_name(table, name)) return columns;
   std::vector<std::string> names;
   for (const auto& [table, columns] : kTables) names.push_back(table);
   return user_error("plan.unknown_table", "no table is called " + name, {}, did_you_mean(name, names));

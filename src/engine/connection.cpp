@@ -7,6 +7,7 @@
 #include "engine/cell.hpp"
 #include "engine/column_type.hpp"
 #include "engine/connection_impl.hpp"
+#include "engine/names.hpp"
 #include "engine/sql_text.hpp"
 
 namespace tidemill::engine {

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/file_layout.hpp"
-#include "engine/sql_text.hpp"
+#include "engine/names.hpp"
 
 namespace tidemill::engine {
 
@@ -143,9 +143,8 @@ Result<std::vector<std::string>> first_record(Connection& connection, const Path
 bool names_all_declared(const std::vector<std::string>& cells, const std::vector<Column>& declared) {
   if (declared.empty()) return false;
   return std::all_of(declared.begin(), declared.end(), [&](const Column& column) {
-    return std::any_of(cells.begin(), cells.end(), [&](const std::string& cell) {
-      return folded_name(cell) == folded_name(column.name);
-    });
+    return std::any_of(cells.begin(), cells.end(),
+                       [&](const std::string& cell) { return same_name(cell, column.name); });
   });
 }
 

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "engine/file_layout.hpp"
-#include "engine/sql_text.hpp"
+#include "engine/names.hpp"
 
 namespace tidemill::engine {
 
@@ -26,10 +26,9 @@ Result<void> refuse_duplicates(Connection& connection, const FileLayout& layout)
     const size_t mark = column.name.find_last_of('_');
     if (mark == std::string::npos) continue;
     const std::string base = column.name.substr(0, mark);
-    const bool suspicious =
-        std::any_of(layout.columns.begin(), layout.columns.end(), [&](const Column& other) {
-          return other.name != column.name && folded_name(other.name) == folded_name(base);
-        });
+    const bool suspicious = std::any_of(
+        layout.columns.begin(), layout.columns.end(),
+        [&](const Column& other) { return other.name != column.name && same_name(other.name, base); });
     if (!suspicious) continue;
     TM_TRY(const bool real, has_key(connection, layout, column.name));
     if (!real)
@@ -69,7 +68,7 @@ Result<FileLayout> json_layout(Connection& connection, const FileScan& scan, con
   TM_CHECK(refuse_duplicates(connection, layout));
   for (const Column& declared : scan.declared) {
     const bool found = std::any_of(layout.columns.begin(), layout.columns.end(), [&](const Column& column) {
-      return folded_name(column.name) == folded_name(declared.name);
+      return same_name(column.name, declared.name);
     });
     if (found) continue;
     // Not among the rows looked at: it may come later.

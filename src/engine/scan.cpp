@@ -11,7 +11,7 @@
 #include <fmt/ranges.h>
 
 #include "engine/file_layout.hpp"
-#include "engine/sql_text.hpp"
+#include "engine/names.hpp"
 
 namespace tidemill::engine {
 
@@ -39,12 +39,6 @@ struct Output {
   bool declared = false;
   Path typed_by;  // the file that gave an undeclared column its type
 };
-
-const Column* find(const std::vector<Column>& columns, std::string_view name) {
-  for (const Column& column : columns)
-    if (folded_name(column.name) == folded_name(name)) return &column;
-  return nullptr;
-}
 
 std::string names_of(const std::vector<Column>& columns) {
   std::string text;
@@ -107,7 +101,7 @@ class Unification {
  private:
   Result<void> all_declared_are_in(const FileLayout& layout) {
     for (const Column& column : scan_.declared) {
-      if (find(layout.columns, column.name)) continue;
+      if (find_column(layout.columns, column.name)) continue;
       std::vector<std::string> names;
       for (const Column& each : layout.columns) names.push_back(each.name);
       Error error{
@@ -128,11 +122,11 @@ class Unification {
 
   Result<void> add(const FileLayout& layout, const Column& column) {
     for (Output& output : outputs_) {
-      if (folded_name(output.column.name) != folded_name(column.name)) continue;
+      if (!same_name(output.column.name, column.name)) continue;
       if (output.declared && !output.column.type.empty()) return {};
       return widen(output, layout, column);
     }
-    const Column* declared = find(scan_.declared, column.name);
+    const Column* declared = find_column(scan_.declared, column.name);
     Output output{column, declared && !declared->type.empty(), layout.file};
     if (declared) {
       output.column.name = declared->name;
@@ -154,7 +148,7 @@ class Unification {
       if (!here) return {};
       const auto before = std::ranges::find(layouts_, output.typed_by, &FileLayout::file);
       TM_TRY(const bool there,
-             csv_column_has_values(connection_, *before, find(before->columns, column.name)->name));
+             csv_column_has_values(connection_, *before, find_column(before->columns, column.name)->name));
       if (!there) {
         output.column.type = column.type;
         output.typed_by = layout.file;
@@ -238,7 +232,7 @@ std::string select_group(const FileScan& scan, const Group& group, const std::ve
   bool checked = false;
   for (const Output& output : outputs) {
     const std::string& to = output.column.type;
-    const Column* column = find(group.layout->columns, output.column.name);
+    const Column* column = find_column(group.layout->columns, output.column.name);
     std::string expression = fmt::format("CAST(NULL AS {})", to);
     if (column) {
       const std::string from = parquet ? column->type : read_type(scan.format, to);
@@ -248,9 +242,8 @@ std::string select_group(const FileScan& scan, const Group& group, const std::ve
     list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ", expression, quote_name(output.column.name));
   }
   for (const Column& column : group.layout->columns) {
-    const auto output = std::ranges::find_if(outputs, [&](const Output& each) {
-      return folded_name(each.column.name) == folded_name(column.name);
-    });
+    const auto output = std::ranges::find_if(
+        outputs, [&](const Output& each) { return same_name(each.column.name, column.name); });
     typed += fmt::format("{}{}: {}", typed.empty() ? "" : ", ", quote_text(column.name),
                          quote_text(read_type(scan.format, output->column.type)));
   }

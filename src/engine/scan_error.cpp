@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "engine/file_layout.hpp"
-#include "engine/sql_text.hpp"
+#include "engine/names.hpp"
 
 namespace tidemill::engine {
 

@@ -4,6 +4,7 @@
 #include <sstream>
 #include <string>
 
+#include "engine/names.hpp"
 #include "engine/sql_text.hpp"
 
 namespace tidemill::engine {

@@ -5,7 +5,7 @@
 #include <array>
 #include <string_view>
 
-#include "engine/sql_text.hpp"
+#include "engine/names.hpp"
 
 namespace tidemill::engine {
 

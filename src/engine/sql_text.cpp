@@ -7,6 +7,7 @@
 
 #include "engine/binder.hpp"
 #include "engine/database.hpp"
+#include "engine/names.hpp"
 
 namespace tidemill::engine {
 
@@ -129,13 +130,6 @@ std::string normalize_sql(std::string_view sql) {
     normal += body.substr(token.begin, token.end - token.begin);
   }
   return normal;
-}
-
-std::string folded_name(std::string_view name) {
-  std::string folded(name);
-  for (char& c : folded)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return folded;
 }
 
 std::string quote_name(std::string_view name) { return doubled(name, '"'); }

@@ -21,9 +21,6 @@ std::vector<SqlToken> sql_tokens(std::string_view sql);
 /// break follows.
 std::string_view statement_body(std::string_view sql);
 
-/// Lower case by ASCII: how DuckDB compares names.
-std::string folded_name(std::string_view name);
-
 /// Whether the word means something in SQL, reserved or not.
 bool is_keyword(const std::string& folded_name);
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "engine/binder.hpp"
+#include "engine/names.hpp"
 #include "engine/sql_error.hpp"
 #include "engine/sql_text.hpp"
 

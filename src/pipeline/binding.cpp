@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/sha256.hpp"
+#include "engine/names.hpp"
 #include "pipeline/columns.hpp"
 #include "pipeline/graph.hpp"
 
@@ -78,7 +79,7 @@ class TransformBinding {
       : project_(project), binder_(binder), out_(out) {
     for (const auto& [name, source] : project.sources) tables_.push_back(name);
     for (const auto& [name, transform] : project.transforms) tables_.push_back(name);
-    for (const std::string& name : tables_) as_written_.emplace(lower_case(name), name);
+    for (const std::string& name : tables_) as_written_.emplace(engine::folded_name(name), name);
   }
 
   /// Binds `name` and before it whatever it turns out to wait for.
@@ -142,7 +143,7 @@ class TransformBinding {
   /// SQL names are the same whatever their case: Flights is the source flights.
   std::string declared_name(const std::string& written) const {
     if (project_.is_table(written)) return written;
-    const auto found = as_written_.find(lower_case(written));
+    const auto found = as_written_.find(engine::folded_name(written));
     return found == as_written_.end() ? written : found->second;
   }
 

@@ -1,10 +1,8 @@
 #include "pipeline/columns.hpp"
 
-namespace tidemill::pipeline {
+#include "engine/names.hpp"
 
-namespace {
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-}  // namespace
+namespace tidemill::pipeline {
 
 Json to_json(const std::vector<engine::Column>& columns) {
   Json out = Json::array();
@@ -43,20 +41,8 @@ std::vector<std::string> names_of(const std::vector<engine::Column>& columns) {
   return out;
 }
 
-bool same_name(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return lower(x) == lower(y); });
-}
-
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = lower(c);
-  return out;
-}
-
 bool has_column(const std::vector<engine::Column>& columns, std::string_view name) {
-  return std::any_of(columns.begin(), columns.end(),
-                     [&](const engine::Column& column) { return same_name(column.name, name); });
+  return engine::find_column(columns, name) != nullptr;
 }
 
 }  // namespace tidemill::pipeline

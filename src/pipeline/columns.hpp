@@ -15,9 +15,6 @@ std::vector<engine::Column> columns_from_json(const Json& json);
 std::vector<registry::ColumnInfo> column_infos(const std::vector<engine::Column>& columns);
 std::vector<engine::Column> engine_columns(const std::vector<registry::ColumnInfo>& columns);
 std::vector<std::string> names_of(const std::vector<engine::Column>& columns);
-/// SQL names are the same whatever their case.
-bool same_name(std::string_view a, std::string_view b);
-std::string lower_case(std::string_view text);
 bool has_column(const std::vector<engine::Column>& columns, std::string_view name);
 
 }  // namespace tidemill::pipeline

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/names.hpp"
 #include "pipeline/columns.hpp"
 
 namespace tidemill::pipeline {
@@ -31,7 +32,7 @@ struct Found {
 };
 
 Result<Found> find(const Path& file) {
-  std::string name = lower_case(file.filename().native());
+  std::string name = engine::folded_name(file.filename().native());
   Found found;
   for (const auto& [ending, compression] : {std::pair{".gz", "gzip"}, std::pair{".zst", "zstd"}})
     if (name.ends_with(ending)) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/secret.hpp"
+#include "engine/names.hpp"
 #include "pipeline/columns.hpp"
 #include "pipeline/fingerprint.hpp"
 #include "pipeline/references.hpp"
@@ -224,7 +225,7 @@ class Outliner {
       }
     } else if (const auto bound = out_.bound.find(transform.name); bound != out_.bound.end()) {
       step.parts["sql"] = engine::normalize_sql(transform.sql);
-      if (lower_case(transform.sql).find("getvariable") != std::string::npos)
+      if (engine::folded_name(transform.sql).find("getvariable") != std::string::npos)
         step.parts["parameters"] = project_.parameters;
       for (const std::string& table : bound->second.tables) need_table(step, table);
       step.never_cached = never_cached_because(bound->second.volatile_reasons);

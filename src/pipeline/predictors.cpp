@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/names.hpp"
 #include "pipeline/columns.hpp"
 #include "pipeline/outline.hpp"
 
@@ -92,9 +93,9 @@ Result<std::vector<double>> score_batch(const forest::Predictor& predictor,
   const std::vector<forest::Feature>& features = predictor.package().features;
   std::vector<size_t> column_of(features.size());
   for (size_t f = 0; f < features.size(); ++f) {
-    const auto found =
-        std::find_if(batch.columns.begin(), batch.columns.end(),
-                     [&](const engine::Column& column) { return same_name(column.name, features[f].name); });
+    const auto found = std::find_if(
+        batch.columns.begin(), batch.columns.end(),
+        [&](const engine::Column& column) { return engine::same_name(column.name, features[f].name); });
     if (found == batch.columns.end())
       return user_error(
           "predict.missing_feature",

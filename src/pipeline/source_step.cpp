@@ -1,6 +1,7 @@
 // A source's step: what the files or the database hold now becomes a snapshot, if its checks pass.
 #include <fmt/format.h>
 
+#include "engine/names.hpp"
 #include "pipeline/columns.hpp"
 #include "pipeline/publication.hpp"
 #include "pipeline/sample.hpp"
@@ -34,7 +35,7 @@ Result<std::string> watermark_of(const StepContext& step, engine::Connection& co
     return std::string();
   std::string type;
   for (const registry::ColumnInfo& column : before.columns)
-    if (same_name(column.name, source.watermark)) type = column.type;
+    if (engine::same_name(column.name, source.watermark)) type = column.type;
   if (type.empty()) return std::string();
   TM_TRY(const engine::Value newest,
          connection.scalar(fmt::format(

@@ -3,6 +3,7 @@
 // Wasserstein-1 against them.
 #include <fmt/format.h>
 
+#include "engine/names.hpp"
 #include "quality/judge.hpp"
 #include "quality/row_rule.hpp"
 #include "quality/verdict.hpp"
@@ -161,7 +162,7 @@ Result<CheckResult> judge_distribution(const CheckContext& context, const Check&
                     statistic = check.arguments.value("statistic", "psi");
   const std::string column_name =
       check.arguments.value("column", check.columns.empty() ? "" : check.columns[0]);
-  const engine::Column* column = find_column(context.columns, column_name);
+  const engine::Column* column = engine::find_column(context.columns, column_name);
   if (column == nullptr)
     return broken(check, fmt::format("{} has no column '{}'", context.table, column_name));
   const bool numeric = is_number_type(column->type);

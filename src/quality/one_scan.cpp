@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/names.hpp"
 #include "quality/anomaly.hpp"
 #include "quality/judge.hpp"
 #include "quality/row_rule.hpp"
@@ -191,7 +192,7 @@ Result<CheckResult> judge_anomaly(const CheckContext& context, const Check& chec
 
 /// A rule of type: decided without data when the types agree.
 Result<CheckResult> judge_type(const CheckContext& context, const Check& check, int64_t rows) {
-  const engine::Column* column = find_column(context.columns, check.columns.at(0));
+  const engine::Column* column = engine::find_column(context.columns, check.columns.at(0));
   const std::string declared = check.arguments.value("type", "");
   const Result<std::string> canonical = canonical_type(*context.connection, declared);
   if (!canonical) {

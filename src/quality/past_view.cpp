@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "engine/binder.hpp"
+#include "engine/names.hpp"
 #include "quality/row_rule.hpp"
 
 namespace tidemill::quality {
@@ -89,7 +90,7 @@ Result<std::string> past_of(const TimedSource& source, const PointInTimeInput& i
       columns.push_back(name);
       continue;
     }
-    if (find_column(source.columns, known->second) == nullptr)
+    if (engine::find_column(source.columns, known->second) == nullptr)
       return user_error("check.point_in_time",
                         fmt::format("known_at of {}.{} is {}, which the source does not have", source.name,
                                     column.name, known->second),

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/names.hpp"
 #include "quality/judge.hpp"
 #include "quality/past_view.hpp"
 #include "quality/row_rule.hpp"
@@ -265,7 +266,7 @@ Result<Types> types_of(const PointInTimeInput& input) {
          input.connection->describe("SELECT * FROM " + input.relation));
   Types types;
   const auto find = [&](const std::string& name) -> Result<engine::Column> {
-    if (const engine::Column* column = find_column(columns, name)) return *column;
+    if (const engine::Column* column = engine::find_column(columns, name)) return *column;
     std::vector<std::string> known;
     for (const engine::Column& column : columns) known.push_back(column.name);
     return user_error("check.point_in_time", fmt::format("{} has no column '{}'", input.from, name),

@@ -22,7 +22,6 @@ std::string in_brackets(const std::string& sql);
 /// " WHERE (…)" or nothing.
 std::string where_clause(const std::string& condition);
 
-const engine::Column* find_column(const std::vector<engine::Column>& columns, const std::string& name);
 bool is_number_type(const std::string& type);
 bool is_float_type(const std::string& type);
 bool is_time_type(const std::string& type);

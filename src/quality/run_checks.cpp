@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/names.hpp"
 #include "quality/judge.hpp"
 #include "quality/row_rule.hpp"
 #include "quality/verdict.hpp"
@@ -26,7 +27,7 @@ std::optional<CheckResult> unknown_column(const CheckContext& context, const Che
       check.arguments["column"].is_string())
     names.push_back(check.arguments["column"].get<std::string>());
   for (const std::string& name : names) {
-    if (find_column(context.columns, name) != nullptr) continue;
+    if (engine::find_column(context.columns, name) != nullptr) continue;
     std::vector<std::string> known;
     for (const engine::Column& column : context.columns) known.push_back(column.name);
     std::string hint = did_you_mean(name, known);

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/names.hpp"
 #include "engine/sql_text.hpp"
 #include "training/training.hpp"
 
@@ -95,14 +96,6 @@ Kind kind_of(std::string_view type) {
 
 bool is_number(Kind kind) { return kind == Kind::Integer || kind == Kind::Float || kind == Kind::Decimal; }
 
-const engine::Column* find_column(const std::vector<engine::Column>& columns, std::string_view name) {
-  for (const engine::Column& column : columns)
-    if (column.name == name) return &column;
-  for (const engine::Column& column : columns)
-    if (lower(column.name) == lower(name)) return &column;
-  return nullptr;
-}
-
 Reading reading_of(Kind kind, bool category) {
   if (kind == Kind::Text) return Reading::Text;
   if (!category) return Reading::Number;
@@ -118,11 +111,11 @@ Result<std::vector<std::string>> feature_columns(
     const project::Model& model, const std::vector<engine::Column>& columns,
     const std::optional<std::vector<std::string>>& champion_features) {
   for (const auto& [column, type] : model.types)
-    if (!find_column(columns, column)) return unknown(model, "types:", column, columns);
+    if (!engine::find_column(columns, column)) return unknown(model, "types:", column, columns);
   if (!model.include.empty()) {
     std::vector<std::string> result;
     for (const std::string& name : model.include) {
-      const engine::Column* column = find_column(columns, name);
+      const engine::Column* column = engine::find_column(columns, name);
       if (!column) return unknown(model, "the feature", name, columns);
       if (lower(name) == lower(model.target))
         return user_error("training.target_feature", fmt::format("the target {} is among the features", name),
@@ -133,7 +126,7 @@ Result<std::vector<std::string>> feature_columns(
   }
   std::set<std::string> left_out = columns_with_another_part(model);
   for (const std::string& name : model.exclude) {
-    if (!find_column(columns, name)) return unknown(model, "the excluded column", name, columns);
+    if (!engine::find_column(columns, name)) return unknown(model, "the excluded column", name, columns);
     left_out.insert(lower(name));
   }
   std::set<std::string> known;
@@ -162,7 +155,7 @@ Result<FeatureReader> FeatureReader::make(const forest::Predictor& predictor,
   FeatureReader reader;
   reader.predictor_ = &predictor;
   for (const forest::Feature& feature : predictor.package().features) {
-    const engine::Column* column = find_column(columns, feature.name);
+    const engine::Column* column = engine::find_column(columns, feature.name);
     if (!column)
       return data_error(
           "training.missing_column",

@@ -19,9 +19,6 @@ enum class Kind { Integer, Float, Decimal, Boolean, Text, Time, Other };
 Kind kind_of(std::string_view sql_type);
 bool is_number(Kind kind);
 
-/// The column of that name, exactly or else with another case, or nothing.
-const engine::Column* find_column(const std::vector<engine::Column>& columns, std::string_view name);
-
 /// How a feature's values come out of SQL. Number: DOUBLE. Text: VARCHAR. NumberAsText: DOUBLE, then
 /// forest::category_text.
 enum class Reading { Number, Text, NumberAsText };

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/names.hpp"
 #include "training/columns.hpp"
 #include "training/dataset.hpp"
 #include "training/labels.hpp"
@@ -21,7 +22,7 @@ class Query {
       : columns_(columns), relation_(std::move(relation)) {}
 
   Result<const engine::Column*> column(const std::string& name) const {
-    if (const engine::Column* found = find_column(columns_, name)) return found;
+    if (const engine::Column* found = engine::find_column(columns_, name)) return found;
     std::vector<std::string> names;
     for (const engine::Column& one : columns_) names.push_back(one.name);
     return data_error("training.missing_column",

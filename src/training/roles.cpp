@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/names.hpp"
 #include "training/dataset.hpp"
 
 namespace tidemill::training {
@@ -11,7 +12,7 @@ namespace {
 
 Result<const engine::Column*> require(const TrainInput& input, const std::string& name,
                                       std::string_view what) {
-  if (const engine::Column* column = find_column(input.columns, name)) return column;
+  if (const engine::Column* column = engine::find_column(input.columns, name)) return column;
   std::vector<std::string> names;
   for (const engine::Column& column : input.columns) names.push_back(column.name);
   return user_error("training.unknown_column",
@@ -48,7 +49,7 @@ Result<Roles> assign_roles(const TrainInput& input) {
   TM_TRY(const std::vector<std::string> names,
          feature_columns(model, input.columns, input.champion_features));
   for (const std::string& name : names) {
-    const engine::Column& column = *find_column(input.columns, name);
+    const engine::Column& column = *engine::find_column(input.columns, name);
     const Kind kind = kind_of(column.type);
     TM_TRY(forest::Feature feature, feature_of(input, column, kind));
     // A text that is declared numeric must read as numbers, all of them.

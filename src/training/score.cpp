@@ -1,6 +1,7 @@
 // Batch scoring: rows of a relation through the same encoding and predictor that serve requests.
 #include <fmt/format.h>
 
+#include "engine/names.hpp"
 #include "training/columns.hpp"
 #include "training/training.hpp"
 
@@ -13,7 +14,7 @@ Result<void> score(engine::Connection& connection, const std::string& relation,
   TM_TRY(const FeatureReader reader, FeatureReader::make(predictor, columns));
   std::string list;
   for (const std::string& name : key) {
-    const engine::Column* column = find_column(columns, name);
+    const engine::Column* column = engine::find_column(columns, name);
     if (!column)
       return user_error("training.missing_column",
                         fmt::format("the key {} of model {} is missing", name, predictor.package().model));
