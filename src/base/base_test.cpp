@@ -4,6 +4,7 @@
 #include "base/clock.hpp"
 #include "base/file.hpp"
 #include "base/json.hpp"
+#include "base/mix.hpp"
 #include "base/process.hpp"
 #include "base/secret.hpp"
 #include "base/sha256.hpp"
@@ -13,6 +14,13 @@ namespace {
 
 TEST(Sha256, matches_the_published_digest_of_abc) {
   EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+// The reference generator's first outputs for the seed 1234567: each is mix() of the next state.
+TEST(Mix, is_the_finish_of_the_published_splitmix64) {
+  constexpr uint64_t kStep = 0x9e3779b97f4a7c15ULL, kSeed = 1234567;
+  EXPECT_EQ(mix(kSeed + kStep), 6457827717110365317ULL);
+  EXPECT_EQ(mix(kSeed + 2 * kStep), 3203168211198807973ULL);
 }
 
 RC_GTEST_PROP(Clock, an_instant_survives_its_text, ()) {

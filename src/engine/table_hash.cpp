@@ -6,19 +6,13 @@
 
 #include <fmt/format.h>
 
+#include "base/mix.hpp"
 #include "base/sha256.hpp"
 
 namespace tidemill::engine {
 
 namespace {
 
-/// Finalizer of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014;
-/// constants by Stafford, mix 13).
-uint64_t mix(uint64_t x) {
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9U;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EBU;
-  return x ^ (x >> 31);
-}
 // Distances of the two finalizers' inputs: digits of pi and of e.
 constexpr uint64_t kFirstSalt = 0x243F6A8885A308D3U;
 constexpr uint64_t kSecondSalt = 0xB7E151628AED2A6AU;

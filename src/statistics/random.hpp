@@ -4,13 +4,9 @@
 
 #include <cstdint>
 
-namespace tidemill::statistics {
+#include "base/mix.hpp"
 
-constexpr uint64_t mix(uint64_t z) {
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-  return z ^ (z >> 31);
-}
+namespace tidemill::statistics {
 
 __extension__ using Wide = unsigned __int128;
 

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/clock.hpp"
-#include "statistics/random.hpp"
+#include "base/mix.hpp"
 
 namespace tidemill::training {
 
@@ -74,7 +74,7 @@ void SplitHash::add(std::string_view text) {
   add_bytes(text);
 }
 void SplitHash::add_null() { add_bytes("\xff\xff\xff\xff\xff\xff\xff\xff"); }
-uint64_t SplitHash::value() const { return statistics::mix(state_); }
+uint64_t SplitHash::value() const { return mix(state_); }
 double SplitHash::share() const { return static_cast<double>(value() >> 11) * 0x1p-53; }
 
 Part SplitRule::of_time(int64_t t) const {
