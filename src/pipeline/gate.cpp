@@ -21,7 +21,16 @@ Result<training::Candidate> candidate_of(const StepContext& step, engine::Connec
   TM_TRY(const registry::Version version, step.registry().version(model.name, std::to_string(number)));
   training::Candidate out;
   out.name = label;
-  TM_TRY(out.predictor, step.run.predictors.find(fmt::format("{}@{}", model.name, number)));
+  auto predictor = step.run.predictors.find(fmt::format("{}@{}", model.name, number));
+  if (!predictor) {
+    // The new version is still trained and kept, so that a changed gate can let it pass.
+    out.trouble = fmt::format(
+        "{} cannot be read ({}): restore it from a backup, promote an earlier version, or take `vs: "
+        "champion` out of the gate for one run",
+        label, predictor.error().message);
+    return out;
+  }
+  out.predictor = std::move(*predictor);
   TM_TRY(const Rebuilt rebuilt, rebuild(step, out.predictor->package().pipeline, label));
   if (rebuilt.same_sql) {
     out.relation = engine::quote_name(model.from);

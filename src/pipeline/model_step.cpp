@@ -34,7 +34,15 @@ Result<std::optional<std::vector<std::string>>> champion_features(const StepCont
   if (champion == aliases.end()) return std::optional<std::vector<std::string>>();
   TM_TRY(const registry::Version version,
          step.registry().version(model.name, std::to_string(champion->second)));
-  TM_TRY(const forest::Package package, load_package(step.registry(), version));
+  const auto read = load_package(step.registry(), version);
+  if (!read) {
+    // Else one broken version would keep every later one from being trained. Its gate says that it fails.
+    step.log.line(fmt::format("warning: the champion, version {}, cannot be read ({}): columns that are new "
+                              "since then are taken as features",
+                              version.number, read.error().message));
+    return std::optional<std::vector<std::string>>();
+  }
+  const forest::Package& package = *read;
   std::vector<std::string> names;
   for (const forest::Feature& feature : package.features) names.push_back(feature.name);
   return std::optional(std::move(names));

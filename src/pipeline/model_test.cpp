@@ -155,6 +155,30 @@ TEST(ModelStep, the_champion_is_scored_with_the_sql_it_was_packaged_with) {
   EXPECT_TRUE(changed["features"].contains("minutes"));
 }
 
+TEST(ModelStep, a_champion_that_cannot_be_read_fails_comparisons_until_the_gate_lets_it_go) {
+  ProjectForTests project;
+  visits_project(project, "{metric: roc_auc, vs: champion, no_worse_by: 0.05}");
+  ASSERT_EQ(project.run().exit_code, 0);
+  const registry::Version first = *project.registry().version("buys", "1");
+  std::filesystem::remove(project.registry().object_path(first.package));
+  project.restart();
+  project.file("visits.csv", visits(2600));
+  const RunResult result = project.run();
+  EXPECT_EQ(result.exit_code, 4) << tidemill::to_text(to_json(result), 1);
+  EXPECT_NE(outcome(result, "model:buys").error->message.find("champion 1 cannot be read"), std::string::npos)
+      << outcome(result, "model:buys").error->message;
+  EXPECT_EQ(champion(project), 1);
+  EXPECT_EQ(project.registry().version("buys", "2")->state, "rejected");
+  project.yaml(model_yaml("{metric: roc_auc, min: 0.6}"));
+  EXPECT_EQ(project.run().exit_code, 0);
+  EXPECT_EQ(champion(project), 3) << "the same package, accepted";
+  project.yaml(model_yaml("{metric: roc_auc, vs: champion, no_worse_by: 0.05}"));
+  project.file("visits.csv", visits(3000));
+  const RunResult healed = project.run();
+  EXPECT_EQ(healed.exit_code, 0) << tidemill::to_text(to_json(healed), 1);
+  EXPECT_EQ(champion(project), 4);
+}
+
 TEST(ModelStep, a_hold_keeps_a_new_version_from_promotion_until_it_is_released) {
   ProjectForTests project;
   visits_project(project);

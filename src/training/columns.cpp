@@ -120,6 +120,10 @@ Result<std::vector<std::string>> feature_columns(
       if (lower(name) == lower(model.target))
         return user_error("training.target_feature", fmt::format("the target {} is among the features", name),
                           model.place);
+      if (std::find(result.begin(), result.end(), column->name) != result.end())
+        return user_error("training.named_twice",
+                          fmt::format("the feature {} is included twice", column->name), model.place,
+                          "a column is one feature, in whatever case it is written");
       result.push_back(column->name);
     }
     return result;

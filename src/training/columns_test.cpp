@@ -61,6 +61,14 @@ TEST(feature_columns, are_what_is_included_even_a_group) {
   EXPECT_EQ(unknown.error().hint, "did you mean 'city'?");
 }
 
+TEST(feature_columns, refuse_an_included_column_that_is_named_twice) {
+  project::Model m = model();
+  m.include = {"x", "city", "X"};
+  const auto twice = feature_columns(m, kColumns, std::nullopt);
+  EXPECT_ERROR(twice, "training.named_twice");
+  EXPECT_EQ(twice.error().message, "the feature x is included twice");
+}
+
 TEST(feature_columns, refuse_one_that_is_new_since_the_champion_until_it_is_named) {
   project::Model m = model();
   m.exclude = {"hour"};

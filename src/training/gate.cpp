@@ -43,6 +43,7 @@ struct Opponent {
   std::vector<double> scores;
   std::vector<bool> judged;
   double threshold = 0.5;
+  std::string trouble = {};  // why nothing can be compared with it; empty: it can
 };
 
 /// A slice comparison that waits for the p-values of all others.
@@ -87,8 +88,10 @@ class Gate {
   Result<void> read_opponents() {
     if (input_.champion) {
       TM_TRY(champion_, opponent(*input_.champion, "champion"));
-      outcome_.rows = std::count(champion_->judged.begin(), champion_->judged.end(), true);
-      outcome_.rows_dropped = static_cast<int64_t>(rows_.rows()) - outcome_.rows;
+      if (champion_->trouble.empty()) {
+        outcome_.rows = std::count(champion_->judged.begin(), champion_->judged.end(), true);
+        outcome_.rows_dropped = static_cast<int64_t>(rows_.rows()) - outcome_.rows;
+      }
     }
     if (input_.anchor) {
       TM_TRY(anchor_, opponent(*input_.anchor, "anchor"));
@@ -96,6 +99,14 @@ class Gate {
     return {};
   }
   Result<std::optional<Opponent>> opponent(const Candidate& candidate, const std::string& short_name) {
+    if (!candidate.trouble.empty()) {
+      outcome_.details[short_name] = {{"name", candidate.name}, {"trouble", candidate.trouble}};
+      return std::optional(Opponent{.name = candidate.name,
+                                    .short_name = short_name,
+                                    .scores = {},
+                                    .judged = {},
+                                    .trouble = candidate.trouble});
+    }
     TM_TRY(OtherScores other, read_other(input_, candidate, rows_));
     outcome_.details[short_name] = {
         {"name", candidate.name}, {"rows_seen", other.seen}, {"rows_unmatched", other.unmatched}};
@@ -185,21 +196,35 @@ class Gate {
   // Rules
   // -------------------------------------------------------------------------------------------------------
   Result<void> judge_rule(const project::GateRule& rule) {
-    for (const Slice& slice : slices_of(rule)) {
-      if (rule.against == project::GateRule::Against::None) {
+    const std::vector<Slice> slices = slices_of(rule);
+    if (rule.against == project::GateRule::Against::None) {
+      for (const Slice& slice : slices) {
         TM_CHECK(judge_limit(rule, slice));
-      } else if (rule.against == project::GateRule::Against::Column) {
-        TM_TRY(const Opponent naive, naive_opponent(rule.column));
-        TM_CHECK(compare(rule, slice, naive));
-      } else if (!champion_) {
-        add(rule, slice, fmt::format("{} vs champion, {}", rule.metric, bound_text(rule)), true,
-            "there is no champion yet: nothing to compare with");
-      } else {
-        TM_CHECK(compare(rule, slice, *champion_));
-        if (anchor_) {
-          TM_CHECK(compare(rule, slice, *anchor_));
-        }
       }
+    } else if (rule.against == project::GateRule::Against::Column) {
+      TM_TRY(const Opponent naive, naive_opponent(rule.column));
+      TM_CHECK(compare_all(rule, slices, naive));
+    } else if (!champion_) {
+      for (const Slice& slice : slices)
+        add(rule, slice, comparison_text(rule, "champion"), true,
+            "there is no champion yet: nothing to compare with");
+    } else {
+      TM_CHECK(compare_all(rule, slices, *champion_));
+      if (anchor_) {
+        TM_CHECK(compare_all(rule, slices, *anchor_));
+      }
+    }
+    return {};
+  }
+
+  Result<void> compare_all(const project::GateRule& rule, const std::vector<Slice>& slices,
+                           const Opponent& other) {
+    if (!other.trouble.empty()) {
+      add(rule, {}, comparison_text(rule, other.short_name), false, other.trouble);
+      return {};
+    }
+    for (const Slice& slice : slices) {
+      TM_CHECK(compare(rule, slice, other));
     }
     return {};
   }
@@ -222,6 +247,9 @@ class Gate {
   static std::string bound_text(const project::GateRule& rule) {
     return rule.better_by ? fmt::format("better by {}", *rule.better_by)
                           : fmt::format("no worse by {}", rule.no_worse_by.value_or(0));
+  }
+  static std::string comparison_text(const project::GateRule& rule, const std::string& other) {
+    return fmt::format("{} vs {}, {}", rule.metric, other, bound_text(rule));
   }
   GateRuleOutcome& add(const project::GateRule& rule, const Slice& slice, std::string text, bool passed,
                        std::string message) {
@@ -278,7 +306,7 @@ class Gate {
   }
 
   Result<void> compare(const project::GateRule& rule, const Slice& slice, const Opponent& other) {
-    const std::string text = fmt::format("{} vs {}, {}", rule.metric, other.short_name, bound_text(rule));
+    const std::string text = comparison_text(rule, other.short_name);
     const Selected rows = select(slice, &other);
     if (too_small(slice, rows)) {
       add(rule, slice, text, true,
@@ -357,7 +385,7 @@ class Gate {
   /// Better than the champion: the lower end of the improvement's interval is above 0, in the metric of the
   /// first rule against the champion, else roc_auc, log_loss or rmse.
   Result<void> prove() {
-    if (!champion_) return {};
+    if (!champion_ || !champion_->trouble.empty()) return {};
     std::string metric = package_.task == forest::Task::Binary       ? "roc_auc"
                          : package_.task == forest::Task::Multiclass ? "log_loss"
                                                                      : "rmse";

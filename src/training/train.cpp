@@ -141,6 +141,23 @@ Result<void> decide(const project::Model& model, const Dataset& data, const std:
   return {};
 }
 
+/// What cannot be read back would be champion and never be loaded: as the registry will keep it, so it is read
+/// here.
+Result<void> check_readable(const forest::Package& package, const std::string& model) {
+  const auto failed = [&](const Error& error) {
+    return internal_error("training.bad_package",
+                          fmt::format("the package of {} cannot be read back: {}", package.model,
+                                      error.message));
+  };
+  const auto json = parse_json(tidemill::to_text(forest::to_json(package), 1));
+  if (!json) return failed(json.error());
+  auto read = forest::package_from_json(*json);
+  if (!read) return failed(read.error());
+  const auto predictor = forest::Predictor::make(std::move(*read), model);
+  if (!predictor) return failed(predictor.error());
+  return {};
+}
+
 }  // namespace
 
 Result<TrainOutput> train(const TrainInput& input) {
@@ -171,6 +188,7 @@ Result<TrainOutput> train(const TrainInput& input) {
   package.baseline = baseline_of(data, *predictor, judged.test_scores, threads);
   stages.end("baseline");
   std::string card = model_card(package, model.from);
+  TM_CHECK(check_readable(package, fitted.model));
   tell(input, 1, "done");
   TrainOutput output{.package = std::move(package), .files = {}, .timings = stages.json()};
   output.files["model.ubj"] = std::move(fitted.model);

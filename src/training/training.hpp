@@ -42,7 +42,7 @@ struct TrainOutput {
 Result<TrainOutput> train(const TrainInput& input);
 
 /// Columns of the model's table that are features, in order. Errors: training.new_column,
-/// training.unknown_column.
+/// training.unknown_column, training.named_twice.
 Result<std::vector<std::string>> feature_columns(
     const project::Model& model, const std::vector<engine::Column>& columns,
     const std::optional<std::vector<std::string>>& champion_features);
@@ -55,6 +55,9 @@ struct Candidate {
   std::string name;  // "7", "champion 6", "anchor 4"
   std::shared_ptr<const forest::Predictor> predictor;
   std::string relation;
+  /// Why it cannot be compared with; empty: it can. Then it needs neither predictor nor relation, and no rule
+  /// that compares with it passes.
+  std::string trouble = {};
 };
 struct GateInput {
   engine::Connection* connection = nullptr;
