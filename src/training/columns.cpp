@@ -14,12 +14,6 @@ namespace tidemill::training {
 
 namespace {
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return result;
-}
-
 std::vector<std::string> names_of(const std::vector<engine::Column>& columns) {
   std::vector<std::string> names;
   for (const engine::Column& column : columns) names.push_back(column.name);
@@ -63,9 +57,10 @@ std::set<std::string> names_in(std::string_view sql) {
 /// Why a column that nobody named is no feature.
 std::set<std::string> columns_with_another_part(const project::Model& model) {
   std::set<std::string> names = names_in(model.as_of);
-  for (const std::string& key : model.key) names.insert(lower(key));
-  names.insert({lower(model.target), lower(model.weight), lower(model.split.column)});
-  for (const std::string& group : model.fairness_groups) names.insert(lower(group));
+  for (const std::string& key : model.key) names.insert(engine::folded_name(key));
+  names.insert({engine::folded_name(model.target), engine::folded_name(model.weight),
+                engine::folded_name(model.split.column)});
+  for (const std::string& group : model.fairness_groups) names.insert(engine::folded_name(group));
   return names;
 }
 
@@ -107,17 +102,28 @@ std::string expression(const std::string& column, Reading reading) {
                      reading == Reading::Text ? "VARCHAR" : "DOUBLE");
 }
 
+const std::string* declared_type(const project::Model& model, std::string_view column) {
+  for (const auto& [name, type] : model.types)
+    if (engine::same_name(name, column)) return &type;
+  return nullptr;
+}
+
 Result<std::vector<std::string>> feature_columns(
     const project::Model& model, const std::vector<engine::Column>& columns,
     const std::optional<std::vector<std::string>>& champion_features) {
-  for (const auto& [column, type] : model.types)
+  std::set<std::string> typed;
+  for (const auto& [column, type] : model.types) {
     if (!engine::find_column(columns, column)) return unknown(model, "types:", column, columns);
+    if (!typed.insert(engine::folded_name(column)).second)
+      return user_error("training.named_twice", fmt::format("types: names the column {} twice", column),
+                        model.place);
+  }
   if (!model.include.empty()) {
     std::vector<std::string> result;
     for (const std::string& name : model.include) {
       const engine::Column* column = engine::find_column(columns, name);
       if (!column) return unknown(model, "the feature", name, columns);
-      if (lower(name) == lower(model.target))
+      if (engine::same_name(name, model.target))
         return user_error("training.target_feature", fmt::format("the target {} is among the features", name),
                           model.place);
       if (std::find(result.begin(), result.end(), column->name) != result.end())
@@ -131,15 +137,16 @@ Result<std::vector<std::string>> feature_columns(
   std::set<std::string> left_out = columns_with_another_part(model);
   for (const std::string& name : model.exclude) {
     if (!engine::find_column(columns, name)) return unknown(model, "the excluded column", name, columns);
-    left_out.insert(lower(name));
+    left_out.insert(engine::folded_name(name));
   }
   std::set<std::string> known;
   if (champion_features)
-    for (const std::string& name : *champion_features) known.insert(lower(name));
+    for (const std::string& name : *champion_features) known.insert(engine::folded_name(name));
   std::vector<std::string> result;
   for (const engine::Column& column : columns) {
-    if (left_out.contains(lower(column.name))) continue;
-    if (champion_features && !known.contains(lower(column.name)) && !model.types.contains(column.name))
+    if (left_out.contains(engine::folded_name(column.name))) continue;
+    if (champion_features && !known.contains(engine::folded_name(column.name)) &&
+        !declared_type(model, column.name))
       return user_error(
           "training.new_column",
           fmt::format("{} has the column {}, which the champion does not know", model.from, column.name),

@@ -19,6 +19,9 @@ enum class Kind { Integer, Float, Decimal, Boolean, Text, Time, Other };
 Kind kind_of(std::string_view sql_type);
 bool is_number(Kind kind);
 
+/// What `types` says of a column, in whatever case it is written there; null: nothing.
+const std::string* declared_type(const project::Model& model, std::string_view column);
+
 /// How a feature's values come out of SQL. Number: DOUBLE. Text: VARCHAR. NumberAsText: DOUBLE, then
 /// forest::category_text.
 enum class Reading { Number, Text, NumberAsText };

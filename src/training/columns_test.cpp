@@ -86,6 +86,18 @@ TEST(feature_columns, refuse_one_that_is_new_since_the_champion_until_it_is_name
   EXPECT_EQ(*feature_columns(m, kColumns, champion), (Names{"x", "city"}));
 }
 
+TEST(feature_columns, have_the_type_that_is_declared_in_another_case) {
+  project::Model m = model();
+  m.exclude = {"hour"};
+  m.types = {{"CITY", "category"}};
+  EXPECT_EQ(*feature_columns(m, kColumns, Names{"x"}), (Names{"x", "city"}));
+  ASSERT_NE(declared_type(m, "city"), nullptr);
+  EXPECT_EQ(*declared_type(m, "city"), "category");
+  EXPECT_EQ(declared_type(m, "x"), nullptr);
+  m.types = {{"CITY", "category"}, {"city", "numeric"}};
+  EXPECT_ERROR(feature_columns(m, kColumns, std::nullopt), "training.named_twice");
+}
+
 TEST(feature_columns, refuse_a_table_that_leaves_none) {
   project::Model m = model();
   m.exclude = {"x", "hour", "city"};

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/names.hpp"
 #include "training/parallel.hpp"
 
 namespace tidemill::training {
@@ -99,9 +100,9 @@ std::vector<Slice> slices_of(const EvaluateInput& input) {
   const Dataset& data = *input.data;
   std::vector<Slice> slices;
   for (const TextColumn& text : data.texts) {
-    if (std::find(input.model->slices.begin(), input.model->slices.end(), text.name) ==
-        input.model->slices.end())
-      continue;
+    const bool wanted = std::ranges::any_of(
+        input.model->slices, [&](const std::string& name) { return engine::same_name(name, text.name); });
+    if (!wanted) continue;
     std::vector<size_t> counts(text.texts.size());
     const size_t begin = data.begin_of(Part::Test), end = begin + data.rows_of(Part::Test);
     for (size_t r = begin; r < end; ++r)

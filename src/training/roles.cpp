@@ -23,8 +23,8 @@ Result<const engine::Column*> require(const TrainInput& input, const std::string
 Result<forest::Feature> feature_of(const TrainInput& input, const engine::Column& column, Kind kind) {
   const project::Model& model = *input.model;
   forest::Feature feature{.name = column.name, .sql_type = column.type, .category = kind == Kind::Text};
-  if (const auto declared = model.types.find(column.name); declared != model.types.end())
-    feature.category = declared->second == "category";
+  if (const std::string* declared = declared_type(model, column.name))
+    feature.category = *declared == "category";
   if (kind == Kind::Time)
     return user_error(
         "training.time_feature",

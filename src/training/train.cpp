@@ -141,13 +141,12 @@ Result<void> decide(const project::Model& model, const Dataset& data, const std:
   return {};
 }
 
-/// What cannot be read back would be champion and never be loaded: as the registry will keep it, so it is read
-/// here.
+/// What cannot be read back would be champion and never be loaded: as the registry will keep it, so it is
+/// read here.
 Result<void> check_readable(const forest::Package& package, const std::string& model) {
   const auto failed = [&](const Error& error) {
-    return internal_error("training.bad_package",
-                          fmt::format("the package of {} cannot be read back: {}", package.model,
-                                      error.message));
+    return internal_error("training.bad_package", fmt::format("the package of {} cannot be read back: {}",
+                                                              package.model, error.message));
   };
   const auto json = parse_json(tidemill::to_text(forest::to_json(package), 1));
   if (!json) return failed(json.error());

@@ -44,6 +44,18 @@ TEST_F(Train, learns_a_binary_target_from_numbers_and_categories) {
   EXPECT_EQ(output->package.provenance["best_round"], 20);
 }
 
+TEST_F(Train, finds_types_and_slices_in_whatever_case_they_are_written) {
+  make_table();
+  project::Model m = model();
+  m.types = {{"N", "category"}};
+  m.slices = {"CITY"};
+  const auto output = train(input(m));
+  ASSERT_OK(output);
+  EXPECT_TRUE(output->package.features[1].category);
+  ASSERT_FALSE(output->package.metrics["slices"].empty());
+  EXPECT_EQ(output->package.metrics["slices"][0]["column"], "city");
+}
+
 // Bit for bit: the package's predictor on the cells of the table against XGBoost itself on the same matrix.
 TEST_F(Train, serves_exactly_what_xgboost_predicts) {
   make_table();
