@@ -21,7 +21,7 @@ namespace {
 constexpr std::string_view kSourceKind = "source/1";
 constexpr std::string_view kTransformKind = "transform/1";
 constexpr std::string_view kCommandKind = "command/1";
-constexpr std::string_view kModelKind = "model/1";
+constexpr std::string_view kModelKind = "model/2";
 constexpr std::string_view kExportKind = "export/1";
 
 /// The names of secrets instead of their values: parts of a key are kept in the registry and shown.

@@ -102,6 +102,12 @@ std::string expression(const std::string& column, Reading reading) {
                      reading == Reading::Text ? "VARCHAR" : "DOUBLE");
 }
 
+std::string split_text(const engine::Column& column) {
+  const std::string name = engine::quote_name(column.name);
+  return column.type == "TIMESTAMP WITH TIME ZONE" ? fmt::format("CAST(timezone('UTC', {}) AS VARCHAR)", name)
+                                                   : expression(column.name, Reading::Text);
+}
+
 const std::string* declared_type(const project::Model& model, std::string_view column) {
   for (const auto& [name, type] : model.types)
     if (engine::same_name(name, column)) return &type;

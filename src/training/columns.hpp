@@ -29,6 +29,9 @@ enum class Reading { Number, Text, NumberAsText };
 Reading reading_of(Kind kind, bool category);
 /// "CAST(x AS DOUBLE)" …
 std::string expression(const std::string& column, Reading reading);
+/// The text of a key or group that a split hashes. As DuckDB casts it, but for an instant: its cast is in the
+/// session's time zone, and rows would change sides with it, so it is written in UTC.
+std::string split_text(const engine::Column& column);
 
 /// Reads the features of a package out of chunks whose columns [first, first + features) are expressions() of
 /// them.

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/names.hpp"
 #include "training/labels.hpp"
 
 namespace tidemill::training {
@@ -41,7 +42,7 @@ class Reader {
     std::string list, order;
     const auto add = [&](const std::string& one) { list += (list.empty() ? "" : ", ") + one; };
     for (const std::string& key : keys_) {
-      add(expression(key, Reading::Text));
+      add(split_text(*engine::find_column(input_.columns, key)));
       order += (order.empty() ? "" : ", ") + engine::quote_name(key);
     }
     add(expression(roles_.target.name, labels_.reading()));
@@ -51,7 +52,7 @@ class Reader {
       add(fmt::format("epoch_us({})", column));
       add(fmt::format("CAST(CAST({} AS DATE) - DATE '1970-01-01' AS BIGINT)", column));
     } else if (model_.split.kind == project::Split::Kind::Group) {
-      add(expression(roles_.split_column, Reading::Text));
+      add(split_text(*engine::find_column(input_.columns, roles_.split_column)));
     }
     for (size_t f = 0; f < roles_.features.size(); ++f)
       add(expression(roles_.features[f].name, roles_.readings[f]));

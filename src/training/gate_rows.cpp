@@ -71,12 +71,12 @@ class PartReader {
     TM_TRY(reader.rule_, split_from_json(package.split));
     if (reader.rule_.kind == project::Split::Kind::Hash) {
       for (const std::string& key : package.key) {
-        TM_TRY(const size_t at, query.add(key, Reading::Text));
-        reader.columns_.push_back(at);
+        TM_TRY(const engine::Column* column, query.column(key));
+        reader.columns_.push_back(query.add(split_text(*column)));
       }
     } else if (reader.rule_.kind == project::Split::Kind::Group) {
-      TM_TRY(const size_t at, query.add(reader.rule_.column, Reading::Text));
-      reader.columns_.push_back(at);
+      TM_TRY(const engine::Column* column, query.column(reader.rule_.column));
+      reader.columns_.push_back(query.add(split_text(*column)));
     } else {
       TM_TRY(const engine::Column* column, query.column(reader.rule_.column));
       if (kind_of(column->type) != Kind::Time)

@@ -100,6 +100,44 @@ TEST_F(Train, serves_exactly_what_xgboost_predicts) {
   }
 }
 
+TEST_F(Train, a_row_keeps_its_side_when_the_sessions_time_zone_changes) {
+  make_table();
+  project::Model m = model();
+  m.exclude = {"id", "customer", "amount", "kind", "n"};
+  for (const auto kind : {project::Split::Kind::Hash, project::Split::Kind::Group}) {
+    m.key = {kind == project::Split::Kind::Hash ? "at" : "id"};
+    m.split.kind = kind;
+    if (kind == project::Split::Kind::Group) m.split.column = "at";
+    m.exclude.emplace_back("at");
+    sql("SET TimeZone = 'UTC'");
+    const TrainInput in = input(m);
+    const auto roles = assign_roles(in);
+    ASSERT_OK(roles);
+    const auto before = read_dataset(in, *roles);
+    ASSERT_OK(before);
+    const auto output = train(in);
+    ASSERT_OK(output);
+    sql("SET TimeZone = 'America/New_York'");
+    const auto after = read_dataset(in, *roles);
+    ASSERT_OK(after);
+    EXPECT_EQ(after->size, before->size);
+    EXPECT_EQ(after->matrix, before->matrix);
+    // And the gate judges the rows that training set apart.
+    const auto predictor = forest::Predictor::make(output->package, output->files.at("model.ubj"));
+    ASSERT_OK(predictor);
+    project::GateRule rule{.metric = "roc_auc", .min = 0.5};
+    m.gate = {rule};
+    GateInput gate;
+    gate.connection = &*connection_;
+    gate.model = &m;
+    gate.challenger = {"1", *predictor, "t"};
+    const auto judged = judge(gate);
+    ASSERT_OK(judged);
+    EXPECT_EQ(judged->rules[0].numbers["estimate"], output->package.metrics["test"]["roc_auc"]["value"]);
+    m.gate.clear();
+  }
+}
+
 TEST_F(Train, gives_the_same_bytes_on_any_number_of_threads_and_in_any_row_order) {
   make_table(30'000);
   project::Model m = model();
