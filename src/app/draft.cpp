@@ -8,6 +8,8 @@
 #include <fmt/ranges.h>
 
 #include "engine/binder.hpp"
+#include "statistics/intervals.hpp"
+#include "training/training.hpp"
 
 namespace tidemill::app {
 
@@ -20,7 +22,11 @@ constexpr int64_t kFewLevels = 12;     // accepted_values is suggested up to her
 constexpr int64_t kManyRows = 50'000;
 constexpr double kTooGood = 0.98;
 constexpr double kDayMicros = 86'400e6;
-constexpr double kShortestSpanDays = 10;  // a time split needs some days on each side
+constexpr double kTestShare = 0.2;
+constexpr double kLargestTestShare = 0.4;
+// Above what the gate asks at the least, since days have gaps and a hash is not even.
+constexpr double kTestDays = 1.4 * statistics::kMinBlocks;
+constexpr double kTestRows = 1.5 * training::kMinRowsOfLimit;
 
 const ColumnFacts* find(const DataFacts& data, const std::string& name) {
   for (const ColumnFacts& facts : data.columns)
@@ -81,10 +87,18 @@ const ColumnFacts* choose_key(const DataFacts& data, const std::string& target) 
   return best;
 }
 
+double days_of(const ColumnFacts& time) { return (time.high - time.low) / kDayMicros; }
+
+// The share of days that a test part needs for the gate to tell two versions apart.
+double test_share(const ColumnFacts& time) {
+  const double days = std::min(days_of(time), static_cast<double>(time.distinct));
+  return days > 0 ? std::max(kTestShare, kTestDays / days) : 1;
+}
+
+// Too few days to judge by leave the hash of the key.
 const ColumnFacts* choose_time(const DataFacts& data) {
   for (const ColumnFacts& facts : data.columns)
-    if (is_time_type(facts.column.type) && facts.nulls == 0 &&
-        (facts.high - facts.low) / kDayMicros >= kShortestSpanDays && facts.distinct >= 20)
+    if (is_time_type(facts.column.type) && facts.nulls == 0 && test_share(facts) <= kLargestTestShare)
       return &facts;
   return nullptr;
 }
@@ -254,22 +268,35 @@ Result<Draft> draft_project(const std::string& name, const DataFacts& data, cons
     for (const auto& [column, reason] : excluded)
       out += fmt::format("        - {}  # {}\n", yaml(column), reason);
   }
+  double share = kTestShare;
   if (time != nullptr) {
-    const auto days = static_cast<int64_t>((time->high - time->low) / kDayMicros);
+    const auto days = static_cast<int64_t>(days_of(*time));
+    share = test_share(*time);
     out += fmt::format(
         "    split: {{time: {}, validation: {}d, test: {}d}}  # the newest rows judge, as in life\n",
         yaml(time->column.name), std::max<int64_t>(1, days * 15 / 100),
-        std::max<int64_t>(1, days * 20 / 100));
-    draft.notes.push_back(fmt::format("split: by {}, the newest fifth is for the test", time->column.name));
+        std::max<int64_t>(1, static_cast<int64_t>(std::floor(share * static_cast<double>(days)))));
+    draft.notes.push_back(
+        share > kTestShare
+            ? fmt::format("split: by {}, the newest {:.0f} % are for the test", time->column.name,
+                          100 * share)
+            : fmt::format("split: by {}, the newest fifth is for the test", time->column.name));
   } else {
-    out += "    split: {validation: 20%, test: 20%}  # by a hash of the key: a row never changes sides\n";
+    share = std::clamp(kTestRows / static_cast<double>(data.rows), kTestShare, kLargestTestShare);
+    out += fmt::format(
+        "    split: {{validation: 20%, test: {:.0f}%}}  # by a hash of the key: a row never changes sides\n",
+        100 * share);
     draft.notes.push_back(
         "split: by a hash of the key; if rows have a time or belong to groups, split by that instead");
   }
   out +=
       "    train: {algorithm: xgboost, rounds: 300, early_stopping: 20, seed: 42, params: {max_depth: 6, "
       "eta: 0.1}}\n";
-  out += "    gate:\n" + gate_of(kind, data.rows);
+  if (share * static_cast<double>(data.rows) < kTestRows)
+    draft.notes.push_back(fmt::format(
+        "gate: none, as {} rows leave too few to judge by: every version becomes champion", data.rows));
+  else
+    out += "    gate:\n" + gate_of(kind, data.rows);
   out += fmt::format("\ndeployments:\n  {0}: {{model: {0}@champion}}\n", yaml(target + "_model"));
 
   for (const auto& [column, reason] : excluded)

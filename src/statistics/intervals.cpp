@@ -100,7 +100,7 @@ Result<std::optional<Interval>> bootstrap(std::string_view metric, const Evaluat
                                           const BootstrapOptions& options) {
   TM_CHECK(check(e, blocks, options));
   TM_TRY(const Maybe estimate, compute(metric, e));
-  if (!estimate || blocks.count < 2) return std::optional<Interval>();
+  if (!estimate || blocks.count < kMinBlocks) return std::optional<Interval>();
 
   Resampled resampled(metric, e, blocks);
   std::vector<double> multiplicity(blocks.count), values;
@@ -120,7 +120,7 @@ Result<std::optional<Difference>> bootstrap_difference(std::string_view metric, 
   TM_CHECK(check(second, blocks, options));
   TM_TRY(const Maybe a, compute(metric, first));
   TM_TRY(const Maybe b, compute(metric, second));
-  if (!a || !b || blocks.count < 2) return std::optional<Difference>();
+  if (!a || !b || blocks.count < kMinBlocks) return std::optional<Difference>();
 
   Resampled resampled_first(metric, first, blocks), resampled_second(metric, second, blocks);
   Difference difference{.first = *a, .second = *b};

@@ -29,6 +29,9 @@ struct BootstrapOptions {
   double level = 0.95;
 };
 inline constexpr size_t kMaxResamples = 100'000;
+/// Fewer blocks than this tell nothing: there are few different resamples of them, and an interval from so
+/// few is far too narrow (of 5 days it misses the truth more than twice as often as it says).
+inline constexpr size_t kMinBlocks = 10;
 
 /// How often each block is drawn in resample r: sums to blocks.count. multiplicity has one place a block.
 void draw_blocks(uint64_t seed, uint64_t resample, std::span<double> multiplicity);
@@ -41,7 +44,7 @@ struct Interval {
   size_t blocks = 0;
 };
 /// Nothing where the metric is not defined on the rows, or in fewer than half of the resamples, or with fewer
-/// than two blocks. Errors as compute(), and bootstrap.bad_options.
+/// than kMinBlocks blocks. Errors as compute(), and bootstrap.bad_options.
 Result<std::optional<Interval>> bootstrap(std::string_view metric, const Evaluation& evaluation,
                                           const Blocks& blocks, const BootstrapOptions& options = {});
 
@@ -55,6 +58,7 @@ struct Difference {
   double p_not_above(double limit) const;
   double p_not_below(double limit) const;
 };
+/// Nothing where bootstrap() has none.
 Result<std::optional<Difference>> bootstrap_difference(std::string_view metric, const Evaluation& first,
                                                        const Evaluation& second, const Blocks& blocks,
                                                        const BootstrapOptions& options = {});

@@ -158,10 +158,16 @@ TEST(Intervals, difference_to_itself_is_zero_and_a_real_one_is_found) {
   EXPECT_EQ((*some)->p_not_below(0), 1.0);
 }
 
-TEST(Intervals, one_block_or_an_undefined_metric_has_none) {
-  const Sample s = make_sample(50, 1, 4);
-  const Evaluation e{.labels = s.labels, .scores = s.scores};
-  EXPECT_FALSE(*bootstrap("roc_auc", e, make_blocks(s.days)));
+TEST(Intervals, too_few_blocks_or_an_undefined_metric_have_none) {
+  for (const size_t days : {size_t{1}, kMinBlocks - 1, kMinBlocks}) {
+    const Sample few = make_sample(400, days, 4);
+    const Evaluation a{.labels = few.labels, .scores = few.scores},
+        b{.labels = few.labels, .scores = few.worse};
+    const Blocks blocks = make_blocks(few.days);
+    EXPECT_EQ(bootstrap("roc_auc", a, blocks)->has_value(), days == kMinBlocks) << days;
+    EXPECT_EQ(bootstrap_difference("roc_auc", a, b, blocks)->has_value(), days == kMinBlocks) << days;
+  }
+  const Sample s = make_sample(50, 50, 4);
   const std::vector<double> ones(50, 1.0);
   EXPECT_FALSE(*bootstrap("roc_auc", {.labels = ones, .scores = s.scores}, blocks_of_single_rows(50)));
 }

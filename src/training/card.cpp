@@ -25,6 +25,11 @@ std::string cell(std::string text) {
 std::string number(const Json& json) {
   return json.is_number() ? fmt::format("{:.4g}", json.get<double>()) : "not defined";
 }
+/// Without one there were too few days or groups to draw from, or the metric is not defined.
+std::string interval(const Json& metric) {
+  return metric["low"].is_number() ? number(metric["low"]) + " to " + number(metric["high"])
+                                   : "cannot be told";
+}
 std::string percent(const Json& json) {
   return json.is_number() ? fmt::format("{:.1f} %", 100 * json.get<double>()) : "?";
 }
@@ -50,8 +55,7 @@ std::string metrics_table(const forest::Package& package) {
   const Json validation = package.metrics.value("validation", Json::object());
   for (const auto& [name, metric] : test.items()) {
     if (!metric.is_object()) continue;
-    text += fmt::format("| {} | {} | {} to {} | {} |\n", name, number(metric["value"]), number(metric["low"]),
-                        number(metric["high"]),
+    text += fmt::format("| {} | {} | {} | {} |\n", name, number(metric["value"]), interval(metric),
                         validation.contains(name) ? number(validation[name]["value"]) : "");
   }
   return text;
@@ -99,9 +103,9 @@ std::string model_card(const forest::Package& package, const std::string& table)
     text += fmt::format("## Slices\n\n| slice | rows | {} | 95 % interval |\n|---|---|---|---|\n", first);
     for (const Json& slice : slices) {
       const Json& metric = slice["metrics"][first];
-      text += fmt::format("| {} = {} | {} | {} | {} to {} |\n", cell(slice["column"].get<std::string>()),
+      text += fmt::format("| {} = {} | {} | {} | {} |\n", cell(slice["column"].get<std::string>()),
                           cell(slice["value"].get<std::string>()), slice["rows"].dump(),
-                          number(metric["value"]), number(metric["low"]), number(metric["high"]));
+                          number(metric["value"]), interval(metric));
     }
     text += "\n";
   }

@@ -42,6 +42,7 @@ struct Opponent {
   std::string short_name;  // "champion", "anchor", "sales_7d_ago"
   std::vector<double> scores;
   std::vector<bool> judged;
+  size_t blocks = 0;  // among the rows judged
   double threshold = 0.5;
   std::string trouble = {};  // why nothing can be compared with it; empty: it can
 };
@@ -110,11 +111,20 @@ class Gate {
     TM_TRY(OtherScores other, read_other(input_, candidate, rows_));
     outcome_.details[short_name] = {
         {"name", candidate.name}, {"rows_seen", other.seen}, {"rows_unmatched", other.unmatched}};
+    const size_t blocks = blocks_of(other.judged);
     return std::optional(Opponent{.name = candidate.name,
                                   .short_name = short_name,
                                   .scores = std::move(other.scores),
                                   .judged = std::move(other.judged),
+                                  .blocks = blocks,
                                   .threshold = candidate.predictor->package().threshold.value_or(0.5)});
+  }
+
+  size_t blocks_of(const std::vector<bool>& judged) const {
+    std::set<int64_t> blocks;
+    for (size_t r = 0; r < judged.size(); ++r)
+      if (judged[r]) blocks.insert(rows_.blocks[r]);
+    return blocks.size();
   }
 
   // Rows
@@ -241,6 +251,7 @@ class Gate {
                     .scores = values,
                     .judged = std::vector<bool>(values.size())};
     for (size_t r = 0; r < values.size(); ++r) result.judged[r] = std::isfinite(values[r]);
+    result.blocks = blocks_of(result.judged);
     return result;
   }
 
@@ -277,6 +288,13 @@ class Gate {
           .numbers["rows"] = rows.labels.size();
       return {};
     }
+    if (rows.labels.size() < kMinRowsOfLimit) {
+      add(rule, slice, text, false,
+          fmt::format("{} cannot be told on {} test rows, fewer than {}: {}, or bring more data", rule.metric,
+                      rows.labels.size(), kMinRowsOfLimit, words().remedy))
+          .numbers["rows"] = rows.labels.size();
+      return {};
+    }
     const statistics::Evaluation judged = evaluation(rows, rows.first, own_threshold());
     TM_TRY(const statistics::Maybe value, statistics::compute(rule.metric, judged));
     TM_TRY(const auto interval, statistics::bootstrap(rule.metric, judged, rows.blocks, options()));
@@ -300,6 +318,16 @@ class Gate {
     return {};
   }
 
+  /// What the bootstrap draws, and how a test part gets more of them.
+  struct Words {
+    std::string_view blocks, remedy;
+  };
+  Words words() const {
+    const std::string kind = package_.split.value("kind", "hash");
+    if (kind == "time") return {"days", "give `split` a longer test span"};
+    if (kind == "group") return {"groups", "give `split` a larger test share"};
+    return {"rows", "give `split` a larger test share"};
+  }
   static int direction(const std::string& metric) {
     const statistics::Metric* known = statistics::find_metric(metric);
     return known && !known->more_is_better ? -1 : 1;
@@ -320,18 +348,29 @@ class Gate {
           fmt::format("no test row is left that neither the new version nor {} has seen", other.name));
       return {};
     }
+    if (rows.blocks.count < statistics::kMinBlocks) {
+      // A shop that has just opened is like a small slice; a test part that is too short fails every rule.
+      const bool slice_alone = !slice.empty() && other.blocks >= statistics::kMinBlocks;
+      GateRuleOutcome& outcome = add(
+          rule, slice, text, slice_alone && !rule.better_by,
+          slice_alone
+              ? fmt::format("not judged: its {} rows lie in {} {}, fewer than {}", rows.labels.size(),
+                            rows.blocks.count, words().blocks, statistics::kMinBlocks)
+              : fmt::format("whether {} differs from that of {} cannot be told: the {} rows lie in {} {}, "
+                            "fewer than {}: {}",
+                            rule.metric, other.name, rows.labels.size(), rows.blocks.count, words().blocks,
+                            statistics::kMinBlocks, words().remedy));
+      outcome.numbers.update(Json{{"rows", rows.labels.size()}, {"blocks", rows.blocks.count}});
+      return {};
+    }
     TM_TRY(const auto difference,
            statistics::bootstrap_difference(rule.metric, evaluation(rows, rows.first, own_threshold()),
                                             evaluation(rows, rows.second, other.threshold), rows.blocks,
                                             options()));
     if (!difference) {
-      const std::string why =
-          rows.blocks.count < 2
-              ? fmt::format("all {} rows lie in one day or group: how sure the difference is cannot be told",
-                            rows.labels.size())
-              : fmt::format("{} is not defined on the {} rows that both can be judged on", rule.metric,
-                            rows.labels.size());
-      add(rule, slice, text, false, why);
+      add(rule, slice, text, false,
+          fmt::format("{} is not defined on the {} rows that both can be judged on", rule.metric,
+                      rows.labels.size()));
       return {};
     }
     const int sign = direction(rule.metric);
@@ -401,7 +440,11 @@ class Gate {
            statistics::bootstrap_difference(metric, evaluation(rows, rows.first, own_threshold()),
                                             evaluation(rows, rows.second, champion_->threshold), rows.blocks,
                                             options()));
-    if (!difference) return {};
+    if (!difference) {
+      outcome_.details["proof"]["rows"] = rows.labels.size();
+      outcome_.details["proof"]["blocks"] = rows.blocks.count;
+      return {};
+    }
     const double low = direction(metric) > 0 ? difference->interval.low : -difference->interval.high;
     outcome_.details["proof"]["low"] = low;
     outcome_.proven_better = low > 0;

@@ -180,6 +180,65 @@ TEST_F(GateTest, passes_without_a_champion_and_says_so) {
   EXPECT_NE(outcome->rules[0].message.find("no champion yet"), std::string::npos);
 }
 
+/// Split by time: the newest `days` days of make_rows() are the test part.
+Json newest_days(int64_t days) {
+  constexpr int64_t kDay = 86'400'000'000, kEnd = 1'704'067'200'000'000 + 40 * kDay;
+  return to_json(SplitRule{.kind = project::Split::Kind::Time,
+                           .column = "moment",
+                           .test_from = kEnd - days * kDay,
+                           .test_to = kEnd});
+}
+
+// Few days have few different resamples: whatever an interval says of them is not so.
+TEST_F(GateTest, proves_nothing_by_a_handful_of_days) {
+  make_rows(4000, 13);
+  project::GateRule better = against_champion("roc_auc", 0);
+  better.no_worse_by.reset();
+  better.better_by = 0.0;
+  const project::Model m = gated({against_champion("roc_auc", 0.5), better});
+  for (const int64_t days : {2, 9, 10}) {
+    const auto outcome =
+        judge(gate(m, version({"a"}, {0.3}, newest_days(days)), version({"z"}, {0.3}, newest_days(days))));
+    ASSERT_OK(outcome);
+    const bool told = days >= 10;
+    EXPECT_EQ(outcome->rules[0].passed, told) << days << outcome->rules[0].message;
+    EXPECT_EQ(outcome->rules[1].passed, told) << days << outcome->rules[1].message;
+    EXPECT_EQ(outcome->proven_better, told) << days;
+    if (!told) EXPECT_NE(outcome->rules[0].message.find("longer test span"), std::string::npos);
+  }
+}
+
+TEST_F(GateTest, a_slice_of_a_few_days_is_not_judged_and_never_better) {
+  make_rows(4000, 14);
+  sql("CREATE OR REPLACE TABLE g AS SELECT * REPLACE (CASE WHEN moment < TIMESTAMP '2024-02-06' THEN 'old' "
+      "ELSE 'new' END AS side) FROM g");
+  project::GateRule rule = against_champion("roc_auc", 0.0);
+  rule.slice = {{"side", "*"}};
+  project::GateRule better = rule;
+  better.no_worse_by.reset();
+  better.better_by = 0.0;
+  const project::Model m = gated({rule, better});
+  const auto outcome =
+      judge(gate(m, version({"z"}, {0.3}, newest_days(30)), version({"a"}, {0.3}, newest_days(30))));
+  ASSERT_OK(outcome);
+  ASSERT_EQ(outcome->rules.size(), 4U);  // new, old; new, old
+  EXPECT_TRUE(outcome->rules[0].passed);
+  EXPECT_NE(outcome->rules[0].message.find("not judged"), std::string::npos) << outcome->rules[0].message;
+  EXPECT_FALSE(outcome->rules[1].passed);
+  EXPECT_FALSE(outcome->rules[2].passed);
+}
+
+TEST_F(GateTest, a_limit_on_a_few_rows_cannot_be_told) {
+  make_rows(60, 15);
+  const project::Model m = gated({{.metric = "log_loss", .max = 10}});
+  const auto few = judge(gate(m, version({"a"}, {0.3}, newest_days(15))));
+  ASSERT_OK(few);
+  EXPECT_LT(few->rows, 30);
+  EXPECT_FALSE(few->passed);
+  EXPECT_NE(few->rules[0].message.find("cannot be told"), std::string::npos) << few->rules[0].message;
+  EXPECT_TRUE(judge(gate(m, version({"a"}, {0.3}, newest_days(30))))->passed);
+}
+
 TEST_F(GateTest, drops_rows_that_the_champion_learned_from) {
   make_rows(2000, 7);
   const project::Model m = gated({against_champion("roc_auc", 0.5)});

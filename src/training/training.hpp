@@ -69,6 +69,8 @@ struct GateInput {
   int64_t seed = 42;
   int resamples = 1000;
 };
+/// Of fewer test rows a limit says nothing, and fails.
+inline constexpr size_t kMinRowsOfLimit = 30;
 struct GateRuleOutcome {
   std::string rule;  // "roc_auc ≥ 0.65", "roc_auc vs champion, no worse by 0.005"
   bool passed = false;
@@ -89,7 +91,9 @@ struct GateOutcome {
 /// end of the improvement's 95 % interval is ≥ −d, better_by d when it is > d; "improvement" is positive
 /// where the challenger is better, whatever the metric's direction. In slices (value "*": each one that
 /// occurs) no_worse_by fails only where the slice is proven worse, Holm-adjusted; slices with fewer than 50
-/// of a class are not judged and pass. proven_better: that lower end is above 0 for the metric of the first
+/// of a class are not judged and pass. A limit on fewer than kMinRowsOfLimit rows, and a comparison on fewer
+/// than statistics::kMinBlocks days, groups or rows, cannot be told and fail; a slice with so few blocks is
+/// not judged under no_worse_by. proven_better: that lower end is above 0 for the metric of the first
 /// rule against the champion (else roc_auc, log_loss, rmse). Without a champion the comparison passes and
 /// says so, and nothing is proven.
 Result<GateOutcome> judge(const GateInput& input);
