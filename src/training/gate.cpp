@@ -8,6 +8,7 @@
 //                   a class are not judged.
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -23,6 +24,9 @@ namespace {
 
 constexpr double kLevel = 0.95;
 constexpr double kSliceAlpha = 0.05;
+/// Resamples for a test among many: so many that this many of them may contradict a claim that is proven.
+constexpr double kSliceDraws = 5;
+constexpr size_t kMaxSliceResamples = 20'000;  // enough to prove one of 1000 slices
 
 using Slice = std::vector<std::pair<std::string, std::string>>;
 
@@ -50,8 +54,11 @@ struct Opponent {
 /// A slice comparison that waits for the p-values of all others.
 struct Pending {
   size_t outcome = 0;
-  bool no_worse = true;
+  const project::GateRule* rule = nullptr;
+  Slice slice;
+  const Opponent* other = nullptr;
   double p = 1;
+  size_t resamples = 0;
 };
 
 class Gate {
@@ -78,7 +85,7 @@ class Gate {
     for (const project::GateRule& rule : model_.gate) {
       TM_CHECK(judge_rule(rule));
     }
-    settle_slices();
+    TM_CHECK(settle_slices());
     TM_CHECK(prove());
     outcome_.passed = std::all_of(outcome_.rules.begin(), outcome_.rules.end(),
                                   [](const GateRuleOutcome& rule) { return rule.passed; });
@@ -212,8 +219,11 @@ class Gate {
         TM_CHECK(judge_limit(rule, slice));
       }
     } else if (rule.against == project::GateRule::Against::Column) {
-      TM_TRY(const Opponent naive, naive_opponent(rule.column));
-      TM_CHECK(compare_all(rule, slices, naive));
+      if (!naive_.contains(rule.column)) {
+        TM_TRY(Opponent naive, naive_opponent(rule.column));
+        naive_.emplace(rule.column, std::move(naive));
+      }
+      TM_CHECK(compare_all(rule, slices, naive_.at(rule.column)));
     } else if (!champion_) {
       for (const Slice& slice : slices)
         add(rule, slice, comparison_text(rule, "champion"), true,
@@ -363,62 +373,121 @@ class Gate {
       outcome.numbers.update(Json{{"rows", rows.labels.size()}, {"blocks", rows.blocks.count}});
       return {};
     }
-    TM_TRY(const auto difference,
-           statistics::bootstrap_difference(rule.metric, evaluation(rows, rows.first, own_threshold()),
-                                            evaluation(rows, rows.second, other.threshold), rows.blocks,
-                                            options()));
-    if (!difference) {
+    TM_TRY(const auto found, measure(rule, rows, other, options().resamples));
+    if (!found) {
       add(rule, slice, text, false,
           fmt::format("{} is not defined on the {} rows that both can be judged on", rule.metric,
                       rows.labels.size()));
       return {};
     }
-    const int sign = direction(rule.metric);
-    const double estimate = sign * difference->interval.estimate;
-    const double low = sign > 0 ? difference->interval.low : -difference->interval.high;
-    const double high = sign > 0 ? difference->interval.high : -difference->interval.low;
     const bool no_worse = !rule.better_by;
-    const double bound = no_worse ? -rule.no_worse_by.value_or(0) : *rule.better_by;
-    // One-sided: how likely such an improvement is when the truth is at the bound.
-    const double p_above = sign > 0 ? difference->p_not_above(bound) : difference->p_not_below(-bound);
-    const double p_below = sign > 0 ? difference->p_not_below(bound) : difference->p_not_above(-bound);
-    GateRuleOutcome& outcome = add(rule, slice, text, no_worse ? low >= bound : low > bound, {});
-    outcome.numbers.update(Json{{"against", other.name},
-                                {"challenger", difference->first},
-                                {"other", difference->second},
-                                {"improvement", {{"estimate", estimate}, {"low", low}, {"high", high}}},
-                                {"bound", bound},
-                                {"p", no_worse && !slice.empty() ? p_below : p_above},
-                                {"rows", rows.labels.size()},
-                                {"blocks", rows.blocks.count}});
+    GateRuleOutcome& outcome =
+        add(rule, slice, text, no_worse ? found->low >= found->bound : found->low > found->bound, {});
+    outcome.numbers.update(
+        Json{{"against", other.name},
+             {"challenger", found->first},
+             {"other", found->second},
+             {"improvement", {{"estimate", found->estimate}, {"low", found->low}, {"high", found->high}}},
+             {"bound", found->bound},
+             {"p", slice.empty() ? found->p_above : found->p_of_claim},
+             {"rows", rows.labels.size()},
+             {"blocks", rows.blocks.count}});
     outcome.message = fmt::format("{} {:.6g} against {:.6g} of {}: better by {} on {} rows in {} blocks",
-                                  rule.metric, difference->first, difference->second, other.name,
-                                  with_interval(estimate, low, high), rows.labels.size(), rows.blocks.count);
+                                  rule.metric, found->first, found->second, other.name,
+                                  with_interval(found->estimate, found->low, found->high), rows.labels.size(),
+                                  rows.blocks.count);
     if (!slice.empty())
-      pending_.push_back({outcome_.rules.size() - 1, no_worse, no_worse ? p_below : p_above});
+      pending_.push_back(
+          {outcome_.rules.size() - 1, &rule, slice, &other, found->p_of_claim, found->resamples});
     return {};
   }
 
+  /// The improvement of a comparison, and one-sided p-values: how likely such an improvement is when the
+  /// truth is at the bound.
+  struct Improvement {
+    double first = 0, second = 0;  // the metric of each side
+    double estimate = 0, low = 0, high = 0, bound = 0;
+    double p_above = 1;
+    double p_of_claim = 1;  // of what a slice proves: worse under no_worse_by, better under better_by
+    size_t resamples = 0;
+  };
+  Result<std::optional<Improvement>> measure(const project::GateRule& rule, const Selected& rows,
+                                             const Opponent& other, size_t resamples) const {
+    statistics::BootstrapOptions drawn = options();
+    drawn.resamples = resamples;
+    TM_TRY(const auto difference, statistics::bootstrap_difference(
+                                      rule.metric, evaluation(rows, rows.first, own_threshold()),
+                                      evaluation(rows, rows.second, other.threshold), rows.blocks, drawn));
+    if (!difference) return std::optional<Improvement>();
+    const int sign = direction(rule.metric);
+    const auto& interval = difference->interval;
+    const double bound = rule.better_by ? *rule.better_by : -rule.no_worse_by.value_or(0);
+    const double p_above = sign > 0 ? difference->p_not_above(bound) : difference->p_not_below(-bound);
+    const double p_below = sign > 0 ? difference->p_not_below(bound) : difference->p_not_above(-bound);
+    return std::optional(Improvement{.first = difference->first,
+                                     .second = difference->second,
+                                     .estimate = sign * interval.estimate,
+                                     .low = sign > 0 ? interval.low : -interval.high,
+                                     .high = sign > 0 ? interval.high : -interval.low,
+                                     .bound = bound,
+                                     .p_above = p_above,
+                                     .p_of_claim = rule.better_by ? p_above : p_below,
+                                     .resamples = interval.resamples});
+  }
+
+  // Slices
+  // ------------------------------------------------------------------------------------------------------
   /// Slices are many: their p-values are adjusted together, for each kind of claim.
-  void settle_slices() {
+  Result<void> settle_slices() {
     for (const bool no_worse : {true, false}) {
+      std::vector<Pending*> tests;
+      for (Pending& pending : pending_)
+        if (!pending.rule->better_by == no_worse) tests.push_back(&pending);
+      TM_CHECK(draw_more(tests));
       std::vector<double> p;
-      std::vector<size_t> outcomes;
-      for (const Pending& pending : pending_)
-        if (pending.no_worse == no_worse) {
-          p.push_back(pending.p);
-          outcomes.push_back(pending.outcome);
-        }
+      for (const Pending* test : tests) p.push_back(test->p);
       const std::vector<double> adjusted = statistics::holm(p);
       for (size_t i = 0; i < adjusted.size(); ++i) {
-        GateRuleOutcome& outcome = outcome_.rules[outcomes[i]];
+        GateRuleOutcome& outcome = outcome_.rules[tests[i]->outcome];
         const bool significant = adjusted[i] <= kSliceAlpha;
         outcome.passed = no_worse ? !significant : significant;
+        outcome.numbers["p"] = p[i];
         outcome.numbers["p_adjusted"] = adjusted[i];
         outcome.numbers["tests"] = adjusted.size();
+        outcome.numbers["resamples"] = tests[i]->resamples;
         outcome.message += fmt::format(", p {:.3g} (Holm, {} slices)", adjusted[i], adjusted.size());
+        if (p[i] > kSliceAlpha || least_adjusted(*tests[i], tests.size()) <= kSliceAlpha) continue;
+        // It looks worse, or better, and no number of resamples that we draw could prove it.
+        outcome.passed = false;
+        outcome.message +=
+            fmt::format("; cannot be judged: {} resamples cannot tell one of {} slices, judge fewer of them",
+                        tests[i]->resamples, tests.size());
       }
     }
+    return {};
+  }
+
+  /// The least p-value that the resamples of a test can give, adjusted for all tests.
+  static double least_adjusted(const Pending& test, size_t tests) {
+    return static_cast<double>(tests) / (1.0 + static_cast<double>(test.resamples));
+  }
+
+  /// A p-value from n resamples is at least 1/(1+n), and Holm multiplies it by the number of tests. Tests
+  /// that may matter get resamples enough; one whose p-value is above the level alone stays above it in any
+  /// case.
+  Result<void> draw_more(const std::vector<Pending*>& tests) const {
+    const double wanted = std::ceil(kSliceDraws * static_cast<double>(tests.size()) / kSliceAlpha);
+    const size_t resamples = static_cast<size_t>(std::min(wanted, double{kMaxSliceResamples}));
+    if (resamples <= options().resamples) return {};
+    for (Pending* test : tests) {
+      if (test->p > kSliceAlpha) continue;
+      const Selected rows = select(test->slice, test->other);
+      TM_TRY(const auto found, measure(*test->rule, rows, *test->other, resamples));
+      if (!found) continue;
+      test->p = found->p_of_claim;
+      test->resamples = found->resamples;
+    }
+    return {};
   }
 
   /// Better than the champion: the lower end of the improvement's interval is above 0, in the metric of the
@@ -457,6 +526,7 @@ class Gate {
   RowsWanted wanted_;
   TestRows rows_;
   std::optional<Opponent> champion_, anchor_;
+  std::map<std::string, Opponent> naive_;  // by column
   std::vector<Pending> pending_;
   GateOutcome outcome_;
 };

@@ -320,6 +320,27 @@ TEST_F(GateTest, judges_slices_with_enough_rows_and_adjusts_for_their_number) {
   EXPECT_LE(half->rules[2].numbers["p_adjusted"], 0.05);
 }
 
+// 1000 resamples cannot give a p-value below 1/1001, and Holm multiplies it by 60.
+TEST_F(GateTest, finds_the_slices_that_are_worse_among_many) {
+  make_rows(12'000, 16);
+  sql("CREATE OR REPLACE TABLE g AS SELECT * REPLACE ('s' || id % 60 AS side) FROM g");
+  project::GateRule rule = against_champion("roc_auc", 0.02);
+  rule.slice = {{"side", "*"}};
+  const project::Model m = gated({rule});
+  GateInput in = gate(m, version({"z"}, {0.3}, hash_split(1, 0)), version({"a"}, {0.3}, hash_split(1, 0)));
+  in.resamples = 1000;
+  const auto worse = judge(in);
+  ASSERT_OK(worse);
+  ASSERT_EQ(worse->rules.size(), 60U);
+  EXPECT_FALSE(worse->passed);
+  for (const GateRuleOutcome& slice : worse->rules) {
+    EXPECT_FALSE(slice.passed) << slice.message;
+    EXPECT_LE(slice.numbers["p_adjusted"], 0.05);
+  }
+  std::swap(in.challenger.predictor, in.champion->predictor);
+  EXPECT_TRUE(judge(in)->passed);
+}
+
 TEST_F(GateTest, matches_rows_by_key_when_versions_have_other_features) {
   make_rows(1000, 11);
   sql("CREATE TABLE old_features AS SELECT id, c AS renamed FROM g WHERE id % 10 <> 0 ORDER BY hash(id)");
