@@ -96,6 +96,13 @@ Result<Verdict> judge_version(const StepContext& step, const project::Model& mod
   for (const training::GateRuleOutcome& rule : outcome.rules)
     step.log.line(fmt::format("gate {}: {} {}", rule.rule, rule.passed ? "passed" : "failed", rule.message));
 
+  if (const auto slices = outcome.details.find("slices"); slices != outcome.details.end())
+    for (const Json& rule : *slices)
+      if (rule["rows_null"] != 0 || rule["rows_not_judged"] != 0)
+        step.log.line(fmt::format("gate {}: {} rows are NULL there and {} lie in slices too small to judge",
+                                  rule["rule"].get<std::string>(), rule["rows_null"].dump(),
+                                  rule["rows_not_judged"].dump()));
+
   TM_TRY(const std::optional<std::string> hold, registry.hold(model.name));
   Verdict verdict;
   verdict.passed = outcome.passed;

@@ -17,6 +17,7 @@
 #include "statistics/intervals.hpp"
 #include "training/evaluate.hpp"
 #include "training/gate_rows.hpp"
+#include "training/gate_slices.hpp"
 
 namespace tidemill::training {
 
@@ -28,14 +29,6 @@ constexpr double kSliceAlpha = 0.05;
 constexpr double kSliceDraws = 5;
 constexpr size_t kMaxSliceResamples = 20'000;  // enough to prove one of 1000 slices
 
-using Slice = std::vector<std::pair<std::string, std::string>>;
-
-std::string slice_text(const Slice& slice) {
-  std::string text;
-  for (const auto& [column, value] : slice)
-    text += fmt::format("{}{} = {}", text.empty() ? "" : ", ", column, value);
-  return text;
-}
 std::string with_interval(double value, double low, double high) {
   return fmt::format("{:.6g} ({:.6g} to {:.6g})", value, low, high);
 }
@@ -186,34 +179,15 @@ class Gate {
   }
   double own_threshold() const { return package_.threshold.value_or(0.5); }
 
-  /// The slices a rule speaks of: one, or with "*" as a value one for every value that occurs.
-  std::vector<Slice> slices_of(const project::GateRule& rule) const {
-    std::vector<Slice> slices = {{}};
-    for (const auto& [column, value] : rule.slice) {
-      std::vector<std::string> values = {value};
-      if (value == "*") {
-        const auto& texts = rows_.slices[static_cast<size_t>(
-            std::find(wanted_.slices.begin(), wanted_.slices.end(), column) - wanted_.slices.begin())];
-        std::set<std::string> seen;
-        for (const auto& text : texts)
-          if (text) seen.insert(*text);
-        values.assign(seen.begin(), seen.end());
-      }
-      std::vector<Slice> longer;
-      for (const Slice& slice : slices)
-        for (const std::string& one : values) {
-          longer.push_back(slice);
-          longer.back().emplace_back(column, one);
-        }
-      slices = std::move(longer);
-    }
-    return slices;
-  }
-
   // Rules
   // -------------------------------------------------------------------------------------------------------
   Result<void> judge_rule(const project::GateRule& rule) {
-    const std::vector<Slice> slices = slices_of(rule);
+    const auto [slices, problem, rows_null] = slices_of(rule, rows_, wanted_.slices);
+    if (!problem.empty()) {
+      add(rule, {}, rule_text(rule), false, problem);
+      return {};
+    }
+    rows_not_judged_ = 0;
     if (rule.against == project::GateRule::Against::None) {
       for (const Slice& slice : slices) {
         TM_CHECK(judge_limit(rule, slice));
@@ -230,11 +204,24 @@ class Gate {
             "there is no champion yet: nothing to compare with");
     } else {
       TM_CHECK(compare_all(rule, slices, *champion_));
+      const size_t not_judged = rows_not_judged_;
       if (anchor_) {
         TM_CHECK(compare_all(rule, slices, *anchor_));
       }
+      rows_not_judged_ = not_judged;
     }
+    if (!rule.slice.empty())
+      outcome_.details["slices"].push_back({{"rule", rule_text(rule)},
+                                            {"columns", rule.slice},
+                                            {"slices", slices.size()},
+                                            {"rows_null", rows_null},
+                                            {"rows_not_judged", rows_not_judged_}});
     return {};
+  }
+  static std::string rule_text(const project::GateRule& rule) {
+    if (rule.against == project::GateRule::Against::None) return limit_text(rule);
+    return comparison_text(rule,
+                           rule.against == project::GateRule::Against::Column ? rule.column : "champion");
   }
 
   Result<void> compare_all(const project::GateRule& rule, const std::vector<Slice>& slices,
@@ -265,6 +252,10 @@ class Gate {
     return result;
   }
 
+  static std::string limit_text(const project::GateRule& rule) {
+    return rule.min ? fmt::format("{} ≥ {}", rule.metric, *rule.min)
+                    : fmt::format("{} ≤ {}", rule.metric, rule.max.value_or(0));
+  }
   static std::string bound_text(const project::GateRule& rule) {
     return rule.better_by ? fmt::format("better by {}", *rule.better_by)
                           : fmt::format("no worse by {}", rule.no_worse_by.value_or(0));
@@ -274,7 +265,7 @@ class Gate {
   }
   GateRuleOutcome& add(const project::GateRule& rule, const Slice& slice, std::string text, bool passed,
                        std::string message) {
-    if (!slice.empty()) text += " where " + slice_text(slice);
+    if (!slice.empty()) text += " where " + to_text(slice);
     GateRuleOutcome& outcome = outcome_.rules.emplace_back();
     outcome.rule = std::move(text);
     outcome.passed = passed;
@@ -287,15 +278,20 @@ class Gate {
     return !slice.empty() && !enough_to_judge(package_.task, rows.labels, package_.classes.size());
   }
 
+  void leave_out(const project::GateRule& rule, const Slice& slice, const std::string& text,
+                 const Selected& rows) {
+    add(rule, slice, text, true,
+        fmt::format("not judged: fewer than {} rows of some class among {}", kMinRowsOfClass,
+                    rows.labels.size()))
+        .numbers["rows"] = rows.labels.size();
+    rows_not_judged_ += rows.labels.size();
+  }
+
   Result<void> judge_limit(const project::GateRule& rule, const Slice& slice) {
-    const std::string text = rule.min ? fmt::format("{} ≥ {}", rule.metric, *rule.min)
-                                      : fmt::format("{} ≤ {}", rule.metric, rule.max.value_or(0));
+    const std::string text = limit_text(rule);
     const Selected rows = select(slice, nullptr);
     if (too_small(slice, rows)) {
-      add(rule, slice, text, true,
-          fmt::format("not judged: fewer than {} rows of some class among {}", kMinRowsOfClass,
-                      rows.labels.size()))
-          .numbers["rows"] = rows.labels.size();
+      leave_out(rule, slice, text, rows);
       return {};
     }
     if (rows.labels.size() < kMinRowsOfLimit) {
@@ -346,11 +342,11 @@ class Gate {
   Result<void> compare(const project::GateRule& rule, const Slice& slice, const Opponent& other) {
     const std::string text = comparison_text(rule, other.short_name);
     const Selected rows = select(slice, &other);
-    if (too_small(slice, rows)) {
-      add(rule, slice, text, true,
-          fmt::format("not judged: fewer than {} rows of some class among {}", kMinRowsOfClass,
-                      rows.labels.size()))
-          .numbers["rows"] = rows.labels.size();
+    const bool named = !slice.empty() && std::ranges::none_of(rule.slice, [](const auto& column) {
+      return column.second == "*";
+    });
+    if (too_small(slice, rows) && !(named && rows.labels.empty())) {
+      leave_out(rule, slice, text, rows);
       return {};
     }
     if (rows.labels.empty()) {
@@ -371,6 +367,7 @@ class Gate {
                             rule.metric, other.name, rows.labels.size(), rows.blocks.count, words().blocks,
                             statistics::kMinBlocks, words().remedy));
       outcome.numbers.update(Json{{"rows", rows.labels.size()}, {"blocks", rows.blocks.count}});
+      if (outcome.passed) rows_not_judged_ += rows.labels.size();
       return {};
     }
     TM_TRY(const auto found, measure(rule, rows, other, options().resamples));
@@ -528,6 +525,7 @@ class Gate {
   std::optional<Opponent> champion_, anchor_;
   std::map<std::string, Opponent> naive_;  // by column
   std::vector<Pending> pending_;
+  size_t rows_not_judged_ = 0;  // of the rule at hand: in slices that are too small
   GateOutcome outcome_;
 };
 

@@ -320,6 +320,41 @@ TEST_F(GateTest, judges_slices_with_enough_rows_and_adjusts_for_their_number) {
   EXPECT_LE(half->rules[2].numbers["p_adjusted"], 0.05);
 }
 
+TEST_F(GateTest, a_slice_that_no_row_is_in_fails_its_rule) {
+  make_rows(2000, 17);
+  project::GateRule rule{.metric = "roc_auc", .min = 0.5};
+  rule.slice = {{"side", "EVEN"}};
+  project::Model m = gated({rule});
+  const auto challenger = version({"a"}, {0.3}, hash_split());
+  const auto outcome = judge(gate(m, challenger));
+  ASSERT_OK(outcome);
+  EXPECT_FALSE(outcome->passed);
+  EXPECT_EQ(outcome->rules[0].message, "no test row has side = EVEN; did you mean 'even'?");
+  m.gate[0].slice = {{"side", "even"}};
+  EXPECT_TRUE(judge(gate(m, challenger))->passed);
+  m.gate[0].slice = {{"side", "few"}};  // there, but too small
+  EXPECT_TRUE(judge(gate(m, challenger))->passed);
+  sql("CREATE OR REPLACE TABLE g AS SELECT *, CAST(NULL AS VARCHAR) AS nothing FROM g");
+  m.gate[0].slice = {{"nothing", "*"}};
+  EXPECT_FALSE(judge(gate(m, challenger))->passed);
+}
+
+TEST_F(GateTest, counts_the_rows_that_no_slice_judges) {
+  make_rows(4000, 18);
+  sql("CREATE OR REPLACE TABLE g AS SELECT * REPLACE (CASE WHEN id % 4 = 0 THEN NULL ELSE side END AS side) "
+      "FROM g");
+  project::GateRule rule = against_champion("roc_auc", 0.02);
+  rule.slice = {{"side", "*"}};
+  const project::Model m = gated({rule});
+  const auto outcome =
+      judge(gate(m, version({"b"}, {0.3}, hash_split(1, 0)), version({"b"}, {0.3}, hash_split(1, 0))));
+  ASSERT_OK(outcome);
+  const Json& slices = outcome->details["slices"][0];
+  EXPECT_EQ(slices["slices"], 3);
+  EXPECT_EQ(slices["rows_null"], 1000);
+  EXPECT_EQ(slices["rows_not_judged"], 21);  // few: odd multiples of 97 below 4000
+}
+
 // 1000 resamples cannot give a p-value below 1/1001, and Holm multiplies it by 60.
 TEST_F(GateTest, finds_the_slices_that_are_worse_among_many) {
   make_rows(12'000, 16);
