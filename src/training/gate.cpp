@@ -18,6 +18,7 @@
 #include "training/evaluate.hpp"
 #include "training/gate_rows.hpp"
 #include "training/gate_slices.hpp"
+#include "training/gate_text.hpp"
 
 namespace tidemill::training {
 
@@ -28,10 +29,6 @@ constexpr double kSliceAlpha = 0.05;
 /// Resamples for a test among many: so many that this many of them may contradict a claim that is proven.
 constexpr double kSliceDraws = 5;
 constexpr size_t kMaxSliceResamples = 20'000;  // enough to prove one of 1000 slices
-
-std::string with_interval(double value, double low, double high) {
-  return fmt::format("{:.6g} ({:.6g} to {:.6g})", value, low, high);
-}
 
 /// What stands on the other side of a comparison.
 struct Opponent {
@@ -218,11 +215,6 @@ class Gate {
                                             {"rows_not_judged", rows_not_judged_}});
     return {};
   }
-  static std::string rule_text(const project::GateRule& rule) {
-    if (rule.against == project::GateRule::Against::None) return limit_text(rule);
-    return comparison_text(rule,
-                           rule.against == project::GateRule::Against::Column ? rule.column : "champion");
-  }
 
   Result<void> compare_all(const project::GateRule& rule, const std::vector<Slice>& slices,
                            const Opponent& other) {
@@ -252,17 +244,6 @@ class Gate {
     return result;
   }
 
-  static std::string limit_text(const project::GateRule& rule) {
-    return rule.min ? fmt::format("{} ≥ {}", rule.metric, *rule.min)
-                    : fmt::format("{} ≤ {}", rule.metric, rule.max.value_or(0));
-  }
-  static std::string bound_text(const project::GateRule& rule) {
-    return rule.better_by ? fmt::format("better by {}", *rule.better_by)
-                          : fmt::format("no worse by {}", rule.no_worse_by.value_or(0));
-  }
-  static std::string comparison_text(const project::GateRule& rule, const std::string& other) {
-    return fmt::format("{} vs {}, {}", rule.metric, other, bound_text(rule));
-  }
   GateRuleOutcome& add(const project::GateRule& rule, const Slice& slice, std::string text, bool passed,
                        std::string message) {
     if (!slice.empty()) text += " where " + to_text(slice);
@@ -297,7 +278,7 @@ class Gate {
     if (rows.labels.size() < kMinRowsOfLimit) {
       add(rule, slice, text, false,
           fmt::format("{} cannot be told on {} test rows, fewer than {}: {}, or bring more data", rule.metric,
-                      rows.labels.size(), kMinRowsOfLimit, words().remedy))
+                      rows.labels.size(), kMinRowsOfLimit, part_words(package_.split).remedy))
           .numbers["rows"] = rows.labels.size();
       return {};
     }
@@ -324,21 +305,6 @@ class Gate {
     return {};
   }
 
-  /// What the bootstrap draws, and how a test part gets more of them.
-  struct Words {
-    std::string_view blocks, remedy;
-  };
-  Words words() const {
-    const std::string kind = package_.split.value("kind", "hash");
-    if (kind == "time") return {"days", "give `split` a longer test span"};
-    if (kind == "group") return {"groups", "give `split` a larger test share"};
-    return {"rows", "give `split` a larger test share"};
-  }
-  static int direction(const std::string& metric) {
-    const statistics::Metric* known = statistics::find_metric(metric);
-    return known && !known->more_is_better ? -1 : 1;
-  }
-
   Result<void> compare(const project::GateRule& rule, const Slice& slice, const Opponent& other) {
     const std::string text = comparison_text(rule, other.short_name);
     const Selected rows = select(slice, &other);
@@ -361,11 +327,12 @@ class Gate {
           rule, slice, text, slice_alone && !rule.better_by,
           slice_alone
               ? fmt::format("not judged: its {} rows lie in {} {}, fewer than {}", rows.labels.size(),
-                            rows.blocks.count, words().blocks, statistics::kMinBlocks)
+                            rows.blocks.count, part_words(package_.split).blocks, statistics::kMinBlocks)
               : fmt::format("whether {} differs from that of {} cannot be told: the {} rows lie in {} {}, "
                             "fewer than {}: {}",
-                            rule.metric, other.name, rows.labels.size(), rows.blocks.count, words().blocks,
-                            statistics::kMinBlocks, words().remedy));
+                            rule.metric, other.name, rows.labels.size(), rows.blocks.count,
+                            part_words(package_.split).blocks, statistics::kMinBlocks,
+                            part_words(package_.split).remedy));
       outcome.numbers.update(Json{{"rows", rows.labels.size()}, {"blocks", rows.blocks.count}});
       if (outcome.passed) rows_not_judged_ += rows.labels.size();
       return {};
@@ -532,18 +499,5 @@ class Gate {
 }  // namespace
 
 Result<GateOutcome> judge(const GateInput& input) { return Gate(input).judge(); }
-
-Json to_json(const GateOutcome& outcome) {
-  Json rules = Json::array();
-  for (const GateRuleOutcome& rule : outcome.rules) {
-    Json json = {
-        {"rule", rule.rule}, {"passed", rule.passed}, {"message", rule.message}, {"numbers", rule.numbers}};
-    if (rule.place.line > 0) json["place"] = tidemill::to_text(rule.place);
-    rules.push_back(std::move(json));
-  }
-  return {{"passed", outcome.passed},  {"proven_better", outcome.proven_better},
-          {"rows", outcome.rows},      {"rows_dropped", outcome.rows_dropped},
-          {"rules", std::move(rules)}, {"details", outcome.details}};
-}
 
 }  // namespace tidemill::training

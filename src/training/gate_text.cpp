@@ -1,0 +1,55 @@
+#include "training/gate_text.hpp"
+
+#include <fmt/format.h>
+
+#include "statistics/metrics.hpp"
+#include "training/training.hpp"
+
+namespace tidemill::training {
+
+std::string limit_text(const project::GateRule& rule) {
+  return rule.min ? fmt::format("{} ≥ {}", rule.metric, *rule.min)
+                  : fmt::format("{} ≤ {}", rule.metric, rule.max.value_or(0));
+}
+
+std::string comparison_text(const project::GateRule& rule, const std::string& other) {
+  const std::string bound = rule.better_by ? fmt::format("better by {}", *rule.better_by)
+                                           : fmt::format("no worse by {}", rule.no_worse_by.value_or(0));
+  return fmt::format("{} vs {}, {}", rule.metric, other, bound);
+}
+
+std::string rule_text(const project::GateRule& rule) {
+  if (rule.against == project::GateRule::Against::None) return limit_text(rule);
+  return comparison_text(rule, rule.against == project::GateRule::Against::Column ? rule.column : "champion");
+}
+
+std::string with_interval(double value, double low, double high) {
+  return fmt::format("{:.6g} ({:.6g} to {:.6g})", value, low, high);
+}
+
+int direction(const std::string& metric) {
+  const statistics::Metric* known = statistics::find_metric(metric);
+  return known && !known->more_is_better ? -1 : 1;
+}
+
+PartWords part_words(const Json& split) {
+  const std::string kind = split.value("kind", "hash");
+  if (kind == "time") return {"days", "give `split` a longer test span"};
+  if (kind == "group") return {"groups", "give `split` a larger test share"};
+  return {"rows", "give `split` a larger test share"};
+}
+
+Json to_json(const GateOutcome& outcome) {
+  Json rules = Json::array();
+  for (const GateRuleOutcome& rule : outcome.rules) {
+    Json json = {
+        {"rule", rule.rule}, {"passed", rule.passed}, {"message", rule.message}, {"numbers", rule.numbers}};
+    if (rule.place.line > 0) json["place"] = tidemill::to_text(rule.place);
+    rules.push_back(std::move(json));
+  }
+  return {{"passed", outcome.passed},  {"proven_better", outcome.proven_better},
+          {"rows", outcome.rows},      {"rows_dropped", outcome.rows_dropped},
+          {"rules", std::move(rules)}, {"details", outcome.details}};
+}
+
+}  // namespace tidemill::training

@@ -1,0 +1,29 @@
+// How the gate names its rules and what it says of a test part, so that verdicts of every kind read alike.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/json.hpp"
+#include "project/project.hpp"
+
+namespace tidemill::training {
+
+/// "roc_auc ≥ 0.65".
+std::string limit_text(const project::GateRule& rule);
+/// "roc_auc vs champion, no worse by 0.005".
+std::string comparison_text(const project::GateRule& rule, const std::string& other);
+std::string rule_text(const project::GateRule& rule);
+/// "0.71 (0.69 to 0.73)".
+std::string with_interval(double value, double low, double high);
+
+/// 1 where more of the metric is better, else −1.
+int direction(const std::string& metric);
+
+/// What the bootstrap draws under a package's split, and how a test part gets more of them.
+struct PartWords {
+  std::string_view blocks, remedy;
+};
+PartWords part_words(const Json& split);
+
+}  // namespace tidemill::training
