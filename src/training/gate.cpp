@@ -86,9 +86,10 @@ class Gate {
   Result<void> read_opponents() {
     if (input_.champion) {
       TM_TRY(champion_, opponent(*input_.champion, "champion"));
-      if (champion_->trouble.empty()) {
+      if (!champion_->judged.empty()) {
         outcome_.rows = std::count(champion_->judged.begin(), champion_->judged.end(), true);
-        outcome_.rows_dropped = static_cast<int64_t>(rows_.rows()) - outcome_.rows;
+        outcome_.rows_seen = outcome_.details["champion"]["rows_seen"].get<int64_t>();
+        outcome_.rows_unmatched = outcome_.details["champion"]["rows_unmatched"].get<int64_t>();
       }
     }
     if (input_.anchor) {
@@ -109,12 +110,19 @@ class Gate {
     outcome_.details[short_name] = {
         {"name", candidate.name}, {"rows_seen", other.seen}, {"rows_unmatched", other.unmatched}};
     const size_t blocks = blocks_of(other.judged);
+    std::string trouble;
+    if (static_cast<double>(other.unmatched) > kMaxUnmatchedShare * static_cast<double>(rows_.rows()))
+      trouble = fmt::format(
+          "{} of the {} test rows have no match in {}, whose own SQL makes no row of their key (limit {:.0f} "
+          "%): what is left would compare them on other rows than the new version is for",
+          other.unmatched, rows_.rows(), candidate.name, 100 * kMaxUnmatchedShare);
     return std::optional(Opponent{.name = candidate.name,
                                   .short_name = short_name,
                                   .scores = std::move(other.scores),
                                   .judged = std::move(other.judged),
                                   .blocks = blocks,
-                                  .threshold = candidate.predictor->package().threshold.value_or(0.5)});
+                                  .threshold = candidate.predictor->package().threshold.value_or(0.5),
+                                  .trouble = std::move(trouble)});
   }
 
   size_t blocks_of(const std::vector<bool>& judged) const {

@@ -100,7 +100,7 @@ TEST_F(GateTest, an_identical_version_is_no_worse_and_not_better) {
   EXPECT_FALSE(outcome->proven_better);
   EXPECT_EQ(outcome->rules.size(), 2U);
   EXPECT_NEAR(static_cast<double>(outcome->rows), 1000, 80);
-  EXPECT_EQ(outcome->rows_dropped, 0);
+  EXPECT_EQ(outcome->rows_seen + outcome->rows_unmatched, 0);
 }
 
 TEST_F(GateTest, a_clearly_worse_version_is_rejected_and_a_clearly_better_one_proven) {
@@ -256,7 +256,8 @@ TEST_F(GateTest, drops_rows_that_the_champion_learned_from) {
       judge(gate(m, version({"b"}, {0.3}, by_time(20, 5)), version({"c"}, {0.3}, by_time(10, 5))));
   ASSERT_OK(outcome);
   EXPECT_EQ(outcome->rows, 500);
-  EXPECT_EQ(outcome->rows_dropped, 500);
+  EXPECT_EQ(outcome->rows_seen, 500);
+  EXPECT_EQ(outcome->rows_unmatched, 0);
   EXPECT_EQ(outcome->rules[0].numbers["blocks"], 10);
   EXPECT_EQ(outcome->details["champion"]["rows_seen"], 500);
   // Nothing is left: the comparison cannot pass.
@@ -385,7 +386,8 @@ TEST_F(GateTest, matches_rows_by_key_when_versions_have_other_features) {
   const auto outcome = judge(in);
   ASSERT_OK(outcome);
   EXPECT_EQ(outcome->rows, 900);
-  EXPECT_EQ(outcome->details["champion"]["rows_unmatched"], 100);
+  EXPECT_EQ(outcome->rows_unmatched, 100);
+  EXPECT_EQ(outcome->rows_seen, 0);
   // The same rows by the same column in one table give the same numbers.
   sql("CREATE TABLE fewer AS SELECT * FROM g WHERE id % 10 <> 0");
   GateInput direct =
@@ -395,6 +397,22 @@ TEST_F(GateTest, matches_rows_by_key_when_versions_have_other_features) {
   ASSERT_OK(expected);
   EXPECT_EQ(outcome->rules[0].numbers["improvement"].dump(),
             expected->rules[0].numbers["improvement"].dump());
+}
+
+// A champion whose SQL left rows out would be compared on the rows it likes.
+TEST_F(GateTest, a_comparison_with_too_many_rows_unmatched_fails) {
+  make_rows(2000, 19);
+  sql("CREATE TABLE seven_of_eight AS SELECT * FROM g WHERE id % 8 <> 0");
+  const project::Model m = gated({against_champion("roc_auc", 0.5)});
+  GateInput in = gate(m, version({"a"}, {0.3}, hash_split(1, 0)), version({"z"}, {0.3}, hash_split(1, 0)));
+  in.champion->relation = "seven_of_eight";
+  const auto outcome = judge(in);
+  ASSERT_OK(outcome);
+  EXPECT_FALSE(outcome->passed);
+  EXPECT_FALSE(outcome->proven_better);
+  EXPECT_EQ(outcome->rows_unmatched, 250);
+  EXPECT_NE(outcome->rules[0].message.find("250 of the 2000 test rows have no match"), std::string::npos)
+      << outcome->rules[0].message;
 }
 
 TEST_F(GateTest, refuses_null_targets_unknown_metrics_and_missing_columns) {

@@ -47,9 +47,13 @@ Json to_json(const GateOutcome& outcome) {
     if (rule.place.line > 0) json["place"] = tidemill::to_text(rule.place);
     rules.push_back(std::move(json));
   }
-  return {{"passed", outcome.passed},  {"proven_better", outcome.proven_better},
-          {"rows", outcome.rows},      {"rows_dropped", outcome.rows_dropped},
-          {"rules", std::move(rules)}, {"details", outcome.details}};
+  return {{"passed", outcome.passed},
+          {"proven_better", outcome.proven_better},
+          {"rows", outcome.rows},
+          {"rows_seen", outcome.rows_seen},
+          {"rows_unmatched", outcome.rows_unmatched},
+          {"rules", std::move(rules)},
+          {"details", outcome.details}};
 }
 
 }  // namespace tidemill::training

@@ -71,6 +71,9 @@ struct GateInput {
 };
 /// Of fewer test rows a limit says nothing, and fails.
 inline constexpr size_t kMinRowsOfLimit = 30;
+/// When the other version's SQL makes no row for more of the test rows than this share, what is left is
+/// another population: the comparison fails.
+inline constexpr double kMaxUnmatchedShare = 0.1;
 struct GateRuleOutcome {
   std::string rule;  // "roc_auc ≥ 0.65", "roc_auc vs champion, no worse by 0.005"
   bool passed = false;
@@ -82,8 +85,9 @@ struct GateOutcome {
   bool passed = false;
   bool proven_better = false;  // than the champion: moves the anchor
   std::vector<GateRuleOutcome> rules;
-  int64_t rows = 0;          // judged
-  int64_t rows_dropped = 0;  // seen by either version in training, stopping, calibration or threshold
+  int64_t rows = 0;            // judged
+  int64_t rows_seen = 0;       // left out: the champion trained, stopped, calibrated or chose on them
+  int64_t rows_unmatched = 0;  // left out: the champion's SQL makes no row of that key
   Json details = Json::object();
 };
 /// Limits hold the estimate on the challenger's test rows. Comparisons use the rows that neither side has
