@@ -10,9 +10,21 @@ namespace tidemill::pipeline {
 
 namespace {
 
-constexpr size_t kMaxVerdicts = 10'000;
+/// What each run's gate judged on: run → {"split": the version's, "passed"}.
+std::string verdicts_of(const project::Model& model) { return "verdicts:" + model.name; }
 
-std::string subject_of(const project::Model& model) { return "model:" + model.name; }
+/// How many earlier runs judged on rows that are in this test part too. The nightly row makes every table
+/// another one, and the rows of a test part grow old only night by night: whoever tries often enough passes.
+Result<int64_t> count_earlier(const StepContext& step, const project::Model& model, const Json& split) {
+  TM_TRY(const auto verdicts, step.registry().memos(verdicts_of(model)));
+  int64_t count = 0;
+  for (const auto& [run, text] : verdicts) {
+    const auto verdict = parse_json(text);
+    if (run == step.run.run || !verdict || !verdict->contains("split")) continue;
+    if (training::test_rows_overlap((*verdict)["split"], split)) ++count;
+  }
+  return count;
+}
 
 /// An earlier version as the gate wants it: its predictor over its own features of today's sources.
 Result<training::Candidate> candidate_of(const StepContext& step, engine::Connection& connection,
@@ -85,14 +97,13 @@ Result<Verdict> judge_version(const StepContext& step, const project::Model& mod
   if (anchor && anchor != champion) {
     TM_TRY(input.anchor, candidate_of(step, **connection, model, "anchor", *anchor));
   }
-  const std::string series = "verdicts:" + table->logical;
-  TM_TRY(const auto earlier, registry.metric_history(subject_of(model), series, kMaxVerdicts));
-  input.earlier_verdicts = static_cast<int64_t>(earlier.size());
+  const Json split = input.challenger.predictor->package().split;
+  TM_TRY(input.earlier_verdicts, count_earlier(step, model, split));
   TM_CHECK(step.check());
   TM_TRY(const training::GateOutcome outcome, training::judge(input));
   TM_CHECK(step.check());
-  TM_CHECK(registry.add_metric(subject_of(model), series,
-                               {step.run.now(), step.run.run, outcome.passed ? 1.0 : 0.0}));
+  TM_CHECK(registry.set_memos(
+      verdicts_of(model), {{step.run.run, canonical(Json{{"split", split}, {"passed", outcome.passed}})}}));
   for (const training::GateRuleOutcome& rule : outcome.rules)
     step.log.line(fmt::format("gate {}: {} {}", rule.rule, rule.passed ? "passed" : "failed", rule.message));
 

@@ -136,6 +136,18 @@ TEST(ModelStep, new_data_make_a_new_version_that_is_judged_against_the_champion)
   EXPECT_EQ(project.registry().version("buys", "2")->gate["champion"], 1);
 }
 
+TEST(ModelStep, counts_how_often_rows_of_the_test_part_have_judged_though_the_table_grows) {
+  ProjectForTests project;
+  visits_project(project);
+  for (int night = 0; night < 3; ++night) {
+    project.file("visits.csv", visits(2000 + night));
+    ASSERT_EQ(project.run().exit_code, 0);
+    EXPECT_EQ(
+        project.registry().version("buys", std::to_string(night + 1))->gate["details"]["earlier_verdicts"],
+        night);
+  }
+}
+
 TEST(ModelStep, the_champion_is_scored_with_the_sql_it_was_packaged_with) {
   ProjectForTests project;
   visits_project(project, "{metric: roc_auc, vs: champion, no_worse_by: 0.2}");

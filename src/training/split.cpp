@@ -7,6 +7,7 @@
 
 #include "base/clock.hpp"
 #include "base/mix.hpp"
+#include "training/training.hpp"
 
 namespace tidemill::training {
 
@@ -138,6 +139,14 @@ Result<SplitRule> split_from_json(const Json& json) {
   rule.test = *test;
   rule.validation = *validation;
   return rule;
+}
+
+bool test_rows_overlap(const Json& split, const Json& other) {
+  const auto a = split_from_json(split), b = split_from_json(other);
+  if (!a || !b) return false;
+  using enum project::Split::Kind;
+  if (a->kind != Time || b->kind != Time || a->column != b->column) return true;
+  return a->test_from <= b->test_to && b->test_from <= a->test_to;
 }
 
 Result<SplitRule> plan_split(const project::Split& split, std::span<const int64_t> times) {

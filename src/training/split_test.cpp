@@ -8,6 +8,8 @@
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
+#include "training/training.hpp"
+
 namespace tidemill::training {
 namespace {
 
@@ -138,6 +140,22 @@ TEST(split_from_json, refuses_what_is_no_split) {
 TEST(plan_split, refuses_shares_that_leave_nothing_and_spans_without_time) {
   EXPECT_FALSE(plan_split({.validation = 0.5, .test = 0.5}, {}));
   EXPECT_FALSE(plan_split({.validation = Duration{kDay}, .test = 0.5}, {}));
+}
+
+TEST(test_rows_overlap, where_spans_do_and_wherever_a_share_is_the_test_part) {
+  const auto days = [](int64_t from, int64_t to) {
+    constexpr int64_t kDay = 86'400'000'000;
+    return to_json(SplitRule{
+        .kind = project::Split::Kind::Time, .column = "at", .test_from = from * kDay, .test_to = to * kDay});
+  };
+  EXPECT_TRUE(test_rows_overlap(days(10, 20), days(11, 21)));
+  EXPECT_TRUE(test_rows_overlap(days(10, 20), days(20, 30)));
+  EXPECT_FALSE(test_rows_overlap(days(10, 20), days(21, 31)));
+  EXPECT_FALSE(test_rows_overlap(days(21, 31), days(10, 20)));
+  const Json hash = to_json(SplitRule{.test = 0.2, .validation = 0.2});
+  EXPECT_TRUE(test_rows_overlap(hash, hash));
+  EXPECT_TRUE(test_rows_overlap(hash, days(10, 20)));
+  EXPECT_FALSE(test_rows_overlap(hash, Json::object()));
 }
 
 }  // namespace

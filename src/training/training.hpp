@@ -101,6 +101,9 @@ struct GateOutcome {
 /// rule against the champion (else roc_auc, log_loss, rmse). Without a champion the comparison passes and
 /// says so, and nothing is proven.
 Result<GateOutcome> judge(const GateInput& input);
+/// Whether two versions' splits (as packages carry them) have test rows in common: two spans that overlap,
+/// and any other two test parts, of which a share is the same.
+bool test_rows_overlap(const Json& split, const Json& other);
 Json to_json(const GateOutcome& outcome);
 
 /// Scores rows of a relation in batch. Calls back with keys as text and scores (rows × outputs).
