@@ -75,8 +75,12 @@ const Object& decision_object() {
 
 const Object& fairness_object() {
   static const Object described{"fairness",
-                                "Groups over which errors are compared. They are logged and judged, never "
-                                "features unless also included.",
+                                "Groups over which decisions are compared. Their columns are never features "
+                                "unless also included. Of each group of a binary model's test rows the "
+                                "version's metrics and card show the selection rate, true and false "
+                                "positive rate, and the difference and ratio between groups of at least "
+                                "100 rows: demographic parity and equal opportunity. A gate rule judges "
+                                "groups like any slice: slice: {sex: \"*\"}.",
                                 {{"groups", list_of(scalar(column_name()), 1, 20),
                                   "Columns that name the groups.", "", Key::Need::Required}}};
   return described;
@@ -111,7 +115,9 @@ const Object& gate_object() {
        {"no_worse_by", scalar(real(0)), "It may be worse by at most this; whether more is better is known."},
        {"better_by", scalar(real(0)), "It must be better by at least this."},
        {"slice", map_of(column_name(), scalar(any_value()), "column"),
-        "Judge only the rows where the columns have these values.", "all rows"}},
+        "Judge only the rows where the columns have these values; \"*\" judges every value of its own. "
+        "Slices with fewer than 50 rows of a class are not judged.",
+        "all rows"}},
       {{"min", "vs"}, {"max", "vs"}, {"no_worse_by", "better_by"}, {"min", "max"}},
       {{"min", "max", "vs"}},
       "gate:\n  - {metric: roc_auc, min: 0.65}\n  - {metric: roc_auc, vs: champion, no_worse_by: 0.005}",

@@ -61,6 +61,25 @@ std::string metrics_table(const forest::Package& package) {
   return text;
 }
 
+std::string fairness_text(const Json& columns) {
+  std::string text = "## Groups\n\n";
+  for (const Json& column : columns) {
+    text += fmt::format(
+        "By {}: selection rates differ by {} (ratio {}), true positive rates by {} (ratio {}).\n\n"
+        "| group | rows | selected | true positives | false positives |\n|---|---|---|---|---|\n",
+        cell(column["column"].get<std::string>()), number(column["demographic_parity"]["difference"]),
+        number(column["demographic_parity"]["ratio"]), number(column["equal_opportunity"]["difference"]),
+        number(column["equal_opportunity"]["ratio"]));
+    for (const Json& group : column["groups"])
+      text += fmt::format("| {}{} | {} | {} | {} | {} |\n", cell(group["value"].get<std::string>()),
+                          group["judged"].get<bool>() ? "" : " (too few to judge)", group["rows"].dump(),
+                          percent(group["selection_rate"]), percent(group["true_positive_rate"]),
+                          percent(group["false_positive_rate"]));
+    text += "\n";
+  }
+  return text;
+}
+
 std::string split_text(const Json& split) {
   const std::string kind = split.value("kind", "hash");
   if (kind == "time")
@@ -109,6 +128,7 @@ std::string model_card(const forest::Package& package, const std::string& table)
     }
     text += "\n";
   }
+  if (package.metrics.contains("fairness")) text += fairness_text(package.metrics["fairness"]);
   text += "## What it looks at\n\n| feature | share of gain | share of splits |\n|---|---|---|\n";
   for (size_t i = 0; i < std::min(kFeaturesShown, package.importance.size()); ++i) {
     const Json& one = package.importance[i];

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "engine/names.hpp"
+#include "training/fairness.hpp"
 #include "training/parallel.hpp"
 
 namespace tidemill::training {
@@ -193,6 +194,7 @@ Result<Json> evaluate(const EvaluateInput& input) {
                                 {"value", slice.value},
                                 {"rows", slice.rows.labels.size()},
                                 {"metrics", std::move(slice.metrics)}});
+  if (Json fairness = fairness_of(input); !fairness.empty()) result["fairness"] = std::move(fairness);
   if (naive) result["naive_error"] = *naive;
   const forest::Package& package = input.predictor->package();
   if (package.threshold) result["threshold"] = *package.threshold;

@@ -2,8 +2,8 @@
 // slice. The JSON lies in the package under "metrics":
 //   {"test": {"roc_auc": {"value", "low", "high"}, …}, "validation": {…}, "rows": {"train", "validation",
 //   "test", "gap"},
-//    "slices": [{"column", "value", "rows", "metrics": {…}}], "threshold", "conformal": {"asked",
-//    "half_width", "measured", "rows"}}
+//    "slices": [{"column", "value", "rows", "metrics": {…}}], "fairness": see fairness.hpp, "threshold",
+//    "conformal": {"asked", "half_width", "measured", "rows"}}
 // A metric that is not defined has the value null.
 #pragma once
 

@@ -56,6 +56,51 @@ TEST_F(Train, finds_types_and_slices_in_whatever_case_they_are_written) {
   EXPECT_EQ(output->package.metrics["slices"][0]["column"], "city");
 }
 
+TEST_F(Train, compares_decisions_between_groups) {
+  make_table();
+  sql("CREATE TABLE grouped AS SELECT *, CASE WHEN id % 40 = 0 THEN NULL WHEN id % 40 = 1 THEN 'c' WHEN x > "
+      "0.5 THEN 'b' ELSE 'a' END AS sex FROM t");
+  project::Model m = model();
+  m.fairness_groups = {"SEX"};
+  m.split.test = 0.5;
+  const auto output = train(input(m, "grouped"));
+  ASSERT_OK(output);
+  for (const forest::Feature& feature : output->package.features) EXPECT_NE(feature.name, "sex");
+  const Json& sex = output->package.metrics["fairness"][0];
+  EXPECT_EQ(sex["column"], "sex");
+  EXPECT_GT(sex["rows_null"], 20);
+  ASSERT_EQ(sex["groups"].size(), 3U);
+  std::map<std::string, Json> groups;
+  auto rows = sex["rows_null"].get<size_t>();
+  for (const Json& group : sex["groups"]) {
+    groups[group["value"].get<std::string>()] = group;
+    rows += group["rows"].get<size_t>();
+  }
+  EXPECT_EQ(rows, output->package.metrics["rows"]["test"]);
+  EXPECT_FALSE(groups["c"]["judged"]);
+  const double a = groups["a"]["selection_rate"], b = groups["b"]["selection_rate"];
+  EXPECT_GT(b, a + 0.3);
+  EXPECT_DOUBLE_EQ(sex["demographic_parity"]["difference"], b - a);
+  EXPECT_DOUBLE_EQ(sex["demographic_parity"]["ratio"], a / b);
+  EXPECT_DOUBLE_EQ(
+      sex["equal_opportunity"]["difference"],
+      groups["b"]["true_positive_rate"].get<double>() - groups["a"]["true_positive_rate"].get<double>());
+  EXPECT_NE(output->files.at("card.md").find("| c (too few to judge) |"), std::string::npos);
+}
+
+TEST_F(Train, a_rate_of_no_rows_is_no_number) {
+  make_table();
+  sql("CREATE TABLE pure AS SELECT *, CASE WHEN y = 1 THEN 'yes' ELSE 'no' END AS outcome FROM t");
+  project::Model m = model();
+  m.fairness_groups = {"outcome"};
+  const auto output = train(input(m, "pure"));
+  ASSERT_OK(output);
+  const Json& outcome = output->package.metrics["fairness"][0];
+  for (const Json& group : outcome["groups"])
+    EXPECT_TRUE(group[group["value"] == "no" ? "true_positive_rate" : "false_positive_rate"].is_null());
+  EXPECT_TRUE(outcome["equal_opportunity"]["ratio"].is_null());
+}
+
 // Bit for bit: the package's predictor on the cells of the table against XGBoost itself on the same matrix.
 TEST_F(Train, serves_exactly_what_xgboost_predicts) {
   make_table();
