@@ -1,13 +1,13 @@
 #include "app/draft.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "engine/binder.hpp"
+#include "engine/number_types.hpp"
 #include "statistics/intervals.hpp"
 #include "training/training.hpp"
 
@@ -181,11 +181,7 @@ std::vector<std::pair<std::string, std::string>> unfit(const DataFacts& data, co
 
 }  // namespace
 
-bool is_number_type(const std::string& type) {
-  constexpr std::array kTypes{"TINYINT",   "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT",
-                              "USMALLINT", "UINTEGER", "UBIGINT", "FLOAT",  "DOUBLE"};
-  return type.starts_with("DECIMAL") || std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
-}
+bool is_number_type(const std::string& type) { return engine::is_number_type(type); }
 
 bool is_time_type(const std::string& type) { return type == "DATE" || type.starts_with("TIMESTAMP"); }
 

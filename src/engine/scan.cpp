@@ -12,21 +12,15 @@
 
 #include "engine/file_layout.hpp"
 #include "engine/names.hpp"
+#include "engine/number_types.hpp"
 
 namespace tidemill::engine {
 
 namespace {
 
-constexpr std::array<std::string_view, 10> kIntegers{"TINYINT", "SMALLINT", "INTEGER",   "BIGINT",
-                                                     "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER",
-                                                     "UBIGINT", "UHUGEINT"};
 constexpr std::string_view kFileColumn = "__tidemill_file";
 constexpr size_t kMaxNamesShown = 30;
 
-bool is_integer(std::string_view type) { return std::ranges::find(kIntegers, type) != kIntegers.end(); }
-bool is_fractional(std::string_view type) {
-  return type == "FLOAT" || type == "DOUBLE" || type.starts_with("DECIMAL(");
-}
 /// Rank among signed integers that hold each other, 0 for all else.
 int signed_rank(std::string_view type) {
   constexpr std::array<std::string_view, 5> kSigned{"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"};
@@ -174,7 +168,7 @@ class Unification {
 
 /// The type the reader gives a column whose type shall be `to`.
 std::string read_type(const std::string& format, const std::string& to) {
-  if (is_integer(to)) return "VARCHAR";
+  if (is_integer_type(to)) return "VARCHAR";
   if (format == "json" || format == "jsonl") return to;
   constexpr std::array<std::string_view, 9> kDirect{
       "BOOLEAN", "FLOAT", "DOUBLE", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE",
@@ -192,12 +186,12 @@ std::string checked_cast(const std::string& name, const std::string& from, const
   if (signed_rank(from) && (signed_rank(to) > signed_rank(from) || to == "DOUBLE"))
     return fmt::format("CAST({} AS {})", column, to);
   std::string value = column;
-  if (is_integer(to) && from == "VARCHAR")
+  if (is_integer_type(to) && from == "VARCHAR")
     value = fmt::format(
         "CASE WHEN contains({0}, '.') AND TRY_CAST({0} AS DOUBLE) <> trunc(TRY_CAST({0} AS DOUBLE)) THEN "
         "NULL ELSE {0} END",
         column);
-  else if (is_integer(to) && is_fractional(from))
+  else if (is_integer_type(to) && (is_float_type(from) || is_decimal_type(from)))
     value = fmt::format("CASE WHEN {0} = trunc({0}) THEN {0} END", column);
   const std::string row = row_column.empty() ? "" : fmt::format(", 'row', {}", row_column);
   const std::string facts = fmt::format(

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "engine/names.hpp"
+#include "engine/number_types.hpp"
 
 namespace tidemill::quality {
 namespace {
@@ -63,13 +64,8 @@ std::string wrong_length(const Check& check, const engine::Column& column) {
 
 }  // namespace
 
-bool is_float_type(const std::string& type) { return type == "DOUBLE" || type == "FLOAT"; }
-bool is_number_type(const std::string& type) {
-  static constexpr std::array kIntegers{"TINYINT",  "SMALLINT",  "INTEGER",  "BIGINT",  "HUGEINT",
-                                        "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"};
-  return is_float_type(type) || type.starts_with("DECIMAL") ||
-         std::find(kIntegers.begin(), kIntegers.end(), type) != kIntegers.end();
-}
+bool is_float_type(const std::string& type) { return engine::is_float_type(type); }
+bool is_number_type(const std::string& type) { return engine::is_number_type(type); }
 bool is_time_type(const std::string& type) { return type.starts_with("TIMESTAMP") || type == "DATE"; }
 
 std::string in_brackets(const std::string& sql) {

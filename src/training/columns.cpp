@@ -1,12 +1,12 @@
 #include "training/columns.hpp"
 
 #include <algorithm>
-#include <array>
 #include <set>
 
 #include <fmt/format.h>
 
 #include "engine/names.hpp"
+#include "engine/number_types.hpp"
 #include "engine/sql_text.hpp"
 #include "training/training.hpp"
 
@@ -74,15 +74,12 @@ std::unexpected<Error> unknown(const project::Model& model, const std::string& w
 }  // namespace
 
 Kind kind_of(std::string_view type) {
-  constexpr std::array<std::string_view, 10> kIntegers = {"TINYINT", "SMALLINT", "INTEGER",   "BIGINT",
-                                                          "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER",
-                                                          "UBIGINT", "UHUGEINT"};
   if (type.ends_with(']') || type.starts_with("STRUCT(") || type.starts_with("MAP(") ||
       type.starts_with("UNION("))
     return Kind::Other;
-  if (std::find(kIntegers.begin(), kIntegers.end(), type) != kIntegers.end()) return Kind::Integer;
-  if (type == "FLOAT" || type == "DOUBLE") return Kind::Float;
-  if (type.starts_with("DECIMAL")) return Kind::Decimal;
+  if (engine::is_integer_type(type)) return Kind::Integer;
+  if (engine::is_float_type(type)) return Kind::Float;
+  if (engine::is_decimal_type(type)) return Kind::Decimal;
   if (type == "BOOLEAN") return Kind::Boolean;
   if (type == "VARCHAR" || type == "UUID" || type.starts_with("ENUM(")) return Kind::Text;
   if (type.starts_with("TIMESTAMP") || type == "DATE") return Kind::Time;

@@ -1,0 +1,15 @@
+// Which of DuckDB's type names are numbers. Types that hold others ("INTEGER[]") are none.
+#pragma once
+
+#include <string_view>
+
+namespace tidemill::engine {
+
+bool is_integer_type(std::string_view type);
+/// FLOAT and DOUBLE: the ones that know NaN and infinity.
+bool is_float_type(std::string_view type);
+bool is_decimal_type(std::string_view type);
+/// Any of the three.
+bool is_number_type(std::string_view type);
+
+}  // namespace tidemill::engine
