@@ -19,6 +19,7 @@
 #include "training/gate_rows.hpp"
 #include "training/gate_slices.hpp"
 #include "training/gate_text.hpp"
+#include "training/improvement.hpp"
 
 namespace tidemill::training {
 
@@ -374,15 +375,6 @@ class Gate {
     return {};
   }
 
-  /// The improvement of a comparison, and one-sided p-values: how likely such an improvement is when the
-  /// truth is at the bound.
-  struct Improvement {
-    double first = 0, second = 0;  // the metric of each side
-    double estimate = 0, low = 0, high = 0, bound = 0;
-    double p_above = 1;
-    double p_of_claim = 1;  // of what a slice proves: worse under no_worse_by, better under better_by
-    size_t resamples = 0;
-  };
   Result<std::optional<Improvement>> measure(const project::GateRule& rule, const Selected& rows,
                                              const Opponent& other, size_t resamples) const {
     statistics::BootstrapOptions drawn = options();
@@ -391,20 +383,7 @@ class Gate {
                                       rule.metric, evaluation(rows, rows.first, own_threshold()),
                                       evaluation(rows, rows.second, other.threshold), rows.blocks, drawn));
     if (!difference) return std::optional<Improvement>();
-    const int sign = direction(rule.metric);
-    const auto& interval = difference->interval;
-    const double bound = rule.better_by ? *rule.better_by : -rule.no_worse_by.value_or(0);
-    const double p_above = sign > 0 ? difference->p_not_above(bound) : difference->p_not_below(-bound);
-    const double p_below = sign > 0 ? difference->p_not_below(bound) : difference->p_not_above(-bound);
-    return std::optional(Improvement{.first = difference->first,
-                                     .second = difference->second,
-                                     .estimate = sign * interval.estimate,
-                                     .low = sign > 0 ? interval.low : -interval.high,
-                                     .high = sign > 0 ? interval.high : -interval.low,
-                                     .bound = bound,
-                                     .p_above = p_above,
-                                     .p_of_claim = rule.better_by ? p_above : p_below,
-                                     .resamples = interval.resamples});
+    return std::optional(improvement_of(rule, *difference));
   }
 
   // Slices

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "statistics/metrics.hpp"
 #include "training/training.hpp"
 
 namespace tidemill::training {
@@ -25,11 +24,6 @@ std::string rule_text(const project::GateRule& rule) {
 
 std::string with_interval(double value, double low, double high) {
   return fmt::format("{:.6g} ({:.6g} to {:.6g})", value, low, high);
-}
-
-int direction(const std::string& metric) {
-  const statistics::Metric* known = statistics::find_metric(metric);
-  return known && !known->more_is_better ? -1 : 1;
 }
 
 PartWords part_words(const Json& split) {

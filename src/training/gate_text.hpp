@@ -17,9 +17,6 @@ std::string rule_text(const project::GateRule& rule);
 /// "0.71 (0.69 to 0.73)".
 std::string with_interval(double value, double low, double high);
 
-/// 1 where more of the metric is better, else −1.
-int direction(const std::string& metric);
-
 /// What the bootstrap draws under a package's split, and how a test part gets more of them.
 struct PartWords {
   std::string_view blocks, remedy;
