@@ -29,7 +29,6 @@ constexpr double kLevel = 0.95;
 constexpr double kSliceAlpha = 0.05;
 /// Resamples for a test among many: so many that this many of them may contradict a claim that is proven.
 constexpr double kSliceDraws = 5;
-constexpr size_t kMaxSliceResamples = 20'000;  // enough to prove one of 1000 slices
 
 /// What stands on the other side of a comparison.
 struct Opponent {
@@ -428,7 +427,8 @@ class Gate {
   /// case.
   Result<void> draw_more(const std::vector<Pending*>& tests) const {
     const double wanted = std::ceil(kSliceDraws * static_cast<double>(tests.size()) / kSliceAlpha);
-    const size_t resamples = static_cast<size_t>(std::min(wanted, double{kMaxSliceResamples}));
+    const size_t resamples =
+        static_cast<size_t>(std::min(wanted, static_cast<double>(input_.max_slice_resamples)));
     if (resamples <= options().resamples) return {};
     for (Pending* test : tests) {
       if (test->p > kSliceAlpha) continue;

@@ -375,6 +375,15 @@ TEST_F(GateTest, finds_the_slices_that_are_worse_among_many) {
   }
   std::swap(in.challenger.predictor, in.champion->predictor);
   EXPECT_TRUE(judge(in)->passed);
+  // 500 are too few for 60 slices: that is said, and nothing passes by it.
+  std::swap(in.challenger.predictor, in.champion->predictor);
+  in.resamples = 400;
+  in.max_slice_resamples = 500;
+  const auto blind = judge(in);
+  ASSERT_OK(blind);
+  EXPECT_FALSE(blind->rules[0].passed);
+  EXPECT_GT(blind->rules[0].numbers["p_adjusted"], 0.05);
+  EXPECT_NE(blind->rules[0].message.find("cannot be judged"), std::string::npos) << blind->rules[0].message;
 }
 
 TEST_F(GateTest, matches_rows_by_key_when_versions_have_other_features) {

@@ -59,6 +59,8 @@ struct Candidate {
   /// that compares with it passes.
   std::string trouble = {};
 };
+/// Enough to prove one of 1000 slices at a level of 0.05.
+inline constexpr size_t kMaxSliceResamples = 20'000;
 struct GateInput {
   engine::Connection* connection = nullptr;
   const project::Model* model = nullptr;
@@ -68,6 +70,7 @@ struct GateInput {
   int64_t earlier_verdicts = 0;     // how often these test rows have judged before: shown
   int64_t seed = 42;
   int resamples = 1000;
+  size_t max_slice_resamples = kMaxSliceResamples;  // for slices, which need more the more they are
 };
 /// Of fewer test rows a limit says nothing, and fails.
 inline constexpr size_t kMinRowsOfLimit = 30;
