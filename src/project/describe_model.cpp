@@ -106,7 +106,9 @@ const Object& gate_object() {
   static const Object described{
       "gate rule",
       "A condition that a version must meet before it becomes champion: a limit, or a comparison on the same "
-      "rows.",
+      "rows. A limit on fewer than 30 test rows, and a comparison on fewer than 10 days, groups or rows (by "
+      "the "
+      "kind of split), cannot be told and fail.",
       {{"metric", scalar(metric()), "What is judged, on the test rows.", "", Key::Need::Required},
        {"min", scalar(real()), "It must be at least this."},
        {"max", scalar(real()), "It must be at most this."},
@@ -115,7 +117,7 @@ const Object& gate_object() {
        {"no_worse_by", scalar(real(0)), "It may be worse by at most this; whether more is better is known."},
        {"better_by", scalar(real(0)), "It must be better by at least this."},
        {"slice", map_of(column_name(), scalar(any_value()), "column"),
-        "Judge only the rows where the columns have these values; \"*\" judges every value of its own. "
+        "Judge only the rows where the columns have these values; \"*\" judges each value alone. "
         "Slices with fewer than 50 rows of a class are not judged.",
         "all rows"}},
       {{"min", "vs"}, {"max", "vs"}, {"no_worse_by", "better_by"}, {"min", "max"}},
@@ -154,7 +156,7 @@ const Object& model_object() {
         "no calibration"},
        {"decision", object(decision_object()), "From which score on the answer is yes.", "0.5"},
        {"slices", list_of(scalar(column_name()), 0, 100), "Columns by whose values metrics are shown."},
-       {"fairness", object(fairness_object()), "Groups over which errors are compared."},
+       {"fairness", object(fairness_object()), "Groups over which decisions are compared."},
        {"max_categories", scalar(whole(2, 1'000'000)), "The most different values a category may have.",
         "1000"},
        {"conformal", object(conformal_object()), "Intervals for regression."},
