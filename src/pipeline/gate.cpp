@@ -36,10 +36,7 @@ Result<training::Candidate> candidate_of(const StepContext& step, engine::Connec
   auto predictor = step.run.predictors.find(fmt::format("{}@{}", model.name, number));
   if (!predictor) {
     // The new version is still trained and kept, so that a changed gate can let it pass.
-    out.trouble = fmt::format(
-        "{} cannot be read ({}): restore it from a backup, promote an earlier version, or take `vs: "
-        "champion` out of the gate for one run",
-        label, predictor.error().message);
+    out.trouble = fmt::format("{} cannot be read ({})", label, predictor.error().message);
     return out;
   }
   out.predictor = std::move(*predictor);
@@ -118,7 +115,8 @@ Result<Verdict> judge_version(const StepContext& step, const project::Model& mod
   Verdict verdict;
   verdict.passed = outcome.passed;
   verdict.promote = outcome.passed && !hold;
-  verdict.moves_anchor = verdict.promote && (outcome.proven_better || !champion);
+  const bool lost = input.champion && !input.champion->trouble.empty();
+  verdict.moves_anchor = verdict.promote && (outcome.proven_better || !champion || lost);
   verdict.json = training::to_json(outcome);
   verdict.json["passed"] = outcome.passed;
   verdict.json["champion"] = champion ? Json(*champion) : Json(nullptr);

@@ -1,11 +1,11 @@
 // The verdict on a version. Limits (min, max) hold the estimate on the challenger's own test rows.
 // Comparisons are made on rows that neither side has seen, by the paired bootstrap over days or groups:
-//   no_worse_by d   passes when the lower end of the improvement's 95 % interval is at least −d: the
-//   challenger carries the proof; better_by d     passes when that lower end is above d; in slices
-//   no_worse_by fails only where the slice is proven worse, and better_by passes only where it is proven,
-//   both by one-sided
-//                   p-values that are Holm-adjusted over all slices of the gate; slices with fewer than 50 of
-//                   a class are not judged.
+// - no_worse_by d passes when the lower end of the improvement's 95 % interval is at least −d: the challenger
+//   carries the proof; better_by d passes when that lower end is above d;
+// - in slices no_worse_by fails only where the slice is proven worse, and better_by passes only where it is
+//   proven, both by one-sided p-values that are Holm-adjusted over all slices of the gate; slices that are
+//   too small are not judged;
+// - what cannot be told, of too few rows, blocks or resamples, fails and says what would help.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -100,11 +100,12 @@ class Gate {
   Result<std::optional<Opponent>> opponent(const Candidate& candidate, const std::string& short_name) {
     if (!candidate.trouble.empty()) {
       outcome_.details[short_name] = {{"name", candidate.name}, {"trouble", candidate.trouble}};
-      return std::optional(Opponent{.name = candidate.name,
-                                    .short_name = short_name,
-                                    .scores = {},
-                                    .judged = {},
-                                    .trouble = candidate.trouble});
+      return std::optional(
+          Opponent{.name = candidate.name,
+                   .short_name = short_name,
+                   .scores = {},
+                   .judged = {},
+                   .trouble = fmt::format("{}; {}", candidate.trouble, way_out(short_name))});
     }
     TM_TRY(OtherScores other, read_other(input_, candidate, rows_));
     outcome_.details[short_name] = {
@@ -114,8 +115,8 @@ class Gate {
     if (static_cast<double>(other.unmatched) > kMaxUnmatchedShare * static_cast<double>(rows_.rows()))
       trouble = fmt::format(
           "{} of the {} test rows have no match in {}, whose own SQL makes no row of their key (limit {:.0f} "
-          "%): what is left would compare them on other rows than the new version is for",
-          other.unmatched, rows_.rows(), candidate.name, 100 * kMaxUnmatchedShare);
+          "%): what is left would compare them on other rows than the new version is for; {}",
+          other.unmatched, rows_.rows(), candidate.name, 100 * kMaxUnmatchedShare, way_out(short_name));
     return std::optional(Opponent{.name = candidate.name,
                                   .short_name = short_name,
                                   .scores = std::move(other.scores),
@@ -216,11 +217,11 @@ class Gate {
       rows_not_judged_ = not_judged;
     }
     if (!rule.slice.empty())
-      outcome_.details["slices"].push_back({{"rule", rule_text(rule)},
-                                            {"columns", rule.slice},
-                                            {"slices", slices.size()},
-                                            {"rows_null", rows_null},
-                                            {"rows_not_judged", rows_not_judged_}});
+      outcome_.details["slices"].push_back(Json{{"rule", rule_text(rule)},
+                                                {"columns", rule.slice},
+                                                {"slices", slices.size()},
+                                                {"rows_null", rows_null},
+                                                {"rows_not_judged", rows_not_judged_}});
     return {};
   }
 
@@ -330,10 +331,10 @@ class Gate {
     }
     if (rows.blocks.count < statistics::kMinBlocks) {
       // A shop that has just opened is like a small slice; a test part that is too short fails every rule.
-      const bool slice_alone = !slice.empty() && other.blocks >= statistics::kMinBlocks;
+      const bool left_out = !slice.empty() && !rule.better_by && other.blocks >= statistics::kMinBlocks;
       GateRuleOutcome& outcome = add(
-          rule, slice, text, slice_alone && !rule.better_by,
-          slice_alone
+          rule, slice, text, left_out,
+          left_out
               ? fmt::format("not judged: its {} rows lie in {} {}, fewer than {}", rows.labels.size(),
                             rows.blocks.count, part_words(package_.split).blocks, statistics::kMinBlocks)
               : fmt::format("whether {} differs from that of {} cannot be told: the {} rows lie in {} {}, "

@@ -26,6 +26,11 @@ std::string with_interval(double value, double low, double high) {
   return fmt::format("{:.6g} ({:.6g} to {:.6g})", value, low, high);
 }
 
+std::string way_out(const std::string& role) {
+  return role == "anchor" ? "to take the champion as the anchor, promote it by hand: tidemill promote"
+                          : "to go on without it, take `vs: champion` out of the gate for one run";
+}
+
 PartWords part_words(const Json& split) {
   const std::string kind = split.value("kind", "hash");
   if (kind == "time") return {"days", "give `split` a longer test span"};

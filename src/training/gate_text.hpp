@@ -17,6 +17,9 @@ std::string rule_text(const project::GateRule& rule);
 /// "0.71 (0.69 to 0.73)".
 std::string with_interval(double value, double low, double high);
 
+/// What a person can do when nothing can be compared with the champion or the anchor any more.
+std::string way_out(const std::string& role);
+
 /// What the bootstrap draws under a package's split, and how a test part gets more of them.
 struct PartWords {
   std::string_view blocks, remedy;
