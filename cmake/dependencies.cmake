@@ -15,9 +15,23 @@ set_target_properties(duckdb PROPERTIES
   IMPORTED_LOCATION "${TIDEMILL_DEPS}/duckdb/lib/libduckdb.so"
   INTERFACE_INCLUDE_DIRECTORIES "${TIDEMILL_DEPS}/duckdb/include")
 
-find_library(XGBOOST_LIBRARY xgboost REQUIRED)
+find_library(XGBOOST_FILE libxgboost.so.0 REQUIRED)
 add_library(xgboost SHARED IMPORTED)
-set_target_properties(xgboost PROPERTIES IMPORTED_LOCATION "${XGBOOST_LIBRARY}")
+set_target_properties(xgboost PROPERTIES IMPORTED_LOCATION "${XGBOOST_FILE}")
+
+# The program loads both when it first needs them, by these names and along its RUNPATH: linking costs every start some ten
+# milliseconds. Tests and references that call their C APIs themselves are linked with the targets above.
+set(TIDEMILL_LOADED_LIBRARIES "${TIDEMILL_DEPS}/duckdb/lib/libduckdb.so" "${XGBOOST_FILE}")
+file(STRINGS tools/npm.txt duckdb_lock REGEX "libduckdb\\.so")
+string(REGEX MATCH " ([0-9]+\\.[0-9]+\\.[0-9]+)" duckdb_lock "${duckdb_lock}")
+add_library(duckdb_when_needed INTERFACE)
+target_include_directories(duckdb_when_needed SYSTEM INTERFACE "${TIDEMILL_DEPS}/duckdb/include")
+target_compile_definitions(duckdb_when_needed INTERFACE
+  TIDEMILL_DUCKDB_LIBRARY="libduckdb.so" TIDEMILL_DUCKDB_VERSION="v${CMAKE_MATCH_1}")
+get_filename_component(xgboost_name "${XGBOOST_FILE}" NAME)
+add_library(xgboost_when_needed INTERFACE)
+target_compile_definitions(xgboost_when_needed INTERFACE TIDEMILL_XGBOOST_LIBRARY="${xgboost_name}")
+set(CMAKE_BUILD_RPATH "${TIDEMILL_DEPS}/duckdb/lib")
 
 add_library(asio INTERFACE)
 target_compile_definitions(asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED)

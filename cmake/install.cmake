@@ -11,7 +11,7 @@ set_target_properties(tidemill PROPERTIES INSTALL_RPATH "$ORIGIN/../lib")
 install(TARGETS tidemill RUNTIME DESTINATION bin)
 
 # The libraries are looked up at install time, when the program exists.
-install(CODE "set(program \"$<TARGET_FILE:tidemill>\")\nset(deps \"${TIDEMILL_DEPS}\")\nset(source \"${CMAKE_SOURCE_DIR}\")")
+install(CODE "set(program \"$<TARGET_FILE:tidemill>\")\nset(deps \"${TIDEMILL_DEPS}\")\nset(loaded \"${TIDEMILL_LOADED_LIBRARIES}\")")
 install(SCRIPT ${CMAKE_SOURCE_DIR}/cmake/bundle.cmake)
 
 install(DIRECTORY ${TIDEMILL_DEPS}/extensions/ DESTINATION lib/duckdb FILES_MATCHING PATTERN "*.duckdb_extension")

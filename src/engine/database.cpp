@@ -60,6 +60,7 @@ Database::~Database() = default;
 Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options) {
   if (options.threads < 0 || options.memory_bytes < 0 || options.spill_cap_bytes < 0)
     return internal_error("engine.setup", "a database was asked for with a negative limit");
+  TM_CHECK(load_duckdb());
   TM_TRY(const Config config, config_of(options));
   auto instance = std::make_shared<Instance>();
   instance->options = options;
@@ -99,6 +100,6 @@ Result<void> Database::register_predict(PredictFunction function) {
   return register_predict_function(connection.impl()->raw, impl_->instance->predict);
 }
 
-std::string Database::version() { return duckdb_library_version(); }
+std::string Database::version() { return duckdb_version(); }
 
 }  // namespace tidemill::engine

@@ -1,15 +1,16 @@
-// DuckDB's C handles with an owner each. Internal to this room: the only header that includes duckdb.h.
+// DuckDB's C handles with an owner each. Internal to this room.
 #pragma once
 
-#include <duckdb.h>
-
 #include <string>
+#include <string_view>
 #include <utility>
+
+#include "engine/duckdb_library.hpp"
 
 namespace tidemill::engine {
 
 /// Owns one handle; Destroy takes its address, as DuckDB's destroy functions do.
-template <class T, void (*Destroy)(T*)>
+template <class T, void (*&Destroy)(T*)>
 class Handle {
  public:
   Handle() = default;

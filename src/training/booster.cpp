@@ -1,7 +1,5 @@
 #include "training/booster.hpp"
 
-#include <xgboost/c_api.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -9,6 +7,8 @@
 #include <set>
 
 #include <fmt/format.h>
+
+#include "training/xgboost_library.hpp"
 
 namespace tidemill::training {
 
@@ -288,6 +288,7 @@ std::string xgboost_version() {
 }
 
 Result<Fit> fit(const FitInput& input) {
+  TM_CHECK(load_xgboost());
   std::string log;
   XGBRegisterLogCallback(take_log);
   log_sink = &log;

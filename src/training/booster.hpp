@@ -42,9 +42,9 @@ struct Fit {
 };
 
 /// Errors: training.parameter (unknown, or not the user's to set), training.failed with XGBoost's message,
-/// interrupted.
+/// interrupted, library.*.
 Result<Fit> fit(const FitInput& input);
-/// "1.7.4"
+/// "1.7.4"; after a fit.
 std::string xgboost_version();
 
 }  // namespace tidemill::training
