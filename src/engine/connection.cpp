@@ -99,6 +99,15 @@ Result<ResultSet> Connection::Impl::run(const std::string& sql, const UserSql& u
   return run(statement, user, delivery);
 }
 
+Result<ResultSet> Connection::Impl::run_once(const std::string& sql, const UserSql& user) {
+  TM_CHECK(refuse_when_fatal());
+  if (interrupted) return std::unexpected(interrupted_error());
+  ResultSet result;
+  if (duckdb_query(raw, sql.c_str(), result.out()) != DuckDBSuccess)
+    return std::unexpected(error(duckdb_result_error(&result.get()), user));
+  return result;
+}
+
 Result<void> Connection::Impl::fetch_all(ResultSet& result, const UserSql& user,
                                          const std::function<Result<void>(duckdb_data_chunk)>& callback) {
   while (true) {
@@ -210,8 +219,21 @@ Result<void> Connection::view_parquet(const std::string& name, const std::vector
   if (files.empty()) return internal_error("engine.no_files", fmt::format("view {} has no files", name));
   std::string list;
   for (const Path& file : files) list += (list.empty() ? "" : ", ") + quote_text(file.string());
-  return execute(fmt::format("CREATE OR REPLACE TEMP VIEW {} AS SELECT * FROM read_parquet([{}])",
-                             quote_name(name), list));
+  const std::string sql = fmt::format("CREATE OR REPLACE TEMP VIEW {} AS SELECT * FROM read_parquet([{}])",
+                                      quote_name(name), list);
+  const Operation operation(*impl_);
+  TM_CHECK(impl_->run_once(sql, {.text = sql}));
+  impl_->views.insert(folded_name(name));
+  return {};
+}
+
+Result<void> Connection::drop_views() {
+  std::string sql;
+  for (const std::string& name : impl_->views) sql += fmt::format("DROP VIEW temp.{};", quote_name(name));
+  const Operation operation(*impl_);
+  if (!sql.empty()) TM_CHECK(impl_->run_once(sql, {.text = sql}));
+  impl_->views.clear();
+  return {};
 }
 
 void Connection::interrupt() {

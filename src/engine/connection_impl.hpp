@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "engine/database.hpp"
@@ -71,6 +72,10 @@ struct Connection::Impl {
   Result<ResultSet> run(const Statement& statement, const UserSql& user, Delivery delivery);
   /// prepare and run.
   Result<ResultSet> run(const std::string& sql, const UserSql& user, Delivery delivery);
+  /// Statements of our own making; a user's SELECT inside has passed prepare_select. DuckDB binds a
+  /// COPY that was prepared a second time when it runs; this binds it once. An interrupt that falls between
+  /// the look at the flag and the statement's begin is seen at its end, or by the next interrupt.
+  Result<ResultSet> run_once(const std::string& sql, const UserSql& user);
   /// Calls back with each chunk of a result until the end or an error.
   Result<void> fetch_all(ResultSet& result, const UserSql& user,
                          const std::function<Result<void>(duckdb_data_chunk)>& callback);
@@ -81,6 +86,7 @@ struct Connection::Impl {
   duckdb_connection raw = nullptr;
   std::atomic<bool> interrupted = false;
   std::atomic<int> running = 0;
+  std::set<std::string> views;  // that view_parquet made
 };
 
 /// Marks an operation of a connection: an interrupt asked for between two of its statements is not lost.

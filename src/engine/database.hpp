@@ -137,6 +137,8 @@ class Connection {
   Result<TableHash> hash(std::string_view select);
   /// CREATE OR REPLACE TEMP VIEW name AS SELECT * FROM read_parquet(files).
   Result<void> view_parquet(const std::string& name, const std::vector<Path>& files);
+  /// Drops every view that view_parquet made.
+  Result<void> drop_views();
 
   /// From any thread: ends the running statement with error `interrupted`.
   void interrupt();

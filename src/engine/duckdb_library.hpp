@@ -34,7 +34,7 @@
   CALL(duckdb_pending_prepared_streaming) CALL(duckdb_prepare) CALL(duckdb_prepare_error) \
   CALL(duckdb_prepare_extracted_statement) CALL(duckdb_prepared_statement_column_count) \
   CALL(duckdb_prepared_statement_column_logical_type) CALL(duckdb_prepared_statement_column_name) \
-  CALL(duckdb_prepared_statement_type) CALL(duckdb_query_progress) CALL(duckdb_register_scalar_function) \
+  CALL(duckdb_prepared_statement_type) CALL(duckdb_query) CALL(duckdb_query_progress) CALL(duckdb_register_scalar_function) \
   CALL(duckdb_register_table_function) CALL(duckdb_replacement_scan_add_parameter) \
   CALL(duckdb_replacement_scan_set_function_name) CALL(duckdb_result_error) \
   CALL(duckdb_scalar_function_add_parameter) CALL(duckdb_scalar_function_bind_get_argument) \

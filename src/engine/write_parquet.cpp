@@ -69,7 +69,7 @@ Result<WrittenTable> Connection::write_parquet(std::string_view select, const Pa
 
   std::optional<int64_t> written;
   const auto copy = [&]() -> Result<void> {
-    TM_TRY(ResultSet result, impl_->run(sql, user, Impl::Delivery::Whole));
+    TM_TRY(ResultSet result, impl_->run_once(sql, user));
     return impl_->fetch_all(result, user, [&](duckdb_data_chunk chunk) -> Result<void> {
       written = static_cast<int64_t*>(duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0)))[0];
       return {};

@@ -68,15 +68,21 @@ bool Cancellation::wait_for(std::chrono::microseconds time) {
 }
 
 Watched::Watched(std::shared_ptr<engine::Database> database, engine::Connection connection,
-                 Cancellation& cancellation)
-    : database_(std::move(database)), connection_(std::move(connection)), cancellation_(cancellation) {
+                 Cancellation& cancellation, GiveBack give_back)
+    : database_(std::move(database)),
+      connection_(std::move(connection)),
+      cancellation_(cancellation),
+      give_back_(std::move(give_back)) {
   const std::lock_guard lock(cancellation_.mutex_);
   cancellation_.watched_.insert(&connection_);
 }
 
 Watched::~Watched() {
-  const std::lock_guard lock(cancellation_.mutex_);
-  cancellation_.watched_.erase(&connection_);
+  {
+    const std::lock_guard lock(cancellation_.mutex_);
+    cancellation_.watched_.erase(&connection_);
+  }
+  if (give_back_ && !cancellation_.flag()) give_back_(std::move(database_), std::move(connection_));
 }
 
 }  // namespace tidemill::pipeline

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -52,8 +53,10 @@ class Cancellation {
 /// A connection that its step's cancellation can interrupt, as long as this lives.
 class Watched {
  public:
+  using GiveBack = std::function<void(std::shared_ptr<engine::Database>, engine::Connection)>;
+  /// give_back takes the connection at the end, unless the step was cancelled.
   Watched(std::shared_ptr<engine::Database> database, engine::Connection connection,
-          Cancellation& cancellation);
+          Cancellation& cancellation, GiveBack give_back = {});
   ~Watched();
   Watched(const Watched&) = delete;
   Watched& operator=(const Watched&) = delete;
@@ -65,6 +68,7 @@ class Watched {
       database_;  // outlives its connection, though another step may have given it up
   engine::Connection connection_;
   Cancellation& cancellation_;
+  GiveBack give_back_;
 };
 
 }  // namespace tidemill::pipeline

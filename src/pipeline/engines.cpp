@@ -61,8 +61,7 @@ Result<std::shared_ptr<engine::Database>> Engines::open(Kind kind) {
   return std::shared_ptr<engine::Database>(std::move(database));
 }
 
-Result<std::unique_ptr<Watched>> Engines::connect(Kind kind, Cancellation& cancellation) {
-  TM_CHECK(cancellation.check());
+Result<Engines::Session> Engines::new_session(Kind kind) {
   std::shared_ptr<engine::Database> database;
   {
     const std::lock_guard lock(mutex_);
@@ -76,15 +75,51 @@ Result<std::unique_ptr<Watched>> Engines::connect(Kind kind, Cancellation& cance
   for (const auto& [name, value] : project_.parameters)
     TM_CHECK(connection.execute(
         fmt::format("SET VARIABLE {} = {}", engine::quote_name(name), engine::quote_text(value))));
-  return std::make_unique<Watched>(std::move(database), std::move(connection), cancellation);
+  return Session{std::move(database), std::move(connection)};
+}
+
+Result<std::unique_ptr<Watched>> Engines::connect(Kind kind, Cancellation& cancellation) {
+  TM_CHECK(cancellation.check());
+  TM_TRY(Session session, new_session(kind));
+  return std::make_unique<Watched>(std::move(session.database), std::move(session.connection), cancellation);
+}
+
+Result<std::unique_ptr<Watched>> Engines::borrow(Kind kind, Cancellation& cancellation) {
+  TM_CHECK(cancellation.check());
+  std::optional<Session> session;
+  {
+    const std::lock_guard lock(mutex_);
+    std::vector<Session>& idle = idle_[static_cast<size_t>(kind)];
+    if (!idle.empty()) {
+      session = std::move(idle.back());
+      idle.pop_back();
+    }
+  }
+  if (!session) {
+    TM_TRY(session, new_session(kind));
+  }
+  return std::make_unique<Watched>(
+      std::move(session->database), std::move(session->connection), cancellation,
+      [this, kind](std::shared_ptr<engine::Database> database, engine::Connection connection) {
+        take_back(kind, {std::move(database), std::move(connection)});
+      });
+}
+
+void Engines::take_back(Kind kind, Session session) {
+  if (!session.connection.drop_views()) return;
+  const std::lock_guard lock(mutex_);
+  if (databases_[static_cast<size_t>(kind)] != session.database) return;  // given up meanwhile
+  idle_[static_cast<size_t>(kind)].push_back(std::move(session));  // never more than were lent at a time
 }
 
 void Engines::drop_broken() {
   const std::lock_guard lock(mutex_);
-  for (auto& database : databases_) {
+  for (size_t kind = 0; kind < std::size(databases_); ++kind) {
+    std::shared_ptr<engine::Database>& database = databases_[kind];
     if (!database) continue;
-    if (auto connection = database->connect(); !connection || !connection->scalar("SELECT 1"))
-      database.reset();
+    if (auto connection = database->connect(); connection && connection->scalar("SELECT 1")) continue;
+    idle_[kind].clear();
+    database.reset();
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "engine/database.hpp"
 #include "pipeline/cancellation.hpp"
@@ -29,11 +30,20 @@ class Engines {
   enum class Kind { Reading, Transforming, OneThread };
   /// Sessions see dates and times in the project's time zone, parameters as variables.
   Result<std::unique_ptr<Watched>> connect(Kind kind, Cancellation& cancellation);
+  /// As connect, for a step that makes nothing in its session but views of Parquet files: they are dropped,
+  /// and the session is lent again.
+  Result<std::unique_ptr<Watched>> borrow(Kind kind, Cancellation& cancellation);
   /// A fatal error of the engine makes an instance unusable: the next connect opens another.
   void drop_broken();
 
  private:
+  struct Session {
+    std::shared_ptr<engine::Database> database;
+    engine::Connection connection;
+  };
   Result<std::shared_ptr<engine::Database>> open(Kind kind);
+  Result<Session> new_session(Kind kind);
+  void take_back(Kind kind, Session session);
 
   const project::Project& project_;
   Path staging_;
@@ -41,6 +51,7 @@ class Engines {
   Predictors& predictors_;
   std::mutex mutex_;
   std::shared_ptr<engine::Database> databases_[3];
+  std::vector<Session> idle_[3];  // of databases_
 };
 
 }  // namespace tidemill::pipeline

@@ -1,7 +1,6 @@
 #include "pipeline/run.hpp"
 
 #include <chrono>
-#include <thread>
 
 #include <fmt/format.h>
 
@@ -11,6 +10,7 @@
 #include "pipeline/evaluate.hpp"
 #include "pipeline/queue.hpp"
 #include "pipeline/report.hpp"
+#include "pipeline/workers.hpp"
 
 namespace tidemill::pipeline {
 
@@ -23,12 +23,11 @@ constexpr auto kTick = std::chrono::milliseconds(20);
 constexpr auto kProgressEvery = std::chrono::milliseconds(200);
 constexpr size_t kFailedRunsKept = 10;
 
-/// A step that a thread of its own is at work on.
+/// A step that a worker has.
 struct Active {
   Cancellation cancellation;
   std::optional<SteadyTime> deadline;
-  std::optional<StepEnd> end;  // under the run's mutex
-  std::thread thread;
+  std::optional<StepEnd> end;  // under the run's mutex; the worker's last touch
 };
 
 /// Settles the steps of a plan. All decisions are made by the thread that calls settle_all; the others only
@@ -36,7 +35,11 @@ struct Active {
 class StepRunner {
  public:
   StepRunner(Execution& run, const Plan& plan)
-      : run_(run), plan_(plan), queue_(plan, run.budget.slots()), outcomes_(plan.steps.size()) {
+      : run_(run),
+        plan_(plan),
+        queue_(plan, run.budget.slots()),
+        outcomes_(plan.steps.size()),
+        workers_(static_cast<size_t>(run.budget.slots())) {
     if (run.project.run_timeout)
       deadline_ =
           std::chrono::steady_clock::now() + std::chrono::microseconds(run.project.run_timeout->micros);
@@ -195,15 +198,14 @@ class StepRunner {
     if (const auto limit = limit_of(run_.project, outline))
       active->deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(limit->micros);
     Active* const at = active.get();
-    const std::lock_guard lock(mutex_);
-    at->thread = std::thread([this, at, &outline, planned = std::move(planned)] {
+    active_[step] = std::move(active);
+    workers_.give([this, at, &outline, planned = std::move(planned)] {
       StepEnd end = execute(run_, outline, planned, at->cancellation,
                             [this](RunEvent event) { emit(std::move(event)); });
       const std::lock_guard end_lock(mutex_);
       at->end = std::move(end);
       changed_.notify_all();
     });
-    active_[step] = std::move(active);
   }
 
   void collect(std::unique_lock<std::mutex>& lock) {
@@ -216,7 +218,6 @@ class StepRunner {
       const std::unique_ptr<Active> active = std::move(it->second);
       it = active_.erase(it);
       lock.unlock();
-      active->thread.join();
       StepEnd end = *std::move(active->end);
       const bool done = end.status == StepStatus::Done;
       if (done) note_done(end);
@@ -271,6 +272,7 @@ class StepRunner {
   SteadyTime last_progress_ = std::chrono::steady_clock::now();
   bool cut_short_ = false;
   Cancellation::Reason reason_ = Cancellation::Reason::None;
+  Workers workers_;  // last: its threads end before what they use
 };
 
 /// Rejected and quarantined rows of the newest runs are enough to look at.

@@ -20,17 +20,20 @@ std::optional<registry::Table> Snapshots::find(const std::string& name) const {
   return found == tables_.end() ? std::nullopt : std::optional(found->second);
 }
 
+StepLog::~StepLog() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
 void StepLog::line(std::string_view text) {
   append(fmt::format("{}  {}\n", to_text(system_clock()->now()), redact(text)));
 }
 
 void StepLog::append(std::string_view text) {
-  const int fd = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (fd < 0) return;
+  if (fd_ < 0) fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (fd_ < 0) return;
   // A log that cannot be written, on a full disk say, must not fail the step.
-  if (::write(fd, text.data(), text.size()) < 0) {
+  if (::write(fd_, text.data(), text.size()) < 0) {
   }
-  ::close(fd);
 }
 
 Path StepContext::staged(std::string_view ending) const {

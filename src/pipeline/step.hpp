@@ -52,6 +52,9 @@ struct Execution {
 class StepLog {
  public:
   explicit StepLog(Path path) : path_(std::move(path)) {}
+  ~StepLog();
+  StepLog(const StepLog&) = delete;
+  StepLog& operator=(const StepLog&) = delete;
   void line(std::string_view text);
   /// Text as it is, which no secret may hold any more.
   void append(std::string_view text);
@@ -59,6 +62,7 @@ class StepLog {
 
  private:
   Path path_;
+  int fd_ = -1;  // opened with the first line
 };
 
 /// One attempt at one step.
@@ -77,6 +81,9 @@ struct StepContext {
   Path staged(std::string_view ending) const;
   Result<std::unique_ptr<Watched>> connect(Engines::Kind kind) const {
     return run.engines.connect(kind, cancellation);
+  }
+  Result<std::unique_ptr<Watched>> borrow(Engines::Kind kind) const {
+    return run.engines.borrow(kind, cancellation);
   }
   /// Makes every table that the step reads visible under its name.
   Result<void> view_inputs(engine::Connection& connection) const;

@@ -10,8 +10,11 @@ Result<StepWork> run_transform(const StepContext& step) {
   const Path file = step.staged(".parquet");
   engine::WrittenTable written;
   {
+    const Engines::Kind kind =
+        transform.deterministic ? Engines::Kind::OneThread : Engines::Kind::Transforming;
+    // What is not the same each time may change its session: setseed().
     TM_TRY(const std::unique_ptr<Watched> connection,
-           step.connect(transform.deterministic ? Engines::Kind::OneThread : Engines::Kind::Transforming));
+           step.outline.never_cached.empty() ? step.borrow(kind) : step.connect(kind));
     TM_CHECK(step.view_inputs(**connection));
     auto made = (*connection)->write_parquet(transform.sql, file);
     if (!made) {
