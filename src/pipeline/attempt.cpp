@@ -152,6 +152,12 @@ Result<void> keep_observed(Execution& run, const StepOutline& outline, const Jso
 
 }  // namespace
 
+Path log_path(const Path& run_folder, const std::string& step) {
+  std::string file = step;
+  std::replace(file.begin(), file.end(), ':', '.');
+  return run_folder / "steps" / (file + ".log");
+}
+
 std::optional<Duration> limit_of(const project::Project& project, const StepOutline& step) {
   switch (step.kind) {
     case StepKind::Source:
@@ -181,10 +187,7 @@ Duration backoff(Duration first_wait, int next, double jitter_between_0_and_1) {
 }
 
 StepEnd execute(Execution& run, const StepOutline& outline, const PlannedStep& planned,
-                Cancellation& cancellation, const EventSink& event) {
-  std::string file = outline.id;
-  std::replace(file.begin(), file.end(), ':', '.');
-  StepLog log(run.folder / "steps" / (file + ".log"));
+                Cancellation& cancellation, StepLog& log, const EventSink& event) {
   log.line(fmt::format("{} begins: {}", outline.id, planned.reason));
   const StepContext step{run, outline, planned, cancellation, log, limit_of(run.project, outline)};
   const Instant started_at = run.now();

@@ -8,6 +8,9 @@
 
 namespace tidemill::pipeline {
 
+/// Where a step's log lies, under the run's folder.
+Path log_path(const Path& run_folder, const std::string& step);
+
 using EventSink = std::function<void(RunEvent)>;
 
 struct StepEnd {
@@ -18,7 +21,7 @@ struct StepEnd {
 
 /// Does the work and records it. Thread-safe for different steps of one run.
 StepEnd execute(Execution& run, const StepOutline& outline, const PlannedStep& planned,
-                Cancellation& cancellation, const EventSink& event);
+                Cancellation& cancellation, StepLog& log, const EventSink& event);
 
 /// The step's own time limit.
 std::optional<Duration> limit_of(const project::Project& project, const StepOutline& step);

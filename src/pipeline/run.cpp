@@ -25,6 +25,8 @@ constexpr size_t kFailedRunsKept = 10;
 
 /// A step that a worker has.
 struct Active {
+  explicit Active(Path log_path) : log(std::move(log_path)) {}
+  StepLog log;
   Cancellation cancellation;
   std::optional<SteadyTime> deadline;
   std::optional<StepEnd> end;  // under the run's mutex; the worker's last touch
@@ -62,9 +64,19 @@ class StepRunner {
         continue;
       }
       collect(lock);
-      if (!active_.empty()) changed_.wait_for(lock, kTick);
+      if (!active_.empty()) {
+        lock.unlock();
+        write_logs();
+        lock.lock();
+        changed_.wait_for(lock, kTick, [this] {
+          return std::ranges::any_of(active_, [](const auto& at) { return at.second->end.has_value(); });
+        });
+      }
       collect(lock);
     }
+    lock.unlock();
+    write_logs();
+    lock.lock();
     for (const size_t step : queue_.not_begun()) {
       lock.unlock();
       Cancellation never;
@@ -175,9 +187,7 @@ class StepRunner {
 
   Result<StepWork> fresh_enough(const PlannedStep& planned) {
     Cancellation cancellation;
-    std::string file = planned.id;
-    std::replace(file.begin(), file.end(), ':', '.');
-    StepLog log(run_.folder / "steps" / (file + ".log"));
+    StepLog log(log_path(run_.folder, planned.id));
     return judge_freshness({run_, run_.outline.step(planned.id), planned, cancellation, log, std::nullopt});
   }
 
@@ -194,13 +204,13 @@ class StepRunner {
           .run = run_.run,
           .step = planned.id,
           .message = planned.reason});
-    auto active = std::make_unique<Active>();
+    auto active = std::make_unique<Active>(log_path(run_.folder, planned.id));
     if (const auto limit = limit_of(run_.project, outline))
       active->deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(limit->micros);
     Active* const at = active.get();
     active_[step] = std::move(active);
     workers_.give([this, at, &outline, planned = std::move(planned)] {
-      StepEnd end = execute(run_, outline, planned, at->cancellation,
+      StepEnd end = execute(run_, outline, planned, at->cancellation, at->log,
                             [this](RunEvent event) { emit(std::move(event)); });
       const std::lock_guard end_lock(mutex_);
       at->end = std::move(end);
@@ -215,17 +225,25 @@ class StepRunner {
         continue;
       }
       const size_t step = it->first;
-      const std::unique_ptr<Active> active = std::move(it->second);
+      std::unique_ptr<Active> active = std::move(it->second);
       it = active_.erase(it);
       lock.unlock();
       StepEnd end = *std::move(active->end);
       const bool done = end.status == StepStatus::Done;
       if (done) note_done(end);
+      if (!done) active->log.write_pending();  // whoever hears of the failure may look
+      ended_.push_back(std::move(active));
       queue_.settle(step, done);
       settle(step, end.status, std::move(end.work.report), std::move(end.error));
       lock.lock();
       it = active_.begin();
     }
+  }
+
+  /// Of steps at work and of those that have ended; between two steps there is no time for it.
+  void write_logs() {
+    ended_.clear();
+    for (auto& [step, active] : active_) active->log.write_pending();
   }
 
   void note_done(const StepEnd& end) {
@@ -268,6 +286,7 @@ class StepRunner {
   std::mutex event_mutex_;
   std::condition_variable changed_;
   std::map<size_t, std::unique_ptr<Active>> active_;
+  std::vector<std::unique_ptr<Active>> ended_;  // whose logs are to be written
   std::optional<SteadyTime> deadline_;
   SteadyTime last_progress_ = std::chrono::steady_clock::now();
   bool cut_short_ = false;

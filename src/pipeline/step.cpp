@@ -9,6 +9,10 @@
 
 namespace tidemill::pipeline {
 
+namespace {
+constexpr size_t kMaxPendingBytes = size_t{64} << 10;
+}
+
 void Snapshots::set(const std::string& name, registry::Table table) {
   const std::lock_guard lock(mutex_);
   tables_[name] = std::move(table);
@@ -21,6 +25,7 @@ std::optional<registry::Table> Snapshots::find(const std::string& name) const {
 }
 
 StepLog::~StepLog() {
+  write_pending();
   if (fd_ >= 0) ::close(fd_);
 }
 
@@ -29,11 +34,23 @@ void StepLog::line(std::string_view text) {
 }
 
 void StepLog::append(std::string_view text) {
+  const std::lock_guard lock(mutex_);
+  pending_ += text;
+  if (pending_.size() >= kMaxPendingBytes) write_locked();
+}
+
+void StepLog::write_pending() {
+  const std::lock_guard lock(mutex_);
+  write_locked();
+}
+
+void StepLog::write_locked() {
+  if (pending_.empty()) return;
   if (fd_ < 0) fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (fd_ < 0) return;
   // A log that cannot be written, on a full disk say, must not fail the step.
-  if (::write(fd_, text.data(), text.size()) < 0) {
+  if (fd_ < 0 || ::write(fd_, pending_.data(), pending_.size()) < 0) {
   }
+  pending_.clear();
 }
 
 Path StepContext::staged(std::string_view ending) const {

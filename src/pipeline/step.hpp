@@ -48,7 +48,9 @@ struct Execution {
   Instant now() const { return options.clock->now(); }
 };
 
-/// Lines with a time, in the run's folder. Not synced: a log is no fact.
+/// Lines with a time, in the run's folder. Not synced: a log is no fact. The step only adds lines; the thread
+/// that settles steps writes them while it waits, so that making the file is no part of the step.
+/// Thread-safe.
 class StepLog {
  public:
   explicit StepLog(Path path) : path_(std::move(path)) {}
@@ -58,10 +60,15 @@ class StepLog {
   void line(std::string_view text);
   /// Text as it is, which no secret may hold any more.
   void append(std::string_view text);
+  void write_pending();
   const Path& path() const { return path_; }
 
  private:
+  void write_locked();
+
   Path path_;
+  std::mutex mutex_;
+  std::string pending_;
   int fd_ = -1;  // opened with the first line
 };
 
