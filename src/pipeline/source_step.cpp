@@ -25,14 +25,16 @@ Result<engine::WrittenTable> read_files(const StepContext& step, const project::
   return written;
 }
 
-/// The newest value of the watermark that the last snapshot has, as SQL, if that snapshot came from the same
-/// declaration.
+/// The newest value of the watermark that the live snapshot has, as SQL, if that snapshot came from the same
+/// declaration. What ran since and left no live snapshot says nothing about its rows.
 Result<std::string> watermark_of(const StepContext& step, engine::Connection& connection,
                                  const project::Source& source, const registry::Table& before) {
-  TM_TRY(const auto last, step.registry().last_step(step.outline.id));
-  if (!last || !last->key_parts.contains("spec") ||
-      canonical(last->key_parts["spec"]) != canonical(step.planned.key_parts.value("spec", Json())))
-    return std::string();
+  TM_TRY(const auto made, step.registry().step_that_made(step.outline.id, before.id));
+  if (!made || !made->key_parts.contains("spec")) return std::string();
+  for (const char* part : {"spec", "parameters", "sample"})
+    if (canonical(made->key_parts.value(part, Json())) !=
+        canonical(step.planned.key_parts.value(part, Json())))
+      return std::string();
   std::string type;
   for (const registry::ColumnInfo& column : before.columns)
     if (engine::same_name(column.name, source.watermark)) type = column.type;
@@ -52,7 +54,7 @@ Result<engine::WrittenTable> read_database(const StepContext& step, const projec
   const Detach detach(**connection, catalog);
   TM_TRY(std::string select, select_from_database(**connection, step.project(), source, catalog));
   const auto before = step.run.live.find(source.name);
-  if (!source.watermark.empty() && before != step.run.live.end()) {
+  if (!source.watermark.empty() && before != step.run.live.end() && !step.run.options.force) {
     TM_TRY(const std::string newest, watermark_of(step, **connection, source, before->second));
     if (!newest.empty()) {
       step.log.line(fmt::format("reads rows whose {} is greater than {}", source.watermark, newest));

@@ -172,6 +172,8 @@ class Registry {
   Result<std::vector<StepRecord>> steps(const std::string& run) const;
   /// The newest run's record of this step, whatever its status; for explain.
   Result<std::optional<StepRecord>> last_step(const std::string& step) const;
+  /// The record of this step that made the snapshot; empty when another step did.
+  Result<std::optional<StepRecord>> step_that_made(const std::string& step, int64_t table) const;
 
   // Outputs by key --------------------------------------------------------------------------------------
   struct Output {

@@ -191,4 +191,11 @@ Result<std::optional<StepRecord>> Registry::last_step(const std::string& step) c
   return impl_->database.first(TM_STEPS_FROM "WHERE s.step = ?1 ORDER BY s.id DESC LIMIT 1", step_at, step);
 }
 
+Result<std::optional<StepRecord>> Registry::step_that_made(const std::string& step, int64_t table) const {
+  const std::lock_guard guard(impl_->mutex);
+  // Later records may refer to it; the first one made it.
+  return impl_->database.first(TM_STEPS_FROM "WHERE s.step = ?1 AND s.table_id = ?2 ORDER BY s.id LIMIT 1",
+                               step_at, step, table);
+}
+
 }  // namespace tidemill::registry
