@@ -33,6 +33,14 @@ void redact_parts(Json& json) {
   }
 }
 
+/// SQL may stand in any text of a declaration: a check, its `where`, a model's `as_of`, a source's query.
+bool reads_parameters(const Json& json) {
+  if (json.is_string())
+    return lower_case(json.get_ref<const std::string&>()).find("getvariable") != std::string::npos;
+  if (!json.is_structured()) return false;
+  return std::any_of(json.begin(), json.end(), [](const Json& inner) { return reads_parameters(inner); });
+}
+
 /// "now(): never cached"; empty when there is no reason. Variables are the project's parameters, which are
 /// part of the key.
 std::string never_cached_because(const std::vector<std::string>& reasons) {
@@ -119,6 +127,9 @@ class Outliner {
   }
 
   void finish(StepOutline step) {
+    for (const char* part : {"spec", "sql"})
+      if (const auto found = step.parts.find(part); found != step.parts.end() && reads_parameters(*found))
+        step.parts["parameters"] = project_.parameters;
     for (const char* part : {"spec", "parameters", "sql"})
       if (const auto found = step.parts.find(part); found != step.parts.end()) redact_parts(*found);
     std::sort(step.needs.begin(), step.needs.end());
@@ -134,21 +145,26 @@ class Outliner {
         if (const auto named = check.arguments.find(argument);
             named != check.arguments.end() && named->is_string())
           if (*named != table) need_table(step, named->get<std::string>());
-      if (check.kind != "sql" && check.kind != "expression") continue;
-      const auto text = check.arguments.find("sql");
-      if (text == check.arguments.end() || !text->is_string() || !out_.columns.contains(table)) continue;
-      const std::string sql = check.kind == "sql"
-                                  ? text->get<std::string>()
-                                  : fmt::format("SELECT ({}) AS holds FROM {}", text->get<std::string>(),
-                                                engine::quote_name(table));
-      const auto bound =
-          bind_fragment(fmt::format("check:{}:{}", step.id, number++), sql, check.place,
-                        fmt::format("{} {}, check {}", step.kind == StepKind::Source ? "source" : "transform",
-                                    table, check.name.empty() ? check.kind : check.name));
-      if (!bound) continue;
-      for (const std::string& other : bound->tables)
-        if (other != table) need_table(step, other);
-      if (step.never_cached.empty()) step.never_cached = never_cached_because(bound->volatile_reasons);
+      if (!out_.columns.contains(table)) continue;
+      const auto of_rows = [&](const std::string& condition) {
+        return fmt::format("SELECT ({}) AS holds FROM {}", condition, engine::quote_name(table));
+      };
+      std::vector<std::string> texts;
+      if (const auto text = check.arguments.find("sql");
+          (check.kind == "sql" || check.kind == "expression") && text != check.arguments.end() &&
+          text->is_string())
+        texts.push_back(check.kind == "sql" ? text->get<std::string>() : of_rows(text->get<std::string>()));
+      if (!check.where.empty()) texts.push_back(of_rows(check.where));
+      for (const std::string& sql : texts) {
+        const auto bound = bind_fragment(
+            fmt::format("check:{}:{}", step.id, number++), sql, check.place,
+            fmt::format("{} {}, check {}", step.kind == StepKind::Source ? "source" : "transform", table,
+                        check.name.empty() ? check.kind : check.name));
+        if (!bound) continue;
+        for (const std::string& other : bound->tables)
+          if (other != table) need_table(step, other);
+        if (step.never_cached.empty()) step.never_cached = never_cached_because(bound->volatile_reasons);
+      }
     }
   }
 
@@ -225,8 +241,6 @@ class Outliner {
       }
     } else if (const auto bound = out_.bound.find(transform.name); bound != out_.bound.end()) {
       step.parts["sql"] = engine::normalize_sql(transform.sql);
-      if (engine::folded_name(transform.sql).find("getvariable") != std::string::npos)
-        step.parts["parameters"] = project_.parameters;
       for (const std::string& table : bound->second.tables) need_table(step, table);
       step.never_cached = never_cached_because(bound->second.volatile_reasons);
       step.models = bound->second.models;
