@@ -73,6 +73,17 @@ Result<std::string> source_hash(const project::Project& project, const project::
 
 }  // namespace
 
+std::vector<Path> scripts_of(const project::Project& project, const project::Transform& transform) {
+  std::vector<Path> out = transform.scripts;
+  for (const std::string& argument : transform.command) {
+    const Path file = (project.folder / argument).lexically_normal();
+    const std::string inside = file.lexically_relative(project.folder).native();
+    if (inside.empty() || inside == "." || inside.starts_with("..")) continue;
+    if (std::find(out.begin(), out.end(), file) == out.end()) out.push_back(file);
+  }
+  return out;
+}
+
 std::string script_entry(const Path& script) { return "script:" + script.native(); }
 std::string export_entry(const std::string& name) { return "export:" + name; }
 Path export_path(const project::Project& project, const project::Export& target) {
@@ -92,7 +103,11 @@ Result<std::map<std::string, std::string>> fingerprint(const project::Project& p
     out[name] = hash ? *std::move(hash) : std::string(kUnreadable);
   }
   for (const auto& [name, transform] : project.transforms)
-    for (const Path& script : transform.scripts) {
+    for (const Path& script : scripts_of(project, transform)) {
+      const bool declared =
+          std::find(transform.scripts.begin(), transform.scripts.end(), script) != transform.scripts.end();
+      std::error_code ignored;
+      if (!declared && !std::filesystem::is_regular_file(script, ignored)) continue;  // a word, no file
       auto hash = hashes.hash(script);
       out[script_entry(script)] = hash ? *std::move(hash) : std::string(kUnreadable);
     }

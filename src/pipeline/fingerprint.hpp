@@ -17,6 +17,10 @@ inline constexpr std::string_view kReadEveryRun = "read every run";
 /// Missing or denied files: the step will run and fail with the reason.
 inline constexpr std::string_view kUnreadable = "unreadable";
 
+/// What a command runs: the declared scripts, and each of its arguments that may be a file under the
+/// project's folder.
+std::vector<Path> scripts_of(const project::Project& project, const project::Transform& transform);
+
 /// Where the parts of a fingerprint map lie beside sources: "script:/path", "export:NAME" ("present" or
 /// "missing").
 std::string script_entry(const Path& script);

@@ -220,8 +220,11 @@ class Outliner {
     step.parts["spec"] = spec_of(transform);
     if (command) {
       Json scripts = Json::object();
-      for (const Path& script : transform.scripts) {
+      for (const Path& script : scripts_of(project_, transform)) {
         const auto hash = input_.fingerprints.find(script_entry(script));
+        if (hash == input_.fingerprints.end() &&
+            std::find(transform.scripts.begin(), transform.scripts.end(), script) == transform.scripts.end())
+          continue;  // a word of the command that is no file
         const std::string text = hash == input_.fingerprints.end() ? std::string(kUnreadable) : hash->second;
         if (text == kUnreadable)
           errors_.push_back(user_error("plan.unreadable_script",

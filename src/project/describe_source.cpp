@@ -135,7 +135,8 @@ const Object& transform_object() {
        {"inputs", list_of(scalar(reference(Target::Table)), 0, 1'000),
         "With a command: the tables it reads."},
        {"scripts", list_of(scalar(path_text()), 0, 1'000),
-        "With a command: files whose change makes it run again."},
+        "With a command: files whose change makes it run again; those that the command itself names are "
+        "known."},
        {"retries", object(retries_object()),
         "How often it is tried. A command that fails is tried again only when this is given."},
        {"timeout", scalar(duration()), "The longest time it may take.", "no limit"}},
