@@ -46,9 +46,12 @@ const Object& environment_object() {
 const Object& project_object() {
   static const Object described{
       "project",
-      "The whole file. Text may hold `${param:NAME}`, `${env:NAME}` and `${file:PATH}`; what comes from the "
-      "environment or a file is "
-      "a secret and is never printed. `$${` is a plain `${`.",
+      "The whole file. Text may hold `${param:NAME}`. In `connections`, `notify` and `parameters` it may "
+      "also hold "
+      "`${env:NAME}` and `${file:PATH}`: what comes from the environment or a file is a secret and is never "
+      "printed, nor written into a home; steps know it by its name, and another value of it makes nothing "
+      "again. "
+      "`$${` is a plain `${`.",
       {{"name", scalar({Scalar::Kind::ProjectName}), "The project's name.", "", Key::Need::Required},
        {"timezone", scalar({Scalar::Kind::TimeZone}), "The time zone of schedules and of SQL.", "UTC"},
        {"home", scalar(path_text()),

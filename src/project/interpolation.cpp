@@ -8,10 +8,18 @@ namespace tidemill::project {
 
 namespace {
 
+constexpr std::string_view kParameter = "parameter ";
+
 std::vector<std::string> keys_of(const std::map<std::string, std::string>& map) {
   std::vector<std::string> keys;
   for (const auto& [key, value] : map) keys.push_back(key);
   return keys;
+}
+
+/// A secret reaches only what is meant to hold one. Elsewhere its value would be written down: in the package
+/// of a model, in a file's path, in the key of a step; and another value would not be seen as a change.
+bool may_hold_secret(const std::string& what) {
+  return what.starts_with("connections.") || what.starts_with("notify.") || what.starts_with(kParameter);
 }
 
 }  // namespace
@@ -27,7 +35,7 @@ void Interpolation::set_parameters(YamlNode* parameters,
         node.line = entry.key.line;
         node.column = entry.key.column;
       } else if (node.is_scalar()) {
-        apply_to_text(node, "parameter " + entry.key.text);
+        apply_to_text(node, std::string(kParameter) + entry.key.text);
       }
       if (!node.is_scalar() || node.deferred) continue;
       values_[entry.key.text] = node.text;
@@ -92,6 +100,16 @@ void Interpolation::apply_to_text(YamlNode& node, const std::string& what) {
       shown += written[i++];
     }
   }
+  if (text != shown && !may_hold_secret(what)) {
+    Error& error = problems_.add("project.secret_here",
+                                 fmt::format("{} is a secret: it may not stand here", shown), node, what);
+    error.expected = "secrets in connections, notify and parameters only";
+    error.hint =
+        "declare a parameter with a default, write ${param:NAME} here or getvariable('NAME') in SQL, and "
+        "give its value with --param NAME=VALUE";
+    node.deferred = true;
+    return;
+  }
   node.text = text;
   node.shown = shown;
   node.interpolated = replaced;
@@ -146,10 +164,13 @@ std::optional<Interpolation::Part> Interpolation::value_of(std::string_view expr
     return std::nullopt;
   }
   Error& error = problems_.add("project.bad_value", fmt::format("{} has no meaning here", written), at, what);
-  error.expected = with_parameters_ ? "${param:NAME}, ${env:NAME} or ${file:PATH}"
-                                    : "${env:NAME} or ${file:PATH}: a parameter cannot hold another";
+  error.expected = !may_hold_secret(what) ? "${param:NAME}"
+                   : with_parameters_     ? "${param:NAME}, ${env:NAME} or ${file:PATH}"
+                                          : "${env:NAME} or ${file:PATH}: a parameter cannot hold another";
   if (colon == std::string_view::npos && !kind.empty())
-    error.hint = fmt::format("write ${{env:{0}}} for a variable, $${{{0}}} for the plain text", kind);
+    error.hint = fmt::format("write ${{{1}:{0}}} for a {2}, $${{{0}}} for the plain text", kind,
+                             may_hold_secret(what) ? "env" : "param",
+                             may_hold_secret(what) ? "variable" : "parameter");
   return std::nullopt;
 }
 

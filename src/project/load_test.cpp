@@ -250,12 +250,30 @@ TEST(Load, says_that_a_target_among_the_features_is_a_leak) {
             std::string::npos);
 }
 
+TEST(Load, a_secret_stands_only_where_secrets_belong) {
+  setenv("TIDEMILL_TEST_SECRET", "hunter2-and-more", 1);
+  const std::string model =
+      "sources: {s: {path: a.csv}}\nmodels: {m: {from: s, key: k, target: y, where: \"id < ";
+  for (const std::string& text :
+       {model + "${env:TIDEMILL_TEST_SECRET}\"}}\n",
+        "parameters: {cut: \"${env:TIDEMILL_TEST_SECRET}\"}\n" + model + "${param:cut}\"}}\n",
+        std::string("sources: {s: {path: \"${env:TIDEMILL_TEST_SECRET}/a.csv\"}}\n"),
+        std::string(
+            "sources: {s: {path: a.csv, checks: [{expression: \"id < ${env:TIDEMILL_TEST_SECRET}\"}]}}\n")}) {
+    const std::string found = mistakes(text);
+    EXPECT_NE(found.find("error[project.secret_here]"), std::string::npos) << found;
+    EXPECT_NE(found.find("--> tidemill.yaml:"), std::string::npos) << found;
+    EXPECT_NE(found.find("--param NAME=VALUE"), std::string::npos) << found;
+    EXPECT_EQ(found.find("hunter2"), std::string::npos) << found;
+  }
+}
+
 TEST(Load, dollar_dollar_is_a_plain_dollar) {
   const auto p = load_text("name: p\nsources: {s: {path: \"a$${b}.csv\"}}\n", "/nowhere", {});
   ASSERT_TRUE(p) << text_of(p.error());
   EXPECT_EQ(p->sources.at("s").paths.at(0), "a${b}.csv");
   EXPECT_TRUE(p->secrets.empty());
-  EXPECT_NE(mistakes("sources: {s: {path: \"${HOME}/a.csv\"}}\n").find("write ${env:HOME}"),
+  EXPECT_NE(mistakes("sources: {s: {path: \"${HOME}/a.csv\"}}\n").find("write ${param:HOME}"),
             std::string::npos);
 }
 
