@@ -59,6 +59,7 @@ Json to_json(const registry::Run& run) {
           {"git_dirty", run.git_dirty},
           {"started_at", to_text(run.started_at)},
           {"ended_at", run.ended_at ? Json(to_text(*run.ended_at)) : Json()},
+          {"as_of", run.as_of ? Json(to_text(*run.as_of)) : Json()},
           {"report", run.report}};
 }
 
@@ -170,8 +171,10 @@ std::string run_text(const Json& run) {
   const auto word = [](const Json& json, const char* name) {
     return json.contains(name) && json[name].is_string() ? json[name].get<std::string>() : std::string();
   };
-  std::string out = fmt::format("run {}: {}, begun {}, ended {}\n", word(run, "run"), word(run, "status"),
+  std::string out = fmt::format("run {}: {}, begun {}, ended {}", word(run, "run"), word(run, "status"),
                                 word(run, "started_at"), word(run, "ended_at"));
+  if (const std::string as_of = word(run, "as_of"); !as_of.empty()) out += ", as of " + as_of;
+  out += "\n";
   TextTable text({{"step"}, {"status"}, {"rows", true}, {"time", true}, {"why"}});
   for (const Json& step : run["steps"]) {
     std::string why = word(step, "reason");

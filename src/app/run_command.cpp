@@ -79,6 +79,7 @@ int run(const GlobalOptions& global, const SelectOptions& options) {
   run_options.selection = options.selection;
   run_options.force = options.force;
   run_options.clock = session->clock;
+  run_options.as_of = global.as_of;
   run_options.by = who_runs();
   run_options.stop = &stop_asked;
   std::expected<pipeline::RunResult, Errors> result;

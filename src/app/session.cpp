@@ -25,7 +25,7 @@ std::expected<Session, Errors> open_session(const GlobalOptions& global, registr
   auto project = load_project(global);
   if (!project) return std::unexpected(std::move(project).error());
   Session session{std::move(*project), clock_of(global), nullptr};
-  auto opened = registry::Registry::open({session.project.home, session.clock, {}, mode});
+  auto opened = registry::Registry::open({session.project.home, system_clock(), {}, mode});
   if (!opened) return std::unexpected(Errors{std::move(opened).error()});
   session.registry = std::move(*opened);
   return session;

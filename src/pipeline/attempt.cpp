@@ -115,7 +115,7 @@ Result<void> record(Execution& run, const StepOutline& outline, const PlannedSte
   record.report = end.work.report;
   if (end.error) record.error = tidemill::to_json(*end.error);
   record.started_at = started_at;
-  record.ended_at = run.now();
+  record.ended_at = system_clock()->now();
   const bool done = end.status == registry::StepStatus::Done;
   if (done) record.table = end.work.table;
   if (done) record.version = end.work.version;
@@ -190,7 +190,7 @@ StepEnd execute(Execution& run, const StepOutline& outline, const PlannedStep& p
                 Cancellation& cancellation, StepLog& log, const EventSink& event) {
   log.line(fmt::format("{} begins: {}", outline.id, planned.reason));
   const StepContext step{run, outline, planned, cancellation, log, limit_of(run.project, outline)};
-  const Instant started_at = run.now();
+  const Instant started_at = system_clock()->now();
   const auto begun = std::chrono::steady_clock::now();
   StepEnd end;
   if (auto work = guarded([&] { return attempts(step, event); })) {

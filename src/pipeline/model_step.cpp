@@ -162,7 +162,7 @@ Result<StepWork> judge_again(const StepContext& step, const project::Model& mode
     work.version->number = number = 0;
     work.version->state = "accepted";
     work.version->gate = verdict.json;
-    work.version->made_at = step.run.now();
+    work.version->made_at = {};  // the registry says when
   } else {
     TM_CHECK(keep_verdict(step.registry(), model.name, version.number, verdict.json));
   }
@@ -241,7 +241,6 @@ Result<StepWork> run_model(const StepContext& step) {
   version.run = step.run.run;
   version.git_commit = step.run.git.commit;
   version.git_dirty = step.run.git.dirty;
-  version.made_at = step.run.now();
   work.version = std::move(version);
   work.report["metrics"] = package.metrics;
   apply(verdict, model, 0, work);  // the registry numbers it when it records the step

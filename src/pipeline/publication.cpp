@@ -157,7 +157,6 @@ Result<StepWork> publish(const StepContext& step, Audited audited) {
   table.columns = column_infos(written.columns);
   table.step_key = step.planned.key;
   table.run = step.run.run;
-  table.made_at = step.run.now();
   const auto live = step.run.live.find(step.outline.name);
   const bool same_content =
       live != step.run.live.end() && live->second.logical == table.logical && live->second.rows == table.rows;

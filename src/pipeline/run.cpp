@@ -318,7 +318,7 @@ std::string joined(const std::vector<std::string>& selection) {
 
 /// Ends the run in the registry: what succeeded goes live in one transaction, unless the run was cut short.
 void end_run(Execution& run, StepRunner& steps, RunResult& result) {
-  result.ended_at = run.now();
+  result.ended_at = system_clock()->now();
   registry::Registry::Publication publication;
   publication.run = run.run;
   publication.status = result.status;
@@ -392,7 +392,7 @@ std::expected<RunResult, Errors> run(const project::Project& project, registry::
 
   RunResult result;
   result.run = id;
-  result.started_at = execution.now();
+  result.started_at = system_clock()->now();  // --as-of is no time at which anything ran
   registry::Run row;
   row.id = id;
   row.status = "running";
@@ -401,6 +401,7 @@ std::expected<RunResult, Errors> run(const project::Project& project, registry::
   row.git_commit = execution.git.commit;
   row.git_dirty = execution.git.dirty;
   row.started_at = result.started_at;
+  row.as_of = options.as_of;
   if (auto begun = registry.begin_run(row); !begun) return one(std::move(begun).error());
   if (options.on_event) options.on_event({.kind = RunEvent::Kind::RunStarted, .run = id});
 

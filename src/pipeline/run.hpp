@@ -25,7 +25,8 @@ struct RunEvent {
 struct RunOptions {
   std::vector<std::string> selection;
   bool force = false;
-  std::shared_ptr<const Clock> clock;
+  std::shared_ptr<const Clock> clock;  // what steps take for now
+  std::optional<Instant> as_of;  // the same, when it is not the system's time: written down with the run
   std::string by;
   const std::atomic<bool>* stop = nullptr;
   std::function<void(const RunEvent&)> on_event;

@@ -45,6 +45,7 @@ struct Execution {
   Predictors& predictors;
   Engines& engines;
 
+  /// What steps take for now; when something really happened is for the registry to say.
   Instant now() const { return options.clock->now(); }
 };
 

@@ -82,6 +82,7 @@ struct Run {
   Instant started_at;
   std::optional<Instant> ended_at;
   Json report = Json::object();
+  std::optional<Instant> as_of;  // what its steps took for now, when that was not the clock's time
 };
 
 struct AliasMove {
@@ -121,8 +122,8 @@ struct MetricPoint {
 
 struct Options {
   Path home;
-  std::shared_ptr<const Clock> clock;
-  std::string who;  // for the audit trail; empty: user@host
+  std::shared_ptr<const Clock> clock;  // of what is written down: never --as-of; empty: the system's
+  std::string who;                     // for the audit trail; empty: user@host
   enum class Mode { ReadWrite, ReadOnly };
   Mode mode = Mode::ReadWrite;
 };
@@ -166,7 +167,8 @@ class Registry {
     std::vector<AliasMove> aliases;
   };
   Result<std::optional<Release>> end_run(const Publication& publication);
-  /// Lists are newest first, here and below; metric_history alone is oldest first.
+  /// Lists are newest first, by the order in which they were written, here and below; metric_history alone is
+  /// oldest first.
   Result<std::vector<Run>> runs(size_t limit = 100) const;
   Result<std::optional<Run>> run(const std::string& id) const;
   Result<std::vector<StepRecord>> steps(const std::string& run) const;

@@ -21,7 +21,7 @@ bool plain_name(std::string_view text) {
 }
 
 #define TM_RUN_COLUMNS \
-  "id, status, selection, started_by, git_commit, git_dirty, started_at, ended_at, report"
+  "id, status, selection, started_by, git_commit, git_dirty, started_at, ended_at, report, as_of"
 
 Result<Run> run_at(Row row) {
   Run run;
@@ -34,6 +34,7 @@ Result<Run> run_at(Row row) {
   run.started_at = row.instant(6);
   if (!row.is_null(7)) run.ended_at = row.instant(7);
   TM_TRY(run.report, row.json(8));
+  if (!row.is_null(9)) run.as_of = row.instant(9);
   return run;
 }
 
@@ -104,10 +105,10 @@ Result<void> Registry::begin_run(const Run& run) {
   if (there) return internal_error("registry.run_exists", fmt::format("there is a run {} already", run.id));
   TM_CHECK(database.run(
       "INSERT INTO runs (id, status, selection, started_by, git_commit, git_dirty, started_at, report, "
-      "rollbacks) VALUES (?1, "
-      "'running', ?2, ?3, ?4, ?5, ?6, ?7, (SELECT value FROM counters WHERE name = 'rollbacks'))",
+      "as_of, rollbacks) VALUES (?1, "
+      "'running', ?2, ?3, ?4, ?5, ?6, ?7, ?8, (SELECT value FROM counters WHERE name = 'rollbacks'))",
       run.id, redact(run.selection), run.by.empty() ? impl_->who : run.by, run.git_commit, run.git_dirty,
-      run.started_at == Instant{} ? impl_->clock->now() : run.started_at, stored(run.report)));
+      run.started_at == Instant{} ? impl_->clock->now() : run.started_at, stored(run.report), run.as_of));
   return impl_->commit(transaction);
 }
 
@@ -159,7 +160,7 @@ Result<std::vector<Run>> Registry::runs(size_t limit) const {
   const std::lock_guard guard(impl_->mutex);
   std::vector<Run> found;
   TM_CHECK(impl_->database.each(
-      "SELECT " TM_RUN_COLUMNS " FROM runs ORDER BY started_at DESC, id DESC LIMIT ?1",
+      "SELECT " TM_RUN_COLUMNS " FROM runs ORDER BY rowid DESC LIMIT ?1",
       [&](Row row) -> Result<void> {
         TM_TRY(found.emplace_back(), run_at(row));
         return {};

@@ -90,8 +90,14 @@ CREATE TABLE metric_points (
 CREATE INDEX metric_points_by_series ON metric_points (subject, metric, at);
 )sql";
 
+// --as-of is what a run takes for now, not when it ran: runs are in the order in which they began.
+constexpr const char* kFormat2 = R"sql(
+ALTER TABLE runs ADD COLUMN as_of INTEGER;
+DROP INDEX runs_by_start;
+)sql";
+
 // kSteps[n] makes format n + 1 out of format n, inside the opening transaction. Published steps never change.
-constexpr std::array<const char*, kFormat> kSteps{kFormat1};
+constexpr std::array<const char*, kFormat> kSteps{kFormat1, kFormat2};
 
 Result<int64_t> pragma(Database& database, std::string_view sql) {
   TM_TRY(const auto value, database.first_integer(sql));
