@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/sha256.hpp"
 #include "pipeline/columns.hpp"
 #include "pipeline/sample.hpp"
 
@@ -97,6 +98,19 @@ Result<void> split_quarantine(const StepContext& step, engine::Connection& conne
   return {};
 }
 
+/// May a table with the same content be given up for this object? --force is what a person reaches for when
+/// the bytes are in doubt: then they are looked at.
+bool is_good(const StepContext& step, const registry::ObjectId& object) {
+  const Path path = step.registry().object_path(object);
+  std::error_code ignored;
+  if (!step.run.options.force) return std::filesystem::exists(path, ignored);
+  const auto digest = sha256_file(path);
+  if (digest && *digest == object) return true;
+  step.log.line(fmt::format("object {} is {}: the new file takes its place", object,
+                            digest ? "damaged" : "not readable"));
+  return false;
+}
+
 }  // namespace
 
 Result<Audited> audit(const StepContext& step, StagedTable staged,
@@ -160,10 +174,10 @@ Result<StepWork> publish(const StepContext& step, Audited audited) {
   const auto live = step.run.live.find(step.outline.name);
   const bool same_content =
       live != step.run.live.end() && live->second.logical == table.logical && live->second.rows == table.rows;
-  std::error_code ignored;
-  if (same_content && std::filesystem::exists(step.registry().object_path(live->second.object), ignored)) {
+  if (same_content && is_good(step, live->second.object)) {
     table.object = live->second.object;
     table.bytes = live->second.bytes;
+    std::error_code ignored;
     std::filesystem::remove(audited.table.file, ignored);
   } else {
     TM_TRY(table.object, step.registry().put_object(audited.table.file));
