@@ -325,6 +325,7 @@ void end_run(Execution& run, StepRunner& steps, RunResult& result) {
   if (!steps.cut_short()) {
     publication.tables = steps.tables();
     publication.aliases = steps.aliases();
+    publication.anchors = steps.anchors();
   }
   publication.report = to_json(result);
   auto release = run.registry.end_run(publication);
@@ -338,15 +339,12 @@ void end_run(Execution& run, StepRunner& steps, RunResult& result) {
     publication.report = to_json(result);
     publication.tables.clear();
     publication.aliases.clear();
+    publication.anchors.clear();
     if (auto ended = run.registry.end_run(publication); !ended)
       log::warning("run {} is not marked as ended: {}", run.run, ended.error().message);
     return;
   }
   if (*release) result.release = (*release)->id;
-  if (steps.cut_short()) return;
-  for (const auto& [model, version] : steps.anchors())
-    if (auto moved = run.registry.set_anchor(model, version); !moved)
-      log::warning("the anchor of {} did not move: {}", model, moved.error().message);
 }
 
 std::unexpected<Errors> one(Error error) { return std::unexpected(Errors{std::move(error)}); }
@@ -416,6 +414,16 @@ std::expected<RunResult, Errors> run(const project::Project& project, registry::
     return step.status == StepStatus::Failed;
   });
   result.status = steps.cut_short() ? "interrupted" : any_failed ? "failed" : "done";
+  if (steps.cut_short()) {
+    // Also when every step that had begun came to its end: nothing of it went live.
+    Cancellation cut;
+    cut.cancel(steps.reason());
+    Error why = cut.check().error();
+    result.exit_code = gravest(result.exit_code, step_exit(why));
+    if (std::none_of(result.steps.begin(), result.steps.end(),
+                     [&](const StepOutcome& step) { return step.error && step.error->code == why.code; }))
+      result.error = std::move(why);
+  }
   if (to_do) (void)tidemill::remove_all(staging);  // before the end is recorded: the disk may be full
   end_run(execution, steps, result);
   const bool any_rows_kept =

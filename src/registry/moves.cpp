@@ -129,6 +129,12 @@ Result<void> put_on_hold(Database& database, const std::string& model, const std
 Result<std::optional<std::string>> hold_of(Database& database, const std::string& model) {
   return database.first_text("SELECT reason FROM holds WHERE model = ?1", model);
 }
+Result<void> write_anchor(Database& database, const std::string& model, int version) {
+  return database.run(
+      "INSERT INTO anchors (model, version) VALUES (?1, ?2) ON CONFLICT (model) DO UPDATE SET version = "
+      "excluded.version",
+      model, version);
+}
 std::unexpected<Error> on_hold(const std::string& model, const std::string& reason) {
   return user_error("registry.on_hold", fmt::format("promotion of {} is on hold: {}", model, reason), {},
                     fmt::format("when the cause is found: tidemill promote {} --release-hold", model));

@@ -39,6 +39,7 @@ Result<void> withdraw_version(Database& database, const std::string& model, int 
 Result<void> restore_version(Database& database, const std::string& model, int version);
 Result<void> put_on_hold(Database& database, const std::string& model, const std::string& reason);
 Result<std::optional<std::string>> hold_of(Database& database, const std::string& model);
+Result<void> write_anchor(Database& database, const std::string& model, int version);
 std::unexpected<Error> on_hold(const std::string& model, const std::string& reason);
 
 /// The version exists and was not rejected; an alias is a plain word and no number.

@@ -8,13 +8,6 @@ namespace tidemill::registry {
 
 namespace {
 
-Result<void> write_anchor(Database& database, const std::string& model, int version) {
-  return database.run(
-      "INSERT INTO anchors (model, version) VALUES (?1, ?2) ON CONFLICT (model) DO UPDATE SET version = "
-      "excluded.version",
-      model, version);
-}
-
 std::string with_reason(std::string what, const std::string& reason) {
   return reason.empty() ? what : fmt::format("{}: {}", what, reason);
 }
@@ -105,15 +98,6 @@ Result<std::optional<int>> Registry::anchor(const std::string& model) const {
   return impl_->database.first(
       "SELECT version FROM anchors WHERE model = ?1",
       [](Row row) { return Result<int>(static_cast<int>(row.integer(0))); }, model);
-}
-
-Result<void> Registry::set_anchor(const std::string& model, int version) {
-  const std::lock_guard guard(impl_->mutex);
-  TM_TRY(Transaction transaction, impl_->begin_write("set an anchor"));
-  TM_CHECK(demand_promotable(impl_->database, model, version, std::string(kChampion)));
-  TM_CHECK(write_anchor(impl_->database, model, version));
-  TM_CHECK(impl_->add_audit("anchor", {{"model", model}, {"version", version}}));
-  return impl_->commit(transaction);
 }
 
 }  // namespace tidemill::registry

@@ -108,10 +108,18 @@ TEST_F(Promotion, after_a_release_rollback_an_alias_rolls_back_from_there) {
 
 TEST_F(Promotion, the_anchor_is_a_version_that_may_be_live) {
   EXPECT_EQ(must(registry->anchor("late")), std::nullopt);
-  must(registry->set_anchor("late", 3));
+  TestHome::begin(*registry, "next");
+  const auto ends_with_anchor = [&](int version) {
+    return registry->end_run(
+        {"next", "done", Json::object(), {}, {{"late", "champion", 3, ""}}, {{"late", version}}});
+  };
+  EXPECT_EQ(code_of(ends_with_anchor(4)), "registry.rejected");
+  EXPECT_EQ(code_of(ends_with_anchor(5)), "registry.unknown_version");
+  EXPECT_EQ(must(registry->anchor("late")), std::nullopt);
+  EXPECT_TRUE(must(registry->aliases("late")).empty()) << "neither of the two moves alone";
+  must(ends_with_anchor(3));
   EXPECT_EQ(must(registry->anchor("late")), 3);
-  EXPECT_EQ(code_of(registry->set_anchor("late", 4)), "registry.rejected");
-  EXPECT_EQ(code_of(registry->set_anchor("late", 5)), "registry.unknown_version");
+  EXPECT_EQ(champion(), 3);
 }
 
 }  // namespace

@@ -155,16 +155,17 @@ class Registry {
   /// One durable commit. A table with id 0 and a version with number 0 are new; others are referred to.
   /// Errors: registry.unknown_run, registry.run_ended (the home was taken over), registry.object_missing.
   Result<StepRecord> record_step(StepRecord step);
-  /// Ends the run; moves the live pointers of these tables and the aliases in the same transaction and makes
-  /// a release when anything moved. An error leaves the run as it was, to be ended without them:
-  /// registry.on_hold, registry.moved, registry.rejected, registry.rolled_back (a release was rolled back
-  /// since the run began).
+  /// Ends the run; moves the live pointers of these tables, the aliases and the anchors in the same
+  /// transaction and makes a release when anything moved. An error leaves the run as it was, to be ended
+  /// without them: registry.on_hold, registry.moved, registry.rejected, registry.rolled_back (a release was
+  /// rolled back since the run began).
   struct Publication {
     std::string run;
     std::string status;
     Json report = Json::object();
     std::map<std::string, int64_t> tables;
     std::vector<AliasMove> aliases;
+    std::map<std::string, int> anchors = {};  // model → version, once the aliases have moved
   };
   Result<std::optional<Release>> end_run(const Publication& publication);
   /// Lists are newest first, by the order in which they were written, here and below; metric_history alone is
@@ -222,7 +223,6 @@ class Registry {
   Result<void> reinstate(const std::string& step, const std::string& key);
   /// The anchor: the last version promoted by a proven improvement or by a person.
   Result<std::optional<int>> anchor(const std::string& model) const;
-  Result<void> set_anchor(const std::string& model, int version);
 
   // Memos and series ------------------------------------------------------------------------------------
   /// Small facts worth keeping: bindings, file hashes. kind is a namespace.

@@ -210,6 +210,11 @@ Result<std::optional<Release>> Registry::end_run(const Publication& publication)
                                           {"tables", tables},
                                           {"aliases", moves_json(aliases)}}));
   }
+  for (const auto& [model, version] : publication.anchors) {
+    TM_CHECK(demand_promotable(database, model, version, std::string(kChampion)));
+    TM_CHECK(write_anchor(database, model, version));
+    TM_CHECK(impl_->add_audit("anchor", {{"model", model}, {"version", version}}));
+  }
   TM_CHECK(database.run("UPDATE runs SET status = ?1, ended_at = ?2, report = ?3 WHERE id = ?4",
                         publication.status, now, stored(publication.report), publication.run));
   TM_CHECK(database.run("DELETE FROM children WHERE run = ?1", publication.run));
