@@ -119,6 +119,8 @@ void Progress::show(const pipeline::RunEvent& event) {
     fmt::print(stderr, "  {:<28} {}\n", event.step,
                painted(global_, "again: " + visible(redact(event.message)), Tone::Warning));
   if (event.kind == Kind::StepEnded) ended(event);
+  if (event.kind == Kind::RunEnded && event.error)  // of the run itself, which no step has told
+    fmt::print(stderr, "{}\n", visible(to_text(*event.error)));
   draw();
   last_draw_ = now;
 }

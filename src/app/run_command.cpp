@@ -102,6 +102,7 @@ int run(const GlobalOptions& global, const SelectOptions& options) {
     sep = ", ";
   }
   if (result->release) summary += fmt::format("; release {}", *result->release);
+  if (result->status == "interrupted" && !result->release) summary += "; nothing went live";
   print(summary);
   return result->exit_code;
 }
