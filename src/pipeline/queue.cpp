@@ -21,8 +21,18 @@ StepQueue::StepQueue(const Plan& plan, int slots)
         ++waiting_[i];
         readers_[found->second].push_back(i);
       }
-    if (waiting_[i] == 0) ready_.insert(i);
+    if (waiting_[i] == 0) make_ready(i);
   }
+}
+
+void StepQueue::make_ready(size_t step) {
+  const bool acts = plan_.steps[step].kind == StepKind::Export && !blocked_by_.contains(step);
+  (acts && holding_ ? held_ : ready_).insert(step);
+}
+
+void StepQueue::let_exports_go() {
+  holding_ = false;
+  ready_.merge(held_);
 }
 
 int StepQueue::cost_of(size_t step) const { return plan_.steps[step].kind == StepKind::Model ? slots_ : 1; }
@@ -55,7 +65,7 @@ void StepQueue::finish(size_t step, bool succeeded) {
     // A model that failed blocks nobody: predict() goes on with the champion there is.
     if (!succeeded && plan_.steps[step].kind != StepKind::Model)
       blocked_by_.emplace(reader, plan_.steps[step].id);
-    if (--waiting_[reader] == 0) ready_.insert(reader);
+    if (--waiting_[reader] == 0) make_ready(reader);
   }
 }
 

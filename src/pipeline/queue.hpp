@@ -1,6 +1,7 @@
 // Which step of a run may begin next. Pure: knows states and slots, not threads. A step is ready when all
 // that it needs has settled; it is blocked when a table it needs is not there. Ready steps begin in the
-// plan's order, so that a large one is not passed by for ever.
+// plan's order, so that a large one is not passed by for ever. Exports act on the world outside: they are
+// held until all else has settled and what they send out is live.
 #pragma once
 
 #include <map>
@@ -26,6 +27,9 @@ class StepQueue {
   std::optional<Next> take();
   /// A step that was taken (and not blocked) has ended. succeeded: what needs it can go on.
   void settle(size_t step, bool succeeded);
+  /// Nothing but exports is left, and they wait for let_exports_go().
+  bool holds_exports() const { return !held_.empty() && open_ == held_.size(); }
+  void let_exports_go();
   bool all_settled() const { return open_ == 0; }
   /// Steps that were never taken, for a run that is cut short.
   std::vector<size_t> not_begun() const;
@@ -33,6 +37,7 @@ class StepQueue {
  private:
   int cost_of(size_t step) const;
   void finish(size_t step, bool succeeded);
+  void make_ready(size_t step);
 
   const Plan& plan_;
   int slots_;
@@ -41,6 +46,8 @@ class StepQueue {
   std::vector<size_t> waiting_;  // how many of its needs are open
   std::vector<std::vector<size_t>> readers_;
   std::set<size_t> ready_;
+  std::set<size_t> held_;  // exports that would be ready
+  bool holding_ = true;
   std::map<size_t, std::string> blocked_by_;
   std::vector<bool> begun_;
 };

@@ -52,6 +52,25 @@ TEST(StepQueue, a_failure_blocks_what_is_downstream_and_nothing_else) {
   EXPECT_TRUE(queue.all_settled());
 }
 
+TEST(StepQueue, exports_wait_for_all_else_and_to_be_let_go) {
+  const Plan plan{{step("source:a", StepKind::Source, {}), step("export:a", StepKind::Export, {"source:a"}),
+                   step("source:b", StepKind::Source, {})}};
+  StepQueue queue(plan, 4);
+  EXPECT_EQ(taken(queue, plan), "source:a");
+  EXPECT_EQ(taken(queue, plan), "source:b");
+  queue.settle(0, true);
+  EXPECT_EQ(taken(queue, plan), "-");
+  EXPECT_FALSE(queue.holds_exports()) << "source:b is at work";
+  queue.settle(2, true);
+  EXPECT_EQ(taken(queue, plan), "-");
+  EXPECT_TRUE(queue.holds_exports());
+  queue.let_exports_go();
+  EXPECT_FALSE(queue.holds_exports());
+  EXPECT_EQ(taken(queue, plan), "export:a");
+  queue.settle(1, true);
+  EXPECT_TRUE(queue.all_settled());
+}
+
 TEST(StepQueue, a_model_takes_all_slots_and_is_not_passed_by_for_ever) {
   const Plan plan{{step("source:a", StepKind::Source, {}), step("model:m", StepKind::Model, {}),
                    step("transform:z", StepKind::Transform, {})}};

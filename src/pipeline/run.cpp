@@ -61,6 +61,7 @@ class StepRunner {
       }
       if (active_.empty()) {
         if (cut_short_) break;
+        if (!stop_asked() && queue_.holds_exports() && !go_live()) break;
         continue;
       }
       collect(lock);
@@ -79,23 +80,55 @@ class StepRunner {
     lock.lock();
     for (const size_t step : queue_.not_begun()) {
       lock.unlock();
-      Cancellation never;
-      never.cancel(reason_);
-      settle(step, StepStatus::Interrupted, Json::object(), never.check().error());
+      if (refusal_) {
+        settle(step, StepStatus::Interrupted, {{"reason", "nothing went live"}}, std::nullopt);
+      } else {
+        Cancellation never;
+        never.cancel(reason_);
+        settle(step, StepStatus::Interrupted, Json::object(), never.check().error());
+      }
       lock.lock();
     }
   }
 
-  /// Nothing of it shall go live.
+  /// Nothing more of it shall go live.
   bool cut_short() const { return cut_short_; }
+  /// The release that was made before the exports began.
+  const std::optional<int64_t>& release() const { return release_; }
+  /// Why there could be none: no export began.
+  const std::optional<Error>& refusal() const { return refusal_; }
   Cancellation::Reason reason() const { return reason_; }
   std::vector<std::optional<StepOutcome>>& outcomes() { return outcomes_; }
-  std::map<std::string, int64_t> tables() const { return tables_; }
-  const std::vector<registry::AliasMove>& aliases() const { return aliases_; }
-  const std::map<std::string, int>& anchors() const { return anchors_; }
+  /// Adds what is to go live and is not yet.
+  void publish(registry::Registry::Publication& publication) const {
+    publication.tables = tables_;
+    publication.aliases = aliases_;
+    publication.anchors = anchors_;
+  }
 
  private:
   bool stop_asked() const { return run_.options.stop != nullptr && run_.options.stop->load(); }
+
+  /// Exports send out what is live: a run that is cut short or refused must not have told the world
+  /// otherwise.
+  bool go_live() {
+    if (!tables_.empty() || !aliases_.empty() || !anchors_.empty()) {
+      registry::Registry::Publication publication;
+      publication.run = run_.run;
+      publish(publication);
+      auto made = run_.registry.make_live(publication);
+      if (!made) {
+        refusal_ = std::move(made).error();
+        return false;
+      }
+      if (*made) release_ = (*made)->id;
+      tables_.clear();
+      aliases_.clear();
+      anchors_.clear();
+    }
+    queue_.let_exports_go();
+    return true;
+  }
 
   void tick() {
     const auto now = std::chrono::steady_clock::now();
@@ -289,6 +322,8 @@ class StepRunner {
   std::vector<std::unique_ptr<Active>> ended_;  // whose logs are to be written
   std::optional<SteadyTime> deadline_;
   SteadyTime last_progress_ = std::chrono::steady_clock::now();
+  std::optional<int64_t> release_;
+  std::optional<Error> refusal_;
   bool cut_short_ = false;
   Cancellation::Reason reason_ = Cancellation::Reason::None;
   Workers workers_;  // last: its threads end before what they use
@@ -316,35 +351,36 @@ std::string joined(const std::vector<std::string>& selection) {
   return fmt::format("{}", fmt::join(selection, " "));
 }
 
-/// Ends the run in the registry: what succeeded goes live in one transaction, unless the run was cut short.
-void end_run(Execution& run, StepRunner& steps, RunResult& result) {
+/// Ends the run in the registry: what succeeded goes live in one transaction, unless the run was cut short or
+/// did so before its exports.
+void end_run(Execution& run, const StepRunner& steps, RunResult& result) {
   result.ended_at = system_clock()->now();
+  result.release = steps.release();
   registry::Registry::Publication publication;
   publication.run = run.run;
-  publication.status = result.status;
-  if (!steps.cut_short()) {
-    publication.tables = steps.tables();
-    publication.aliases = steps.aliases();
-    publication.anchors = steps.anchors();
-  }
-  publication.report = to_json(result);
-  auto release = run.registry.end_run(publication);
-  if (!release) {
-    // Something was moved or rolled back meanwhile, say: nothing goes live, the next run publishes what still
-    // holds.
-    result.error = release.error();
-    result.status = "interrupted";
-    result.exit_code = gravest(result.exit_code, step_exit(*result.error));
+  std::optional<Error> refusal = steps.refusal();
+  if (!refusal) {
     publication.status = result.status;
+    if (!steps.cut_short()) steps.publish(publication);
     publication.report = to_json(result);
-    publication.tables.clear();
-    publication.aliases.clear();
-    publication.anchors.clear();
-    if (auto ended = run.registry.end_run(publication); !ended)
-      log::warning("run {} is not marked as ended: {}", run.run, ended.error().message);
-    return;
+    auto release = run.registry.end_run(publication);
+    if (release) {
+      if (*release) result.release = (*release)->id;
+      return;
+    }
+    refusal = std::move(release).error();
   }
-  if (*release) result.release = (*release)->id;
+  // Something was moved or rolled back meanwhile, say: nothing goes live, the next run publishes what still
+  // holds.
+  result.exit_code = gravest(result.exit_code, step_exit(*refusal));
+  result.error = *std::move(refusal);
+  result.status = "interrupted";
+  publication = {};
+  publication.run = run.run;
+  publication.status = result.status;
+  publication.report = to_json(result);
+  if (auto ended = run.registry.end_run(publication); !ended)
+    log::warning("run {} is not marked as ended: {}", run.run, ended.error().message);
 }
 
 std::unexpected<Errors> one(Error error) { return std::unexpected(Errors{std::move(error)}); }

@@ -40,7 +40,7 @@ struct StepOutcome {
 };
 struct RunResult {
   std::string run;
-  std::string status;              // "done" | "failed" | "interrupted": cut short, nothing went live
+  std::string status;  // "done" | "failed" | "interrupted": cut short; without a release nothing went live
   std::vector<StepOutcome> steps;  // in the plan's order, but for those not selected
   std::optional<int64_t> release;
   std::optional<Error> error;  // of the run itself: it could not be ended as it should

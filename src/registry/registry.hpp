@@ -155,10 +155,6 @@ class Registry {
   /// One durable commit. A table with id 0 and a version with number 0 are new; others are referred to.
   /// Errors: registry.unknown_run, registry.run_ended (the home was taken over), registry.object_missing.
   Result<StepRecord> record_step(StepRecord step);
-  /// Ends the run; moves the live pointers of these tables, the aliases and the anchors in the same
-  /// transaction and makes a release when anything moved. An error leaves the run as it was, to be ended
-  /// without them: registry.on_hold, registry.moved, registry.rejected, registry.rolled_back (a release was
-  /// rolled back since the run began).
   struct Publication {
     std::string run;
     std::string status;
@@ -167,6 +163,12 @@ class Registry {
     std::vector<AliasMove> aliases;
     std::map<std::string, int> anchors = {};  // model → version, once the aliases have moved
   };
+  /// As end_run does, but the run goes on: for a run that still has to send out what is live now.
+  Result<std::optional<Release>> make_live(const Publication& publication);
+  /// Ends the run; moves the live pointers of these tables, the aliases and the anchors in the same
+  /// transaction and makes a release when anything moved. An error leaves the run as it was, to be ended
+  /// without them: registry.on_hold, registry.moved, registry.rejected, registry.rolled_back (a release was
+  /// rolled back since the run began).
   Result<std::optional<Release>> end_run(const Publication& publication);
   /// Lists are newest first, by the order in which they were written, here and below; metric_history alone is
   /// oldest first.

@@ -167,14 +167,9 @@ Result<void> move_everything_back(Database& database, int64_t release, const Rel
   return {};
 }
 
-}  // namespace
-
-Result<std::optional<Release>> Registry::end_run(const Publication& publication) {
-  if (publication.status != "done" && publication.status != "failed" && publication.status != "interrupted")
-    return internal_error("internal.run", fmt::format("a run cannot end as '{}'", publication.status));
-  const std::lock_guard guard(impl_->mutex);
-  Database& database = impl_->database;
-  TM_TRY(Transaction transaction, impl_->begin_write("end a run"));
+/// Within a write transaction: everything of the publication moves, or an error says why nothing may.
+Result<std::optional<Release>> move_live(Registry::Impl& impl, const Registry::Publication& publication) {
+  Database& database = impl.database;
   struct State {
     std::string status;
     bool rolled_back = false;
@@ -191,7 +186,7 @@ Result<std::optional<Release>> Registry::end_run(const Publication& publication)
                              "another process has taken the home over; run again");
   TM_TRY(const auto tables, tables_to_move(database, publication.tables));
   TM_TRY(const auto aliases, aliases_to_move(database, publication.aliases));
-  const Instant now = impl_->clock->now();
+  std::optional<Release> made;
   std::optional<int64_t> release;
   if (!tables.empty() || !aliases.empty()) {
     if (run->rolled_back)
@@ -200,28 +195,48 @@ Result<std::optional<Release>> Registry::end_run(const Publication& publication)
                                            "planned on what was taken back",
                                            publication.run),
                                "run again: every step that still holds is kept");
-    TM_TRY(release, add_release(database, publication.run, now, {}));
+    TM_TRY(release, add_release(database, publication.run, impl.clock->now(), {}));
     for (const auto& [name, id] : tables) TM_CHECK(move_table(database, *release, name, id));
     for (const PlannedMove& planned : aliases)
       TM_CHECK(move_alias(database, *release, planned.move.model, planned.move.alias,
                           AliasTarget{planned.move.version, planned.before}, planned.move.reason));
-    TM_CHECK(impl_->add_audit("release", {{"release", *release},
-                                          {"run", publication.run},
-                                          {"tables", tables},
-                                          {"aliases", moves_json(aliases)}}));
+    TM_CHECK(impl.add_audit("release", {{"release", *release},
+                                        {"run", publication.run},
+                                        {"tables", tables},
+                                        {"aliases", moves_json(aliases)}}));
   }
   for (const auto& [model, version] : publication.anchors) {
     TM_CHECK(demand_promotable(database, model, version, std::string(kChampion)));
     TM_CHECK(write_anchor(database, model, version));
-    TM_CHECK(impl_->add_audit("anchor", {{"model", model}, {"version", version}}));
+    TM_CHECK(impl.add_audit("anchor", {{"model", model}, {"version", version}}));
   }
-  TM_CHECK(database.run("UPDATE runs SET status = ?1, ended_at = ?2, report = ?3 WHERE id = ?4",
-                        publication.status, now, stored(publication.report), publication.run));
-  TM_CHECK(database.run("DELETE FROM children WHERE run = ?1", publication.run));
-  std::optional<Release> made;
   if (release) {
     TM_TRY(made, load_release(database, *release));
   }
+  return made;
+}
+
+}  // namespace
+
+Result<std::optional<Release>> Registry::make_live(const Publication& publication) {
+  const std::lock_guard guard(impl_->mutex);
+  TM_TRY(Transaction transaction, impl_->begin_write("make a release"));
+  TM_TRY(auto made, move_live(*impl_, publication));
+  TM_CHECK(impl_->commit(transaction));
+  return made;
+}
+
+Result<std::optional<Release>> Registry::end_run(const Publication& publication) {
+  if (publication.status != "done" && publication.status != "failed" && publication.status != "interrupted")
+    return internal_error("internal.run", fmt::format("a run cannot end as '{}'", publication.status));
+  const std::lock_guard guard(impl_->mutex);
+  Database& database = impl_->database;
+  TM_TRY(Transaction transaction, impl_->begin_write("end a run"));
+  TM_TRY(auto made, move_live(*impl_, publication));
+  TM_CHECK(database.run("UPDATE runs SET status = ?1, ended_at = ?2, report = ?3 WHERE id = ?4",
+                        publication.status, impl_->clock->now(), stored(publication.report),
+                        publication.run));
+  TM_CHECK(database.run("DELETE FROM children WHERE run = ?1", publication.run));
   TM_CHECK(impl_->commit(transaction));
   impl_->release_writer_lock();
   return made;
