@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
+#include <csignal>
 
 #include "base/clock.hpp"
 #include "base/file.hpp"
@@ -127,6 +128,26 @@ TEST(Secret, is_hidden_across_pieces_of_a_stream) {
       shown += stream.take(std::string_view(text).substr(at, size));
     EXPECT_EQ(shown + stream.rest(), "a [secret] b swordfish-in-pi [secret][secret] swor") << size;
   }
+}
+
+TEST(Process, knows_how_a_child_ended_though_sigchld_was_ignored) {
+  std::signal(SIGCHLD, SIG_IGN);
+  ChildOptions options;
+  options.command = {"sh", "-c", "exit 7"};
+  const auto exit = run_child(options);
+  std::signal(SIGCHLD, SIG_DFL);
+  ASSERT_TRUE(exit);
+  EXPECT_EQ(exit->code, 7);
+}
+
+TEST(Process, a_child_ends_by_sigpipe_though_we_ignore_it) {
+  std::signal(SIGPIPE, SIG_IGN);
+  ChildOptions options;
+  options.command = {"sh", "-c", "kill -PIPE $$; exit 0"};
+  const auto exit = run_child(options);
+  std::signal(SIGPIPE, SIG_DFL);
+  ASSERT_TRUE(exit);
+  EXPECT_EQ(exit->code, 128 + SIGPIPE);
 }
 
 TEST(Process, says_when_a_command_does_not_exist) {

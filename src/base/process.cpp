@@ -46,6 +46,23 @@ constexpr size_t kPieceBytes = size_t{64} << 10;
 constexpr int kMaxPiecesAfterEnd =
     64;  // what a pipe holds, and more; a process that left the group may write on
 
+/// Who started us may have had SIGCHLD ignored: the kernel would then reap our children, and how they ended
+/// would be lost.
+void be_told_of_children() {
+  struct sigaction now{};
+  if (::sigaction(SIGCHLD, nullptr, &now) != 0) return;
+  if (now.sa_handler == SIG_IGN || (now.sa_flags & SA_NOCLDWAIT) != 0) ::signal(SIGCHLD, SIG_DFL);
+}
+
+/// What we ignore is ours to ignore: a child's pipeline ends by SIGPIPE, and it waits for its own children.
+sigset_t signals_as_usual() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGPIPE);
+  sigaddset(&set, SIGCHLD);
+  return set;
+}
+
 /// The reading end of a child's stdout and stderr.
 class OutputPipe {
  public:
@@ -141,7 +158,11 @@ Result<ChildExit> run_child(const ChildOptions& options) {
   sigemptyset(&none);
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+  const sigset_t usual = signals_as_usual();
+  posix_spawnattr_setsigdefault(&attributes, &usual);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  be_told_of_children();
   pid_t pid = 0;
   const int status = ::posix_spawnp(&pid, argv[0], &actions, &attributes, argv.data(), envp.data());
   posix_spawn_file_actions_destroy(&actions);
@@ -167,6 +188,11 @@ Result<ChildExit> run_child(const ChildOptions& options) {
            pipe.is_open() && pieces < kMaxPiecesAfterEnd && pipe.hand_over(options.on_output);)
         ++pieces;
       return exit;
+    }
+    if (done < 0 && errno != EINTR) {
+      const int error_number = errno;
+      ::kill(-pid, SIGKILL);
+      return errno_error("wait for", options.command[0], error_number);
     }
     const auto now = std::chrono::steady_clock::now();
     if (!asked_to_end) {
