@@ -7,6 +7,7 @@
 #include "app/commands.hpp"
 #include "app/output.hpp"
 #include "app/progress.hpp"
+#include "base/process.hpp"
 #include "pipeline/plan.hpp"
 #include "pipeline/run.hpp"
 
@@ -16,10 +17,19 @@ namespace {
 
 std::atomic<bool> stop_asked{false};
 
-// The first Ctrl-C ends the run in order; a second one ends the program the hard way, which a home survives
-// too.
+// The first Ctrl-C ends the run in order; a second one ends the program and its commands the hard way, which
+// a home survives too.
 void on_signal(int signal) {
-  if (stop_asked.exchange(true)) std::_Exit(128 + signal);
+  if (!stop_asked.exchange(true)) return;
+  kill_children();
+  std::_Exit(128 + signal);
+}
+
+void end_in_order_on_signals() {
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+  // A terminal that goes away; who started us with nohup wants the run to go on.
+  if (std::signal(SIGHUP, on_signal) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
 }
 
 std::string who_runs() {
@@ -73,8 +83,7 @@ int plan(const GlobalOptions& global, const SelectOptions& options) {
 int run(const GlobalOptions& global, const SelectOptions& options) {
   auto session = open_session(global, registry::Options::Mode::ReadWrite);
   if (!session) return report(global, session.error());
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
+  end_in_order_on_signals();
   pipeline::RunOptions run_options;
   run_options.selection = options.selection;
   run_options.force = options.force;

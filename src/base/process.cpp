@@ -5,6 +5,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <thread>
@@ -45,6 +46,28 @@ constexpr auto kPoll = std::chrono::milliseconds(5);
 constexpr size_t kPieceBytes = size_t{64} << 10;
 constexpr int kMaxPiecesAfterEnd =
     64;  // what a pipe holds, and more; a process that left the group may write on
+
+/// Groups of running children, where a signal's handler can find them.
+constexpr size_t kMaxRunning = 256;
+std::array<std::atomic<pid_t>, kMaxRunning> running_groups{};
+
+/// A child that is noted as long as this lives; one beyond the last place is not.
+class Running {
+ public:
+  explicit Running(pid_t pid) : pid_(pid) {
+    for (place_ = 0; place_ < kMaxRunning; ++place_)
+      if (pid_t none = 0; running_groups[place_].compare_exchange_strong(none, pid_)) return;
+  }
+  ~Running() {
+    if (place_ < kMaxRunning) running_groups[place_] = 0;
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+ private:
+  pid_t pid_;
+  size_t place_ = 0;
+};
 
 /// Who started us may have had SIGCHLD ignored: the kernel would then reap our children, and how they ended
 /// would be lost.
@@ -131,6 +154,11 @@ void end_process_group(int pid, int64_t start_ticks) {
   ::kill(-pid, SIGKILL);
 }
 
+void kill_children() {
+  for (const std::atomic<pid_t>& group : running_groups)
+    if (const pid_t pid = group.load(); pid > 1) ::kill(-pid, SIGKILL);
+}
+
 Result<ChildExit> run_child(const ChildOptions& options) {
   if (options.command.empty()) return user_error("usage.command", "the command is empty");
   std::vector<std::string> arguments = options.command;
@@ -171,6 +199,7 @@ Result<ChildExit> run_child(const ChildOptions& options) {
     return user_error("usage.command",
                       fmt::format("cannot start '{}': {}", options.command[0], std::strerror(status)), {},
                       "is it installed, in PATH and executable?");
+  const Running running(pid);
   pipe.close_writing();
   const int64_t start = process_start_ticks(pid).value_or(0);
   if (options.on_started) options.on_started(pid, start);

@@ -37,6 +37,9 @@ struct ChildExit {
 /// Runs a command to its end. Error: usage.command when it cannot be started.
 Result<ChildExit> run_child(const ChildOptions& options);
 
+/// Kills the groups of all children that are running, for a program that ends at once. Async-signal-safe.
+void kill_children();
+
 /// Start time of a process in clock ticks since boot (/proc/PID/stat, field 22), to tell a pid from its
 /// reuse; empty when it is gone.
 std::optional<int64_t> process_start_ticks(int pid);

@@ -50,12 +50,16 @@ std::string sha256(std::string_view bytes) {
   return hash.hex();
 }
 
-Result<std::string> sha256_file(const std::filesystem::path& path) {
+Result<std::string> sha256_file(const std::filesystem::path& path, const std::atomic<bool>* stop) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return errno_error("open", path.native(), errno);
   Sha256 hash;
   std::string buffer(1 << 18, '\0');
   for (;;) {
+    if (stop != nullptr && stop->load()) {
+      ::close(fd);
+      return environment_error("interrupted", "interrupted");
+    }
     const ssize_t n = ::read(fd, buffer.data(), buffer.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) {

@@ -1,6 +1,7 @@
 // SHA-256 of bytes and files, as 64 lower-case hexadecimal digits. The digest is OpenSSL's.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -27,6 +28,7 @@ class Sha256 {
 };
 
 std::string sha256(std::string_view bytes);
-Result<std::string> sha256_file(const std::filesystem::path& path);
+/// Error interrupted once stop is set: a large file takes a while.
+Result<std::string> sha256_file(const std::filesystem::path& path, const std::atomic<bool>* stop = nullptr);
 
 }  // namespace tidemill

@@ -20,7 +20,8 @@ constexpr std::string_view kMemoKind = "file";
 /// Hashes files, remembering what was hashed before.
 class FileHashes {
  public:
-  explicit FileHashes(registry::Registry& registry) : registry_(registry) {}
+  FileHashes(registry::Registry& registry, const std::atomic<bool>* stop)
+      : registry_(registry), stop_(stop) {}
 
   Result<std::string> hash(const Path& file) {
     struct stat info{};
@@ -38,7 +39,7 @@ class FileHashes {
     // by then.
     struct timespec now{};
     ::clock_gettime(CLOCK_REALTIME, &now);
-    TM_TRY(std::string digest, sha256_file(file));
+    TM_TRY(std::string digest, sha256_file(file, stop_));
     const int64_t age =
         (now.tv_sec - info.st_mtim.tv_sec) * 1'000'000'000 + (now.tv_nsec - info.st_mtim.tv_nsec);
     if (age > kSettled_ns) fresh_[file.native()] = state + " " + digest;
@@ -52,6 +53,7 @@ class FileHashes {
 
  private:
   registry::Registry& registry_;
+  const std::atomic<bool>* stop_;
   bool loaded_ = false;
   std::map<std::string, std::string> known_;
   std::map<std::string, std::string> fresh_;
@@ -69,6 +71,12 @@ Result<std::string> source_hash(const project::Project& project, const project::
     all.add_field(digest);
   }
   return all.hex();
+}
+
+/// What cannot be read fails in its own step; who stops a run stops the reading too.
+Result<std::string> hash_or_unreadable(Result<std::string> hash) {
+  if (hash || hash.error().code == "interrupted") return hash;
+  return std::string(kUnreadable);
 }
 
 }  // namespace
@@ -91,16 +99,16 @@ Path export_path(const project::Project& project, const project::Export& target)
 }
 
 Result<std::map<std::string, std::string>> fingerprint(const project::Project& project,
-                                                       registry::Registry& registry, Instant) {
+                                                       registry::Registry& registry, Instant,
+                                                       const std::atomic<bool>* stop) {
   std::map<std::string, std::string> out;
-  FileHashes hashes(registry);
+  FileHashes hashes(registry, stop);
   for (const auto& [name, source] : project.sources) {
     if (!source.connection.empty()) {
       out[name] = kReadEveryRun;
       continue;
     }
-    auto hash = source_hash(project, source, hashes);
-    out[name] = hash ? *std::move(hash) : std::string(kUnreadable);
+    TM_TRY(out[name], hash_or_unreadable(source_hash(project, source, hashes)));
   }
   for (const auto& [name, transform] : project.transforms)
     for (const Path& script : scripts_of(project, transform)) {
@@ -108,8 +116,7 @@ Result<std::map<std::string, std::string>> fingerprint(const project::Project& p
           std::find(transform.scripts.begin(), transform.scripts.end(), script) != transform.scripts.end();
       std::error_code ignored;
       if (!declared && !std::filesystem::is_regular_file(script, ignored)) continue;  // a word, no file
-      auto hash = hashes.hash(script);
-      out[script_entry(script)] = hash ? *std::move(hash) : std::string(kUnreadable);
+      TM_TRY(out[script_entry(script)], hash_or_unreadable(hashes.hash(script)));
     }
   for (const auto& [name, target] : project.exports)
     if (target.connection.empty()) {

@@ -2,6 +2,7 @@
 // plan, byte for byte.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <optional>
 #include <set>
@@ -57,8 +58,9 @@ Json to_json(const Plan& plan);
 
 /// What lies outside of the home, for PlanInput: a hash of every source's files, of command steps' scripts,
 /// and whether exported files are still there; memoised by inode, size, mtime. What cannot be read is marked
-/// so, and its step will say why. See fingerprint.hpp.
+/// so, and its step will say why. Error interrupted once stop is set. See fingerprint.hpp.
 Result<std::map<std::string, std::string>> fingerprint(const project::Project& project,
-                                                       registry::Registry& registry, Instant now);
+                                                       registry::Registry& registry, Instant now,
+                                                       const std::atomic<bool>* stop = nullptr);
 
 }  // namespace tidemill::pipeline

@@ -393,11 +393,11 @@ std::expected<RunResult, Errors> run(const project::Project& project, registry::
   if (!options.clock) options.clock = system_clock();
   // The id says when it really ran; --as-of is what its steps take for now.
   const std::string id = make_run_id(system_clock()->now());
-  auto lock = registry.lock_for_run(id);
+  auto lock = registry.lock_for_run(id, options.stop);
   if (!lock) return one(std::move(lock).error());
 
   PlanInput input{&project, &registry, {}, options.selection, options.force, options.clock->now()};
-  auto fingerprints = fingerprint(project, registry, input.now);
+  auto fingerprints = fingerprint(project, registry, input.now, options.stop);
   if (!fingerprints) return one(std::move(fingerprints).error());
   input.fingerprints = *std::move(fingerprints);
   const auto outlined = outline(input);

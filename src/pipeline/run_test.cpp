@@ -250,6 +250,16 @@ TEST(Run, ends_when_asked_to_with_130) {
   EXPECT_EQ(outcome(result, "transform:slow").status, registry::StepStatus::Interrupted);
 }
 
+TEST(Run, is_stopped_while_it_reads_its_sources_files) {
+  ProjectForTests project;
+  shop(project);
+  const std::atomic<bool> stop{true};
+  const project::Project loaded = project.load();
+  const auto hashes = fingerprint(loaded, project.registry(), project.clock->now(), &stop);
+  ASSERT_FALSE(hashes);
+  EXPECT_EQ(exit_code(hashes.error()), 130);
+}
+
 TEST(Run, a_kill_loses_the_step_in_progress_and_nothing_else) {
   ProjectForTests project;
   shop(project);

@@ -48,9 +48,9 @@ struct Registry::Impl {
   Result<void> add_audit(std::string_view what, const Json& details);
   void write_audit_head();
 
-  /// Takes objects.lock (shared) unless this registry has it, waiting while gc works. more_runs: RunLocks
-  /// that need it from now on.
-  Result<void> hold_writer_lock(int more_runs);
+  /// Takes objects.lock (shared) unless this registry has it, waiting while gc works, until stop is set or
+  /// kLongestGcWait is over. more_runs: RunLocks that need it from now on.
+  Result<void> hold_writer_lock(int more_runs, const std::atomic<bool>* stop = nullptr);
   /// Lets go unless a RunLock needs it.
   void release_writer_lock();
 };

@@ -5,10 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include <fmt/format.h>
 
 #include "base/id.hpp"
+#include "base/log.hpp"
 #include "base/process.hpp"
 #include "base/sha256.hpp"
 #include "registry/impl.hpp"
@@ -19,6 +22,8 @@ namespace tidemill::registry {
 namespace {
 constexpr size_t kMaxObjectInMemory = size_t{4} << 30;
 constexpr int64_t kStrayAgeSeconds = 24 * 3600;
+constexpr std::chrono::seconds kLongestGcWait{300};
+constexpr std::chrono::milliseconds kPollGc{20};
 
 Result<void> write_unsynced(const Path& path, std::string_view bytes) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
@@ -34,6 +39,21 @@ Result<void> write_unsynced(const Path& path, std::string_view bytes) {
   if (::close(fd) != 0 && error_number == 0) error_number = errno;
   if (error_number != 0) return errno_error("write", path.native(), error_number);
   return {};
+}
+Result<FileLock> wait_for_gc(const Path& path, const std::atomic<bool>* stop) {
+  auto lock = FileLock::take(path, FileLock::Mode::Shared, FileLock::Wait::No);
+  if (lock || lock.error().code != "lock.held") return lock;
+  log::warning("waits for a gc of this home to end");
+  for (std::chrono::milliseconds waited{0}; waited < kLongestGcWait; waited += kPollGc) {
+    if (stop != nullptr && stop->load()) return environment_error("interrupted", "interrupted");
+    std::this_thread::sleep_for(kPollGc);
+    lock = FileLock::take(path, FileLock::Mode::Shared, FileLock::Wait::No);
+    if (lock || lock.error().code != "lock.held") return lock;
+  }
+  return environment_error("lock.held",
+                           fmt::format("a gc of this home has not ended within {} s",
+                                       std::chrono::seconds(kLongestGcWait).count()),
+                           "run again when it has ended");
 }
 }  // namespace
 
@@ -121,10 +141,10 @@ Result<void> sweep_staging(const Path& staging, const std::function<Owner(const 
   return {};
 }
 
-Result<void> Registry::Impl::hold_writer_lock(int more_runs) {
+Result<void> Registry::Impl::hold_writer_lock(int more_runs, const std::atomic<bool>* stop) {
   const std::lock_guard guard(writer->mutex);
   if (!writer->held) {
-    TM_TRY(FileLock lock, FileLock::take(objects_lock_path(), FileLock::Mode::Shared, FileLock::Wait::Yes));
+    TM_TRY(FileLock lock, wait_for_gc(objects_lock_path(), stop));
     writer->held.emplace(std::move(lock));
   }
   writer->runs += more_runs;

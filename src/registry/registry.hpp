@@ -2,6 +2,7 @@
 // a row names it. Hides which database it is. Thread-safe: calls are serialised inside.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -146,9 +147,11 @@ class Registry {
 
   // Runs ------------------------------------------------------------------------------------------------
   /// The lock of the home: error lock.held says who holds it and since when. Sweeps staging and running rows
-  /// of dead owners, ends their children.
+  /// of dead owners, ends their children. Waits for a gc, which is short, until stop is set (error
+  /// interrupted) or its time is up (lock.held).
   class RunLock;
-  Result<std::unique_ptr<RunLock>> lock_for_run(const std::string& run);
+  Result<std::unique_ptr<RunLock>> lock_for_run(const std::string& run,
+                                                const std::atomic<bool>* stop = nullptr);
   Result<void> begin_run(const Run& run);
   /// A child process of this run: ended before a takeover.
   Result<void> record_child(const std::string& run, int pid, int64_t start_ticks);

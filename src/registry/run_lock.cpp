@@ -122,7 +122,8 @@ std::string describe_lock_holder(const Path& lock_path) {
                      (*json)["pid"].get<int64_t>(), text_of(*json, "host"), text_of(*json, "since"));
 }
 
-Result<std::unique_ptr<Registry::RunLock>> Registry::lock_for_run(const std::string& run) {
+Result<std::unique_ptr<Registry::RunLock>> Registry::lock_for_run(const std::string& run,
+                                                                  const std::atomic<bool>* stop) {
   TM_CHECK(impl_->demand_writable("run"));
   const std::string host = host_name();
   auto lock = take_lock(impl_->lock_path(), host);
@@ -141,7 +142,7 @@ Result<std::unique_ptr<Registry::RunLock>> Registry::lock_for_run(const std::str
                                              {"pid", ::getpid()},
                                              {"host", host},
                                              {"since", tidemill::to_text(system_clock()->now())}}));
-  TM_CHECK(impl_->hold_writer_lock(1));
+  TM_CHECK(impl_->hold_writer_lock(1, stop));
   auto held = std::make_unique<HeldLock>(std::move(*lock), impl_->writer);
   const std::lock_guard guard(impl_->mutex);
   TM_CHECK(take_over(*impl_, run));

@@ -33,6 +33,16 @@ TEST(RunLock, a_second_run_learns_who_and_since_when) {
   EXPECT_TRUE(second->lock_for_run("other"));
 }
 
+TEST(RunLock, waiting_for_a_gc_ends_when_asked_to) {
+  TestHome home;
+  const auto registry = home.open();
+  const FileLock gc =
+      must(FileLock::take(home.path() / "objects.lock", FileLock::Mode::Exclusive, FileLock::Wait::No));
+  const std::atomic<bool> stop{true};
+  const auto lock = registry->lock_for_run("run1", &stop);
+  EXPECT_EQ(code_of(lock), "interrupted");
+}
+
 TEST(RunLock, a_lock_file_without_words_still_locks) {
   TestHome home;
   const auto registry = home.open();
