@@ -62,6 +62,11 @@ bool is_object_id(std::string_view id) {
          std::ranges::all_of(id, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
+std::string staged_name(std::string_view random) {
+  return fmt::format("{}{}.{}.{}", kLooseBytes, ::getpid(), process_start_ticks(::getpid()).value_or(0),
+                     random);
+}
+
 Result<ObjectId> Registry::put_object(const Path& staged) {
   TM_CHECK(impl_->demand_writable("store an object"));
   TM_CHECK(impl_->hold_writer_lock(0));
@@ -77,9 +82,7 @@ Result<ObjectId> Registry::put_object(const Path& staged) {
 
 Result<ObjectId> Registry::put_bytes(std::string_view bytes) {
   TM_CHECK(impl_->demand_writable("store an object"));
-  const Path staged = impl_->home / "staging" /
-                      fmt::format("{}{}.{}.{}", kLooseBytes, ::getpid(),
-                                  process_start_ticks(::getpid()).value_or(0), random_id());
+  const Path staged = impl_->home / "staging" / staged_name(random_id());
   auto id = [&]() -> Result<ObjectId> {
     TM_CHECK(write_unsynced(staged, bytes));  // put_object syncs it
     return put_object(staged);

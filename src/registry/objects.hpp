@@ -12,8 +12,10 @@ namespace tidemill::registry {
 /// 64 lower-case hexadecimal digits.
 bool is_object_id(std::string_view id);
 
-/// put_bytes stages "bytes.<pid>.<start ticks>.<random>"; all else in staging is a run's folder.
+/// What is staged outside of a run is "bytes.<pid>.<start ticks>.<random>"; all else in staging is a run's
+/// folder.
 inline constexpr std::string_view kLooseBytes = "bytes.";
+std::string staged_name(std::string_view random);
 
 enum class Owner { Alive, Dead, Unknown };
 /// Removes what belongs to the dead, and what is nobody's once it is a day old: somebody may have made it a

@@ -8,7 +8,9 @@
 
 #include <fmt/format.h>
 
+#include "base/id.hpp"
 #include "registry/impl.hpp"
+#include "registry/objects.hpp"
 #include "registry/schema.hpp"
 
 namespace tidemill::registry {
@@ -57,11 +59,7 @@ Result<void> make_home(const Path& home) {
   return {};
 }
 
-Result<Database> open_to_write(const Path& path, Instant now) {
-  // SQLite makes a file that cannot be written read-only without a word, and root is not bound by modes: ask
-  // first.
-  if (::access(path.c_str(), F_OK) == 0 && ::access(path.c_str(), W_OK) != 0)
-    return errno_error("write", path.native(), errno);
+Result<Database> prepare(const Path& path, Instant now) {
   TM_TRY(Database database, Database::open(path, Database::Access::ReadWrite));
   // Before the first page is written: these settings belong to the file.
   TM_CHECK(database.script("PRAGMA auto_vacuum = NONE; PRAGMA journal_mode = WAL;"));
@@ -70,6 +68,38 @@ Result<Database> open_to_write(const Path& path, Instant now) {
                       "PRAGMA journal_size_limit = 67108864;"));
   TM_CHECK(prepare_schema(database, path, now));
   return database;
+}
+
+/// Gives a finished file its name, unless there is one of that name: two first runs of a home may race.
+Result<void> name_once(const Path& made, const Path& name) {
+  if (::link(made.c_str(), name.c_str()) != 0 && errno != EEXIST)
+    return errno_error("link to", name.native(), errno);
+  return sync_folder(name.parent_path());
+}
+
+/// A power cut while SQLite makes a database leaves a file that is none. So a new one is made aside, closed
+/// and synced, and then appears whole.
+Result<void> make_database(const Path& path, Instant now) {
+  const Path aside = path.parent_path() / "staging" / staged_name(random_id());
+  const auto made = [&]() -> Result<void> {
+    {
+      // Closing it moves its log into it.
+      TM_TRY(const Database database, prepare(aside, now));
+    }
+    TM_CHECK(sync_file(aside));
+    return name_once(aside, path);
+  }();
+  for (const char* ending : {"", "-wal", "-shm"}) ::unlink((aside.native() + ending).c_str());
+  return made;
+}
+
+Result<Database> open_to_write(const Path& path, Instant now) {
+  // SQLite makes a file that cannot be written read-only without a word, and root is not bound by modes: ask
+  // first.
+  if (::access(path.c_str(), F_OK) == 0 && ::access(path.c_str(), W_OK) != 0)
+    return errno_error("write", path.native(), errno);
+  if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) TM_CHECK(make_database(path, now));
+  return prepare(path, now);
 }
 
 bool has_bytes(const Path& path) {

@@ -107,6 +107,14 @@ TEST(Registry, refuses_a_file_that_is_no_database_and_tells_the_remedy) {
   }
 }
 
+TEST(Registry, a_new_home_appears_whole_and_leaves_nothing_beside_it) {
+  TestHome home;
+  home.open();
+  EXPECT_TRUE(std::filesystem::is_empty(home.path() / "staging"));
+  std::error_code none;
+  EXPECT_EQ(std::filesystem::hard_link_count(home.path() / "meta.db", none), 1u);
+}
+
 TEST(Registry, refuses_a_newer_format_and_another_programs_file) {
   TestHome home;
   home.open();
