@@ -58,6 +58,7 @@ std::string_view word_of(pipeline::StepState state) {
 int plan(const GlobalOptions& global, const SelectOptions& options) {
   auto session = open_session(global, registry::Options::Mode::ReadWrite);
   if (!session) return report(global, session.error());
+  warn_of_idle_keys(global, session->project);
   const Instant now = session->clock->now();
   auto fingerprints = pipeline::fingerprint(session->project, *session->registry, now);
   if (!fingerprints) return report(global, fingerprints.error());
@@ -83,6 +84,7 @@ int plan(const GlobalOptions& global, const SelectOptions& options) {
 int run(const GlobalOptions& global, const SelectOptions& options) {
   auto session = open_session(global, registry::Options::Mode::ReadWrite);
   if (!session) return report(global, session.error());
+  warn_of_idle_keys(global, session->project);
   end_in_order_on_signals();
   pipeline::RunOptions run_options;
   run_options.selection = options.selection;

@@ -50,6 +50,7 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
                                 "listen on 127.0.0.1 behind a proxy, or say --insecure"});
   auto session = open_for_serving(global);
   if (!session) return report(global, session.error());
+  warn_of_idle_keys(global, session->project);
   if (session->project.deployments.empty())
     return report(global, Error{ErrorKind::User,
                                 "project.no_deployments",

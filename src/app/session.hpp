@@ -32,4 +32,7 @@ std::expected<project::Project, Errors> load_project(const GlobalOptions& global
 /// run first.
 std::expected<Session, Errors> open_session(const GlobalOptions& global, registry::Options::Mode mode);
 
+/// Keys of the project file that this version reads and does nothing about: nobody shall wait for them.
+void warn_of_idle_keys(const GlobalOptions& global, const project::Project& project);
+
 }  // namespace tidemill::app

@@ -137,7 +137,7 @@ const Object& label_object() {
 const Object& export_object() {
   static const Object described{
       "export",
-      "A table that is written out: to a file or into a database.",
+      "A table that is written out, to a file or into a database, once it is live.",
       {{"path", scalar(path_text()),
         "The file, relative to the project's folder: .parquet, .csv, .csv.gz, .json or .jsonl."},
        {"connection", scalar(reference(Target::Connection)), "The database."},
@@ -160,7 +160,7 @@ const Object& export_object() {
 const Object& schedule_object() {
   static const Object described{
       "schedule",
-      "Runs by the clock, in the project's time zone. `tidemill serve` keeps them.",
+      "Runs by the clock, in the project's time zone. Not acted on by this version, which says so.",
       {{"cron", scalar({Scalar::Kind::Cron}), "When: minute, hour, day of month, month, day of week.", "",
         Key::Need::Required},
        {"run", scalar({Scalar::Kind::Selector}), "What: a selection as `tidemill run` takes it.",
