@@ -60,7 +60,7 @@ std::string with_timeout(std::string dsn) {
 Result<void> attach_postgres(Connection& connection, const std::string& name, const Secret& dsn,
                              Attach mode) {
   if (dsn.empty())
-    return user_error("connection.failed", "the connection's dsn is empty", {},
+    return user_error("connection.dsn", "the connection's dsn is empty", {},
                       fmt::format("is {} set?", dsn.name()));
   TM_CHECK(load_extension(connection));
   TM_CHECK(connection.execute(fmt::format("DETACH DATABASE IF EXISTS {}", quote_name(name))));
@@ -71,7 +71,7 @@ Result<void> attach_postgres(Connection& connection, const std::string& name, co
   Error error = attached.error();
   if (error.code == "interrupted" || error.code.starts_with("engine."))
     return std::unexpected(std::move(error));
-  if (error.code != "connection.failed") {
+  if (!error.code.starts_with("connection.")) {
     error.message = "PostgreSQL could not be attached";  // whatever DuckDB said may hold the DSN
     error.code = "connection.failed";
     error.kind = ErrorKind::Environment;

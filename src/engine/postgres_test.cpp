@@ -92,21 +92,27 @@ TEST_F(postgres, read_only_refuses_to_write) {
 
 TEST_F(postgres, failures_tell_what_is_wrong_and_nothing_of_the_dsn) {
   const std::string port = std::to_string(server->port());
-  const std::pair<std::string, const char*> wrong[] = {
+  struct Wrong {
+    std::string dsn;
+    const char* expected;
+    const char* code = "connection.refused";
+  };
+  const Wrong wrong[] = {
       {"host=127.0.0.1 port=" + port + " user=tidemill password=wrongpassword dbname=postgres",
        "refused user or password"},
       {"postgresql://tidemill:wrongpassword@127.0.0.1:" + port + "/postgres", "refused user or password"},
       {"postgresql://tidemill:pa55%20w'rd@127.0.0.1:" + port + "/hiddenname", "does not exist"},
-      {"host=127.0.0.1 port=1 user=tidemill password=wrongpassword", "nothing accepts connections"},
-      {"host=hiddenname.invalid user=x password=wrongpassword", "host is not known"},
-      {"postgresql://x:wrong@password@127.0.0.1:notaport/", "cannot be connected"},
-      {"hiddenname", "cannot be connected"},
+      {"host=127.0.0.1 port=1 user=tidemill password=wrongpassword", "nothing accepts connections",
+       "connection.failed"},
+      {"host=hiddenname.invalid user=x password=wrongpassword", "host is not known", "connection.failed"},
+      {"postgresql://x:wrong@password@127.0.0.1:notaport/", "cannot be connected", "connection.dsn"},
+      {"hiddenname", "cannot be connected", "connection.dsn"},
   };
-  for (const auto& [dsn, expected] : wrong) {
+  for (const auto& [dsn, expected, code] : wrong) {
     const auto done = attach_postgres(connection, "ops", Secret("${env:OPS_DSN}", dsn), Attach::ReadOnly);
     ASSERT_FALSE(done);
     const Error& error = done.error();
-    EXPECT_EQ(error.code, "connection.failed");
+    EXPECT_EQ(error.code, code) << expected;
     const std::string said = error.message + error.hint + error.seen + error.expected;
     EXPECT_NE(said.find(expected), std::string::npos) << said;
     for (const char* secret : {"wrongpassword", "pa55", "hiddenname", "notaport", "wrong@"})
@@ -114,7 +120,7 @@ TEST_F(postgres, failures_tell_what_is_wrong_and_nothing_of_the_dsn) {
     EXPECT_NE(said.find("${env:OPS_DSN}"), std::string::npos) << said;
   }
   EXPECT_EQ(attach_postgres(connection, "ops", Secret("${env:OPS_DSN}", ""), Attach::ReadOnly).error().code,
-            "connection.failed");
+            "connection.dsn");
 }
 
 TEST_F(postgres, a_server_that_dies_midway_is_a_failed_connection) {

@@ -79,16 +79,26 @@ struct ConnectionTrouble {
   std::string_view sign;
   std::string_view message;
   std::string_view hint;
+  std::string_view code = "connection.failed";
 };
 
+// The server's no, and a dsn that is none: no other attempt will fare better.
+constexpr std::string_view kRefused = "connection.refused";
+constexpr std::string_view kBadDsn = "connection.dsn";
+constexpr std::string_view kDsnForm = "is the dsn well-formed? postgresql://user:password@host:5432/name";
+
 // What libpq and the server say, in words that hold nothing of the DSN. The first sign that fits decides.
-constexpr ConnectionTrouble kUnnamedTrouble{
-    "", "the database cannot be connected to",
-    "is the dsn well-formed? postgresql://user:password@host:5432/name"};
+constexpr ConnectionTrouble kUnnamedTrouble{"", "the database cannot be connected to", kDsnForm};
 constexpr std::array kConnectionTroubles{
+    ConnectionTrouble{"connection info string", kUnnamedTrouble.message, kDsnForm, kBadDsn},
+    ConnectionTrouble{"invalid connection option", kUnnamedTrouble.message, kDsnForm, kBadDsn},
+    ConnectionTrouble{"invalid URI", kUnnamedTrouble.message, kDsnForm, kBadDsn},
+    ConnectionTrouble{" in URI", kUnnamedTrouble.message, kDsnForm, kBadDsn},
+    ConnectionTrouble{"invalid port number", kUnnamedTrouble.message, kDsnForm, kBadDsn},
+    ConnectionTrouble{"invalid integer value", kUnnamedTrouble.message, kDsnForm, kBadDsn},
     ConnectionTrouble{"password authentication failed", "the database refused user or password",
-                      "check the dsn's user and password"},
-    ConnectionTrouble{"no password supplied", "the database wants a password", "the dsn has none"},
+                      "check the dsn's user and password", kRefused},
+    ConnectionTrouble{"no password supplied", "the database wants a password", "the dsn has none", kRefused},
     ConnectionTrouble{"Connection refused", "nothing accepts connections at the dsn's host and port",
                       "is the database running?"},
     ConnectionTrouble{"could not translate host name", "the dsn's host is not known", "check the dsn's host"},
@@ -99,15 +109,15 @@ constexpr std::array kConnectionTroubles{
                       "check host, port and firewall"},
     ConnectionTrouble{"no pg_hba.conf entry",
                       "the server lets this user connect to this database from elsewhere only",
-                      "its pg_hba.conf decides"},
+                      "its pg_hba.conf decides", kRefused},
     ConnectionTrouble{"too many clients", "the server has no connection left",
                       "try again, or raise its max_connections"},
     ConnectionTrouble{"remaining connection slots", "the server has no connection left",
                       "try again, or raise its max_connections"},
     ConnectionTrouble{"the database system is", "the server is starting up or shutting down", "try again"},
-    ConnectionTrouble{"SSL", "server and dsn do not agree on encryption", "see sslmode in the dsn"},
+    ConnectionTrouble{"SSL", "server and dsn do not agree on encryption", "see sslmode in the dsn", kRefused},
     ConnectionTrouble{"does not exist", "the dsn's database or user does not exist",
-                      "check the dsn's dbname and user"},
+                      "check the dsn's dbname and user", kRefused},
     ConnectionTrouble{"server closed the connection", "the database closed the connection",
                       "did it restart? Try again"},
     ConnectionTrouble{"terminating connection", "the database ended the connection",
@@ -174,7 +184,7 @@ Error error_from_duckdb(std::string_view raw, const UserSql& sql) {
     }
   if (const ConnectionTrouble* trouble = connection_trouble(error.message)) {
     error.kind = ErrorKind::Environment;
-    error.code = "connection.failed";
+    error.code = trouble->code;
     error.message = trouble->message;
     error.hint = trouble->hint;
     return error;

@@ -173,8 +173,8 @@ std::optional<Duration> limit_of(const project::Project& project, const StepOutl
 }
 
 bool may_pass(const Error& error, bool through_network) {
-  if (error.code == "connection.extension") return false;
-  if (error.code.starts_with("connection.") || error.code.starts_with("lock.")) return true;
+  // Not connection.refused, .dsn and .extension: they would be said again.
+  if (error.code == "connection.failed" || error.code.starts_with("lock.")) return true;
   return through_network && error.kind == ErrorKind::Environment && error.code == "io.failed";
 }
 

@@ -75,7 +75,8 @@ TEST(Retries, are_for_networks_and_locks_only) {
   EXPECT_FALSE(may_pass(error(ErrorKind::Environment, "io.failed"), false));
   EXPECT_FALSE(may_pass(error(ErrorKind::User, "sql.binder"), true));
   EXPECT_FALSE(may_pass(error(ErrorKind::Data, "check.not_null"), true));
-  EXPECT_FALSE(may_pass(error(ErrorKind::Environment, "connection.extension"), true));
+  for (const char* code : {"connection.extension", "connection.refused", "connection.dsn"})
+    EXPECT_FALSE(may_pass(error(ErrorKind::Environment, code), true)) << code;
 }
 
 TEST(ExitCode, is_the_gravest_of_the_steps) {
