@@ -18,7 +18,7 @@ constexpr int64_t kFewLevels = 20;
 
 constexpr std::string_view kEmptyProject =
     R"(# A tidemill project. `tidemill schema` describes every key; `tidemill plan` says what would run.
-name: {}
+name: "{}"
 sources: {{}}
 #  customers: {{path: data/customers.csv, key: customer_id}}
 #models:
@@ -35,6 +35,16 @@ std::string identifier(const std::string& text) {
   }
   if (out.empty() || (out[0] >= '0' && out[0] <= '9')) out = "t_" + out;
   return out;
+}
+
+/// A folder may be called what a project may not.
+std::string project_name(const std::string& folder) {
+  std::string out;
+  for (const char c : folder) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += byte < 0x80 && (std::isalnum(byte) != 0 || c == '-' || c == '_') ? c : '-';
+  }
+  return out.empty() ? "project" : out;
 }
 
 std::string format_of(const Path& file) {
@@ -188,7 +198,15 @@ int init(const GlobalOptions& global, const InitOptions& options) {
   const Path folder = std::filesystem::absolute(options.folder).lexically_normal();
   const Path file = folder / "tidemill.yaml";
   const Path named = folder.filename().empty() ? folder.parent_path() : folder;
-  const std::string name = options.name.empty() ? named.filename().native() : options.name;
+  const std::string name = options.name.empty() ? project_name(named.filename().native()) : options.name;
+  if (project_name(name) != name)
+    return report(global, Error{ErrorKind::User,
+                                "project.bad_name",
+                                fmt::format("'{}' is not a name", name),
+                                {},
+                                {},
+                                "letters, digits, - and _",
+                                {}});
   const auto next = [&](const std::string& text) {
     if (!global.quiet) fmt::print(stderr, "{}\n", text);
     return 0;
@@ -202,7 +220,7 @@ int init(const GlobalOptions& global, const InitOptions& options) {
     if (!options.target.empty())
       return report(global,
                     Error{ErrorKind::User, "usage.arguments", "--target needs --from FILE", {}, {}, {}, {}});
-    const auto written = write_new(file, fmt::format(kEmptyProject, name.empty() ? "project" : name));
+    const auto written = write_new(file, fmt::format(kEmptyProject, name));
     return written ? next(fmt::format("wrote {}; next: declare a source in it", file.native()))
                    : report(global, written.error());
   }

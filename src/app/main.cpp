@@ -18,7 +18,10 @@ __attribute__((section(".preinit_array"), used)) void (*const before_libraries)(
 
 int main(int argc, char** argv) {
   try {
-    return tidemill::app::run_cli(argc, argv);
+    const int code = tidemill::app::run_cli(argc, argv);
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+    std::fprintf(stderr, "error[io.failed]: cannot write all of the output\n  hint: is the disk full?\n");
+    return code == 0 ? 1 : code;
   } catch (const std::exception& e) {
     std::fprintf(stderr,
                  "error[internal]: %s\n  hint: this is a bug of tidemill; nothing that was live is lost\n",

@@ -99,6 +99,21 @@ std::string why_none(const Path& path) {
   return fmt::format("{} exists, and nothing in it matches", nearest.string());
 }
 
+/// Where to begin and what to match below: only what the user wrote is a pattern, the folder's own name is
+/// not.
+std::pair<Path, Path> split(const Path& folder, const Path& pattern) {
+  if (pattern.is_absolute()) return {pattern.root_path(), pattern.lexically_normal().relative_path()};
+  Path base = fs::absolute(folder).lexically_normal();
+  if (!base.has_filename()) base = base.parent_path();
+  Path rest;
+  for (const Path& part : pattern.lexically_normal())
+    if (part == "..")
+      base = base.parent_path();  // normal: all of them come first
+    else
+      rest /= part;
+  return {base, rest};
+}
+
 }  // namespace
 
 Result<std::vector<Path>> expand_globs(const Path& folder, const std::vector<std::string>& patterns) {
@@ -110,8 +125,8 @@ Result<std::vector<Path>> expand_globs(const Path& folder, const std::vector<std
                         {}, "copy them here first, or read them with a command step");
     const Path path = fs::absolute(folder / pattern).lexically_normal();
     std::set<Path> matched;
-    const Path relative = path.relative_path();
-    TM_CHECK(Expansion(matched).walk(path.root_path(), relative.begin(), relative.end(), 0));
+    const auto [base, relative] = split(folder, pattern);
+    TM_CHECK(Expansion(matched).walk(base, relative.begin(), relative.end(), 0));
     if (matched.empty())
       return data_error("source.no_files", fmt::format("no file matches '{}'", pattern),
                         {.file = path.string()}, why_none(path));
