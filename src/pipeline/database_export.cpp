@@ -1,6 +1,7 @@
 #include "pipeline/database_export.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "pipeline/columns.hpp"
 #include "pipeline/source_columns.hpp"
@@ -9,9 +10,10 @@ namespace tidemill::pipeline {
 
 namespace {
 
-// Which snapshots were appended, by which export: written in the transaction of the rows, so that they are
-// there once or not at all.
-constexpr std::string_view kAppends = "tidemill_appends";
+// What was appended, by which export and in which order: written in the transaction of the rows, so that they
+// are there once or not at all. Only the last entry decides: content that comes back after other content is
+// appended again.
+constexpr std::string_view kAppends = "tidemill_appended";
 
 class Writer {
  public:
@@ -23,24 +25,27 @@ class Writer {
                         engine::quote_text(step.registry().object_path(table.object).native()));
   }
 
-  Result<void> write() {
+  /// The rows written.
+  Result<int64_t> write() {
     TM_TRY(const std::optional<std::vector<engine::Column>> there, columns_of(to_));
     switch (target_.mode) {
       case project::Export::Mode::Replace:
-        return replace(there);
+        TM_CHECK(replace(there));
+        return table_.rows;
       case project::Export::Mode::Merge:
-        return merge(there.has_value());
+        TM_CHECK(merge(there.has_value()));
+        return table_.rows;
       case project::Export::Mode::Append:
         return append(there.has_value());
     }
-    return {};
+    return 0;
   }
 
  private:
   Result<std::optional<std::vector<engine::Column>>> columns_of(const std::string& qualified) {
     auto columns = connection_.describe("SELECT * FROM " + qualified);
     if (columns) return std::optional(*std::move(columns));
-    if (columns.error().kind == ErrorKind::User) return std::optional<std::vector<engine::Column>>();
+    if (columns.error().code == "sql.unknown_table") return std::optional<std::vector<engine::Column>>();
     return std::unexpected(std::move(columns).error());
   }
 
@@ -71,7 +76,23 @@ class Writer {
     return insert();
   }
 
+  /// NULL equals nothing: such a row would be added anew by every merge.
+  Result<void> demand_keys() {
+    std::string missing;
+    for (const std::string& key : target_.key)
+      missing += fmt::format("{}{} IS NULL", missing.empty() ? "" : " OR ", engine::quote_name(key));
+    TM_TRY(const engine::Value found,
+           connection_.scalar(fmt::format("SELECT count(*) FROM {} WHERE {}", rows_, missing)));
+    const int64_t* count = std::get_if<int64_t>(&found);
+    if (count == nullptr || *count == 0) return {};
+    return data_error("export.null_key",
+                      fmt::format("{} rows of {} have no value in the key ({})", *count, target_.table,
+                                  fmt::join(target_.key, ", ")),
+                      target_.place, "a merge finds a row by its key: leave them out, or give them one");
+  }
+
   Result<void> merge(bool there) {
+    TM_CHECK(demand_keys());
     if (!there) TM_CHECK(create());
     std::string same;
     for (const std::string& key : target_.key)
@@ -83,29 +104,33 @@ class Writer {
     return insert();
   }
 
-  Result<void> append(bool there) {
+  Result<int64_t> append(bool there) {
     if (!there) TM_CHECK(create());
     const std::string appends = database_table(catalog_, std::string(kAppends));
     TM_TRY(const auto marks, columns_of(appends));
     if (!marks)
-      TM_CHECK(
-          connection_.execute(fmt::format("CREATE TABLE {} (export VARCHAR, snapshot VARCHAR, run VARCHAR, "
-                                          "appended_at TIMESTAMPTZ, PRIMARY KEY (export, snapshot))",
-                                          appends)));
+      TM_CHECK(connection_.execute(
+          fmt::format("CREATE TABLE {} (export VARCHAR, number BIGINT, snapshot VARCHAR, run VARCHAR, "
+                      "appended_at TIMESTAMPTZ, PRIMARY KEY (export, number))",
+                      appends)));
     const std::string name = engine::quote_text(step_.outline.name),
                       snapshot = engine::quote_text(table_.logical);
+    const std::string last =
+        fmt::format("SELECT coalesce(max(number), 0) FROM {} WHERE export = {}", appends, name);
     TM_TRY(const engine::Value done,
-           connection_.scalar(fmt::format("SELECT count(*) FROM {} WHERE export = {} AND snapshot = {}",
-                                          appends, name, snapshot)));
+           connection_.scalar(
+               fmt::format("SELECT count(*) FROM {} WHERE export = {} AND snapshot = {} AND number = ({})",
+                           appends, name, snapshot, last)));
     if (const int64_t* count = std::get_if<int64_t>(&done); count != nullptr && *count > 0) {
-      step_.log.line("this snapshot was appended before");
-      return {};
+      step_.log.line("this content was the last to be appended: nothing to do");
+      return 0;
     }
     // The primary key refuses the second of two at the same time: its whole transaction, rows and all.
-    TM_CHECK(connection_.execute(fmt::format("INSERT INTO {} VALUES ({}, {}, {}, {})", appends, name,
-                                             snapshot, engine::quote_text(step_.run.run),
-                                             engine::quote_text(tidemill::to_text(step_.run.now())))));
-    return insert();
+    TM_CHECK(connection_.execute(fmt::format("INSERT INTO {} SELECT {}, ({}) + 1, {}, {}, {}", appends, name,
+                                             last, snapshot, engine::quote_text(step_.run.run),
+                                             engine::quote_text(tidemill::to_text(system_clock()->now())))));
+    TM_CHECK(insert());
+    return table_.rows;
   }
 
   const StepContext& step_;
@@ -119,8 +144,8 @@ class Writer {
 
 }  // namespace
 
-Result<void> export_to_database(const StepContext& step, const project::Export& target,
-                                const registry::Table& table) {
+Result<int64_t> export_to_database(const StepContext& step, const project::Export& target,
+                                   const registry::Table& table) {
   const auto database = step.project().connections.find(target.connection);
   if (database == step.project().connections.end())
     return user_error("project.unknown_connection",
@@ -131,7 +156,9 @@ Result<void> export_to_database(const StepContext& step, const project::Export& 
   TM_CHECK(engine::attach_postgres(**connection, catalog, database->second.dsn, engine::Attach::Writable));
   TM_CHECK((*connection)->execute("BEGIN TRANSACTION"));
   auto written = Writer(step, **connection, catalog, target, table).write();
-  if (written) written = (*connection)->execute("COMMIT");
+  if (written)
+    if (auto committed = (*connection)->execute("COMMIT"); !committed)
+      written = std::unexpected(std::move(committed).error());
   if (!written) (void)(*connection)->execute("ROLLBACK");
   return written;
 }

@@ -7,8 +7,8 @@ namespace tidemill::pipeline {
 
 /// Replace: all rows; a table whose columns are others is made again. Merge: rows with the same key are
 /// replaced, others stay. Append: the snapshot's rows once, however often this is called: the table
-/// tidemill_appends beside it knows which were.
-Result<void> export_to_database(const StepContext& step, const project::Export& target,
-                                const registry::Table& table);
+/// tidemill_appended beside it knows which were.
+Result<int64_t> export_to_database(const StepContext& step, const project::Export& target,
+                                   const registry::Table& table);
 
 }  // namespace tidemill::pipeline

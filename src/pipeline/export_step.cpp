@@ -11,8 +11,8 @@ namespace tidemill::pipeline {
 
 namespace {
 
-Result<void> export_to_file(const StepContext& step, const project::Export& target,
-                            const registry::Table& table) {
+Result<int64_t> export_to_file(const StepContext& step, const project::Export& target,
+                               const registry::Table& table) {
   TM_TRY(const std::string options, copy_options_of(target.path));
   const Path path = export_path(step.project(), target);
   TM_CHECK(make_folder(path.parent_path()));
@@ -28,8 +28,9 @@ Result<void> export_to_file(const StepContext& step, const project::Export& targ
   if (!written) {
     std::error_code ignored;
     std::filesystem::remove(part, ignored);
+    return std::unexpected(std::move(written).error());
   }
-  return written;
+  return table.rows;
 }
 
 }  // namespace
@@ -49,7 +50,7 @@ Result<StepWork> run_export(const StepContext& step) {
     return std::unexpected(std::move(error));
   }
   StepWork work;
-  work.report["rows"] = table->rows;
+  work.report["rows"] = *written;
   work.report["to"] = target.connection.empty() ? target.path : target.connection + ":" + target.to_table;
   return work;
 }
