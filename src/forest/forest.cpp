@@ -1,34 +1,69 @@
-// The plain walk: the oracle of every other engine, so it does what XGBoost's CPU predictor does and nothing
-// clever.
+// The plain walk: the oracle of every other engine, so it does what the CPU predictors of XGBoost and
+// LightGBM do and nothing clever.
 #include "forest/forest.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 namespace tidemill::forest {
 
 namespace {
 
 constexpr size_t kRowsOfBlock = 64;
-constexpr float kFirstInexactCategory =
-    16777216.0F;  // 2^24: XGBoost takes codes from here on, and negative ones, as "not in the set"
+constexpr double kZero = 1e-35F;  // LightGBM's kZeroThreshold
+// 2^24: XGBoost takes codes from here on, and negative ones, as "not in the set".
+constexpr double kFirstInexactCategory = 16777216.0;
 
-bool in_set(const std::vector<uint32_t>& set, float x) {
-  if (x < 0 || x >= kFirstInexactCategory) return false;
+/// LightGBM truncates, so that (−1, 0) is code 0; to XGBoost it is no code.
+template <class T>
+bool in_set(const std::vector<uint32_t>& set, T x) {
+  constexpr bool kTruncates = std::is_same_v<T, double>;
+  if (kTruncates ? !(x > -1) : x < 0) return false;
+  if (x >= static_cast<T>(kFirstInexactCategory)) return false;
   return std::binary_search(set.begin(), set.end(), static_cast<uint32_t>(x));
 }
 
-float leaf_of(const Tree& tree, const float* row) {
-  const Node* node = &tree.nodes[0];
-  while (node->left >= 0) {
-    const float x = row[node->feature];
-    bool left = node->default_left;
-    if (!std::isnan(x))
-      left = node->categories < 0 ? x < node->value
-                                  : !in_set(tree.category_sets[static_cast<size_t>(node->categories)], x);
-    node = &tree.nodes[static_cast<size_t>(left ? node->left : node->right)];
+template <class T>
+bool goes_left(const Tree& tree, const Node& node, T x) {
+  if (node.categories >= 0)
+    return std::isnan(x) ? node.default_left
+                         : !in_set(tree.category_sets[static_cast<size_t>(node.categories)], x);
+  if (std::isnan(x)) {
+    if (node.missing != Missing::Nothing) return node.default_left;
+    x = 0;
   }
-  return node->value;
+  if (node.missing == Missing::NanAndZero && std::abs(x) <= static_cast<T>(kZero)) return node.default_left;
+  return x < static_cast<T>(node.value);
+}
+
+template <class T>
+T leaf_of(const Tree& tree, const T* row) {
+  const Node* node = &tree.nodes[0];
+  while (node->left >= 0)
+    node = &tree.nodes[static_cast<size_t>(goes_left(tree, *node, row[node->feature]) ? node->left
+                                                                                      : node->right)];
+  return static_cast<T>(node->value);
+}
+
+// Tree by tree over a block of rows, so that a tree is read from memory once a block; a row's sum is still in
+// tree order.
+template <class T>
+void add_trees(const Forest& forest, std::span<const T> rows, std::span<T> margins) {
+  const size_t count = margins.size() / forest.outputs;
+  for (size_t first = 0; first < count; first += kRowsOfBlock) {
+    const size_t last = std::min(count, first + kRowsOfBlock);
+    for (size_t r = first; r < last; ++r)
+      std::copy(forest.base_margins.begin(), forest.base_margins.end(),
+                margins.begin() + static_cast<std::ptrdiff_t>(r * forest.outputs));
+    for (size_t t = 0; t < forest.trees.size(); ++t) {
+      const Tree& tree = forest.trees[t];
+      const T weight = forest.tree_weights.empty() ? T{1} : static_cast<T>(forest.tree_weights[t]);
+      for (size_t r = first; r < last; ++r)
+        margins[r * forest.outputs + tree.output] +=
+            leaf_of(tree, rows.data() + r * forest.features) * weight;
+    }
+  }
 }
 
 // src/common/math.h of XGBoost: the sum is a double, the division a float's.
@@ -45,23 +80,11 @@ void softmax(float* x, size_t n) {
 
 }  // namespace
 
-// Tree by tree over a block of rows, so that a tree is read from memory once a block; a row's sum is still in
-// tree order.
 void predict_margin(const Forest& forest, std::span<const float> rows, std::span<float> margins) {
-  const size_t count = margins.size() / forest.outputs;
-  for (size_t first = 0; first < count; first += kRowsOfBlock) {
-    const size_t last = std::min(count, first + kRowsOfBlock);
-    for (size_t r = first; r < last; ++r)
-      std::copy(forest.base_margins.begin(), forest.base_margins.end(),
-                margins.begin() + static_cast<std::ptrdiff_t>(r * forest.outputs));
-    for (size_t t = 0; t < forest.trees.size(); ++t) {
-      const Tree& tree = forest.trees[t];
-      const float weight = forest.tree_weights.empty() ? 1.0F : forest.tree_weights[t];
-      for (size_t r = first; r < last; ++r)
-        margins[r * forest.outputs + tree.output] +=
-            leaf_of(tree, rows.data() + r * forest.features) * weight;
-    }
-  }
+  add_trees(forest, rows, margins);
+}
+void predict_margin(const Forest& forest, std::span<const double> rows, std::span<double> margins) {
+  add_trees(forest, rows, margins);
 }
 
 void apply_link(const Forest& forest, std::span<float> margins) {

@@ -12,15 +12,20 @@
 
 namespace tidemill::forest {
 
+/// What takes the default direction: NaN; nothing (NaN is 0); NaN and |x| ≤ 1e-35. XGBoost knows the first
+/// only.
+enum class Missing : uint8_t { Nan, Nothing, NanAndZero };
+
 /// One split or leaf, XGBoost's form: left/right are indices in the same tree, -1 for a leaf.
 struct Node {
   int32_t left = -1;
   int32_t right = -1;
   uint32_t feature = 0;
-  float value = 0;            // threshold (go left if x < value) or the leaf's value
+  double value = 0;           // threshold (go left if x < value) or the leaf's value
   bool default_left = false;  // where a missing value goes
-  int32_t categories = -1;    // index into Tree::category_sets: x in the set goes right
-  float cover = 0;            // sum of hessians, for explanations
+  Missing missing = Missing::Nan;
+  int32_t categories = -1;  // index into Tree::category_sets: x in the set goes right
+  float cover = 0;          // sum of hessians, for explanations
   float gain = 0;
 };
 
@@ -32,12 +37,16 @@ struct Tree {
 
 enum class Link { Identity, Logistic, Softmax, Exponential, Hinge };
 
+/// Of values, thresholds, leaves and sums: XGBoost's float, LightGBM's double.
+enum class Precision { Float, Double };
+
 struct Forest {
   uint32_t features = 0;
   uint32_t outputs = 1;
   std::vector<std::string> feature_names;  // may be empty
   std::vector<bool> categorical;           // a feature's type is "c"; may be empty
-  std::vector<float> base_margins;         // one an output, already on the margin scale
+  Precision precision = Precision::Float;
+  std::vector<float> base_margins;  // one an output, already on the margin scale
   Link link = Link::Identity;
   std::string objective;
   std::vector<Tree> trees;
@@ -49,8 +58,10 @@ struct Forest {
 Result<Forest> read_xgboost(std::string_view bytes);
 
 /// rows: row-major float32, `forest.features` a row, NaN is missing. margins: rows × outputs. Plain walk over
-/// the nodes, leaves summed in tree order in float from the base margin: bit for bit XGBoost's own.
+/// the nodes, leaves summed in tree order in float from the base margin: bit for bit XGBoost's own. The form
+/// for doubles is LightGBM's.
 void predict_margin(const Forest& forest, std::span<const float> rows, std::span<float> margins);
+void predict_margin(const Forest& forest, std::span<const double> rows, std::span<double> margins);
 /// Applies the link in place: as XGBoost does, scalar float.
 void apply_link(const Forest& forest, std::span<float> margins);
 

@@ -204,7 +204,7 @@ Result<Tree> read_tree(const Document& document, uint32_t features) {
     const int64_t feature = index((*indices)[i], 4294967296.0);
     node.feature = feature < 0 ? std::numeric_limits<uint32_t>::max() : static_cast<uint32_t>(feature);
     node.value = std::abs((*conditions)[i]) <= double{kMaxFloat} || !std::isfinite((*conditions)[i])
-                     ? static_cast<float>((*conditions)[i])
+                     ? double{static_cast<float>((*conditions)[i])}
                      : NAN;
     node.default_left = defaults[i];
     if (!covers->empty()) node.cover = static_cast<float>((*covers)[i]);

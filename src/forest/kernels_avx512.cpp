@@ -1,0 +1,313 @@
+// The kernels for AVX-512 (F, BW, DQ, VL): 512 rows to a word, leaves and thresholds looked up in registers.
+#ifdef __x86_64__
+#include <immintrin.h>
+
+#include "forest/kernels_body.hpp"
+
+namespace tidemill::forest {
+namespace {
+
+constexpr int kSelect = 0xCA;  // of vpternlog: a ? b : c
+
+/// Four levels of a search tree in one register: heap order, entries 1 … 15.
+inline __m512i descend(__m512 x, __m512 table, __m512i at, int levels) {
+  for (int level = 0; level < levels; ++level) {
+    const __mmask16 right = _mm512_cmp_ps_mask(_mm512_permutexvar_ps(at, table), x, _CMP_LE_OQ);
+    at = _mm512_add_epi32(at, at);
+    at = _mm512_mask_add_epi32(at, right, at, _mm512_set1_epi32(1));
+  }
+  return at;
+}
+
+/// Entry `at` of 32 in two registers, of 64 in four, of 128 in eight.
+inline __m512 entry32(const float* table, __m512i at) {
+  return _mm512_permutex2var_ps(_mm512_loadu_ps(table), at, _mm512_loadu_ps(table + 16));
+}
+inline __m512 entry64(const float* table, __m512i at) {
+  const __mmask16 upper = _mm512_test_epi32_mask(at, _mm512_set1_epi32(32));
+  return _mm512_mask_blend_ps(upper, entry32(table, at), entry32(table + 32, at));
+}
+inline __m512 entry128(const float* table, __m512i at) {
+  const __mmask16 upper = _mm512_test_epi32_mask(at, _mm512_set1_epi32(64));
+  return _mm512_mask_blend_ps(upper, entry64(table, at), entry64(table + 64, at));
+}
+inline __m512i step(__m512 x, __m512 thresholds, __m512i at) {
+  const __mmask16 right = _mm512_cmp_ps_mask(thresholds, x, _CMP_LE_OQ);
+  at = _mm512_add_epi32(at, at);
+  return _mm512_mask_add_epi32(at, right, at, _mm512_set1_epi32(1));
+}
+
+/// Ranks of 16 values in a search tree of `Levels`.
+template <int Levels>
+inline __m512i ranks16(const float* table, __m512 x) {
+  __m512i at = descend(x, _mm512_loadu_ps(table), _mm512_set1_epi32(1), Levels < 4 ? Levels : 4);
+  // `at` is 2^level + rank so far; the permutations take its low bits.
+  if constexpr (Levels > 4) at = step(x, _mm512_permutexvar_ps(at, _mm512_loadu_ps(table + 16)), at);
+  if constexpr (Levels > 5) at = step(x, entry32(table + 32, at), at);
+  if constexpr (Levels > 6) at = step(x, entry64(table + 64, at), at);
+  if constexpr (Levels > 7) at = step(x, entry128(table + 128, at), at);
+  return _mm512_sub_epi32(at, _mm512_set1_epi32(1 << Levels));
+}
+inline void store16(uint8_t* out, __m512i ranks) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtepi32_epi8(ranks));
+}
+inline void store16(uint16_t* out, __m512i ranks) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm512_cvtepi32_epi16(ranks));
+}
+/// Four registers of values at a time: one search alone waits for its own answers.
+template <int Levels, class K>
+void search_column(const float* table, const float* x, size_t rows, K* out) {
+  for (size_t r = 0; r < rows; r += 64) {
+    const __m512i a = ranks16<Levels>(table, _mm512_load_ps(x + r));
+    const __m512i b = ranks16<Levels>(table, _mm512_load_ps(x + r + 16));
+    const __m512i c = ranks16<Levels>(table, _mm512_load_ps(x + r + 32));
+    const __m512i d = ranks16<Levels>(table, _mm512_load_ps(x + r + 48));
+    store16(out + r, a);
+    store16(out + r + 16, b);
+    store16(out + r + 32, c);
+    store16(out + r + 48, d);
+  }
+}
+
+inline void transpose16(const float* rows, size_t stride, __mmask16 columns, size_t block, float* out) {
+  __m512 a[16], b[16];
+  for (size_t i = 0; i < 16; ++i) a[i] = _mm512_maskz_loadu_ps(columns, rows + i * stride);
+  for (size_t i = 0; i < 8; ++i) {
+    b[2 * i] = _mm512_unpacklo_ps(a[2 * i], a[2 * i + 1]);
+    b[2 * i + 1] = _mm512_unpackhi_ps(a[2 * i], a[2 * i + 1]);
+  }
+  for (size_t i = 0; i < 4; ++i) {
+    const auto pd = [](__m512 v) { return _mm512_castps_pd(v); };
+    a[4 * i] = _mm512_castpd_ps(_mm512_unpacklo_pd(pd(b[4 * i]), pd(b[4 * i + 2])));
+    a[4 * i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(pd(b[4 * i]), pd(b[4 * i + 2])));
+    a[4 * i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(pd(b[4 * i + 1]), pd(b[4 * i + 3])));
+    a[4 * i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(pd(b[4 * i + 1]), pd(b[4 * i + 3])));
+  }
+  for (size_t i = 0; i < 4; ++i) {
+    b[i] = _mm512_shuffle_f32x4(a[i], a[4 + i], 0x88);
+    b[4 + i] = _mm512_shuffle_f32x4(a[i], a[4 + i], 0xdd);
+    b[8 + i] = _mm512_shuffle_f32x4(a[8 + i], a[12 + i], 0x88);
+    b[12 + i] = _mm512_shuffle_f32x4(a[8 + i], a[12 + i], 0xdd);
+  }
+  for (size_t i = 0; i < 8;
+       ++i) {  // b[i] holds lanes of columns i and i + 8 for the rows 0-7, b[8 + i] for 8-15
+    _mm512_storeu_ps(out + i * block, _mm512_shuffle_f32x4(b[i], b[8 + i], 0x88));
+    _mm512_storeu_ps(out + (i + 8) * block, _mm512_shuffle_f32x4(b[i], b[8 + i], 0xdd));
+  }
+}
+
+struct Avx512 {
+  struct Wide {
+    static constexpr size_t kRows = 512;
+    __m512i w;
+  };
+  static Wide load(const uint64_t* p) { return {_mm512_load_si512(p)}; }
+  static void store(uint64_t* p, Wide v) { _mm512_store_si512(p, v.w); }
+  static Wide select(Wide c, Wide yes, Wide no) {
+    return {_mm512_ternarylogic_epi64(c.w, yes.w, no.w, kSelect)};
+  }
+  static Wide both(Wide a, Wide b) { return {_mm512_and_si512(a.w, b.w)}; }
+  static Wide without(Wide a, Wide b) { return {_mm512_andnot_si512(b.w, a.w)}; }
+  static Wide either(Wide a, Wide b) { return {_mm512_or_si512(a.w, b.w)}; }
+
+  static uint32_t at_most(const float* table, float x) {
+    return static_cast<uint32_t>(
+        __builtin_popcount(_mm512_cmp_ps_mask(_mm512_loadu_ps(table), _mm512_set1_ps(x), _CMP_LE_OQ)));
+  }
+  static uint32_t at_most(const double* table, double x) {
+    const __m512d value = _mm512_set1_pd(x);
+    const uint32_t low = _mm512_cmp_pd_mask(_mm512_loadu_pd(table), value, _CMP_LE_OQ);
+    const uint32_t high = _mm512_cmp_pd_mask(_mm512_loadu_pd(table + 8), value, _CMP_LE_OQ);
+    return static_cast<uint32_t>(__builtin_popcount(low | high << 8));
+  }
+  template <class K>
+  static void rank_column(const NumericColumn<float>& column, const float* x, size_t rows, K* out) {
+    if (column.count > kMaxByteRank) return body::rank_column<Avx512>(column, x, rows, out);
+    switch (column.levels) {
+      case 1:
+        return search_column<1>(column.search, x, rows, out);
+      case 2:
+        return search_column<2>(column.search, x, rows, out);
+      case 3:
+        return search_column<3>(column.search, x, rows, out);
+      case 4:
+        return search_column<4>(column.search, x, rows, out);
+      case 5:
+        return search_column<5>(column.search, x, rows, out);
+      case 6:
+        return search_column<6>(column.search, x, rows, out);
+      case 7:
+        return search_column<7>(column.search, x, rows, out);
+      default:
+        return search_column<8>(column.search, x, rows, out);
+    }
+  }
+  template <class K>
+  static void rank_column(const NumericColumn<double>& column, const double* x, size_t rows, K* out) {
+    body::rank_column<Avx512>(column, x, rows, out);
+  }
+
+  static void transpose(const float* rows, size_t stride, size_t count, size_t columns, size_t block,
+                        float* out) {
+    const auto mask = static_cast<__mmask16>((1U << columns) - 1);
+    size_t r = 0;
+    for (; r + 16 <= count; r += 16) transpose16(rows + r * stride, stride, mask, block, out + r);
+    body::transpose(rows + r * stride, stride, count - r, columns, block, out + r);
+  }
+  static void transpose(const double* rows, size_t stride, size_t count, size_t columns, size_t block,
+                        double* out) {
+    body::transpose(rows, stride, count, columns, block, out);
+  }
+
+  /// Leaf numbers of 64 rows as bytes: bit b of each from word b.
+  static __m512i numbers(const uint64_t* bits, size_t words, size_t chunk, uint32_t count) {
+    __m512i number = _mm512_setzero_si512();
+    for (uint32_t b = 0; b < count; ++b) {
+      const __m512i bit = _mm512_set1_epi8(static_cast<char>(1U << b));
+      number = _mm512_mask_add_epi8(number, bits[b * words + chunk], number, bit);
+    }
+    return number;
+  }
+  template <int Quarter>
+  static __m512i quarter(__m512i numbers) {
+    return _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(numbers, Quarter));
+  }
+  template <int Eighth>
+  static __m512i eighth(__m512i numbers) {
+    const __m128i pair = _mm512_extracti32x4_epi32(numbers, Eighth / 2);
+    return _mm512_cvtepu8_epi64(Eighth % 2 == 0 ? pair : _mm_unpackhi_epi64(pair, pair));
+  }
+  template <uint32_t Bits>
+  static __m512 leaf(const float* leaves, __m512i at) {
+    if constexpr (Bits <= 4) return _mm512_permutexvar_ps(at, _mm512_loadu_ps(leaves));
+    if constexpr (Bits == 5) return entry32(leaves, at);
+    if constexpr (Bits == 6) return entry64(leaves, at);
+    if constexpr (Bits == 7) return entry128(leaves, at);
+    const __mmask16 upper = _mm512_test_epi32_mask(at, _mm512_set1_epi32(128));
+    return _mm512_mask_blend_ps(upper, entry128(leaves, at), entry128(leaves + 128, at));
+  }
+  template <uint32_t Bits>
+  static __m512d leaf(const double* leaves, __m512i at) {
+    if constexpr (Bits <= 4) {
+      return _mm512_permutex2var_pd(_mm512_loadu_pd(leaves), at, _mm512_loadu_pd(leaves + 8));
+    } else {
+      const __mmask8 upper = _mm512_test_epi64_mask(at, _mm512_set1_epi64(1LL << (Bits - 1)));
+      return _mm512_mask_blend_pd(upper, leaf<Bits - 1>(leaves, at),
+                                  leaf<Bits - 1>(leaves + (1U << (Bits - 1)), at));
+    }
+  }
+  template <uint32_t Bits>
+  static void add(__m512i number, const float* leaves, float* sums) {
+    const auto add16 = [&](__m512i at, float* to) {
+      _mm512_store_ps(to, _mm512_add_ps(_mm512_load_ps(to), leaf<Bits>(leaves, at)));
+    };
+    add16(quarter<0>(number), sums);
+    add16(quarter<1>(number), sums + 16);
+    add16(quarter<2>(number), sums + 32);
+    add16(quarter<3>(number), sums + 48);
+  }
+  template <uint32_t Bits>
+  static void add(__m512i number, const double* leaves, double* sums) {
+    const auto add8 = [&](__m512i at, double* to) {
+      _mm512_store_pd(to, _mm512_add_pd(_mm512_load_pd(to), leaf<Bits>(leaves, at)));
+    };
+    add8(eighth<0>(number), sums);
+    add8(eighth<1>(number), sums + 8);
+    add8(eighth<2>(number), sums + 16);
+    add8(eighth<3>(number), sums + 24);
+    add8(eighth<4>(number), sums + 32);
+    add8(eighth<5>(number), sums + 40);
+    add8(eighth<6>(number), sums + 48);
+    add8(eighth<7>(number), sums + 56);
+  }
+  template <class T>
+  static void add_leaves(const uint64_t* bits, size_t words, size_t chunk, uint32_t count, const T* leaves,
+                         T* sums) {
+    const __m512i number = numbers(bits, words, chunk, count);
+    switch (count) {
+      case 5:
+        return add<5>(number, leaves, sums);
+      case 6:
+        return add<6>(number, leaves, sums);
+      case 7:
+        return add<7>(number, leaves, sums);
+      case 8:
+        return add<8>(number, leaves, sums);
+      default:
+        return add<4>(number, leaves, sums);
+    }
+  }
+};
+
+// The first six levels of a tree at once: its 63 nodes take their keys from registers and are compared
+// together; the way down is six bits of the answer.
+#define TIDEMILL_VBMI __attribute__((target("avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,popcnt")))
+
+struct KeyRegisters {
+  __m512i k[4];
+};
+
+template <bool Wide>
+TIDEMILL_VBMI inline uint64_t decisions(const uint8_t* top, const KeyRegisters& keys) {
+  const __m512i ids = _mm512_loadu_si512(top + 64);
+  __m512i key = _mm512_permutex2var_epi8(keys.k[0], ids, keys.k[1]);
+  if constexpr (Wide)
+    key = _mm512_mask_blend_epi8(_mm512_movepi8_mask(ids), key,
+                                 _mm512_permutex2var_epi8(keys.k[2], ids, keys.k[3]));
+  return _mm512_cmpge_epu8_mask(key, _mm512_loadu_si512(top));
+}
+
+template <bool Wide, bool One, class T>
+TIDEMILL_VBMI void walk_tops(const Compiled<T, uint8_t>& forest, const T* rows, size_t count, T* margins,
+                             const Scratch<T, uint8_t>& scratch) {
+  for (size_t r = 0; r < count; ++r) {
+    T* to = margins + r * forest.outputs;
+    for (uint32_t o = 0; o < forest.outputs; ++o) to[o] = forest.base[o];
+    body::keys_of_row<Avx512>(forest, rows + r * forest.features, scratch.keys);
+    KeyRegisters keys;
+    for (size_t i = 0; i < 4; ++i) keys.k[i] = _mm512_load_si512(scratch.keys + 64 * i);
+    body::Sums<T, One> sums(to);
+    for (size_t g = 0; g < forest.walk_groups; ++g) {
+      const WalkGroup<T, uint8_t>& group = forest.groups[g];
+      if (group.tops == nullptr) {
+        body::walk_linked(group, scratch.keys, sums);
+        continue;
+      }
+      const uint32_t steps = group.depth < kTopDepth ? group.depth : kTopDepth;
+      uint64_t right[kTreesInFlight];
+      size_t at[kTreesInFlight] = {1, 1, 1, 1, 1, 1, 1, 1};
+#pragma GCC unroll 8
+      for (size_t j = 0; j < kTreesInFlight; ++j) right[j] = decisions<Wide>(group.tops + 128 * j, keys);
+      for (uint32_t step = 0; step < steps; ++step)
+#pragma GCC unroll 8
+        for (size_t j = 0; j < kTreesInFlight; ++j) at[j] = 2 * at[j] + (right[j] >> at[j] & 1);
+      body::walk_perfect(group, scratch.keys, steps, at, sums);
+    }
+    sums.end();
+  }
+}
+
+template <class T>
+TIDEMILL_VBMI void walk_vbmi(const Compiled<T, uint8_t>& forest, const T* rows, size_t count, T* margins,
+                             const Scratch<T, uint8_t>& scratch) {
+  const bool wide = forest.keys > 128, one = forest.outputs == 1;
+  if (wide && one) return walk_tops<true, true>(forest, rows, count, margins, scratch);
+  if (wide) return walk_tops<true, false>(forest, rows, count, margins, scratch);
+  if (one) return walk_tops<false, true>(forest, rows, count, margins, scratch);
+  walk_tops<false, false>(forest, rows, count, margins, scratch);
+}
+
+constexpr Kernels with_vbmi() {
+  Kernels kernels = body::kernels<Avx512>("avx512vbmi");
+  kernels.float8.walk = walk_vbmi<float>;
+  kernels.double8.walk = walk_vbmi<double>;
+  return kernels;
+}
+
+}  // namespace
+
+const Kernels kAvx512Kernels = body::kernels<Avx512>("avx512");
+const Kernels kAvx512VbmiKernels = with_vbmi();
+
+}  // namespace tidemill::forest
+#endif
