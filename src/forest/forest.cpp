@@ -78,6 +78,18 @@ void softmax(float* x, size_t n) {
   for (size_t i = 0; i < n; ++i) x[i] /= static_cast<float>(sum);
 }
 
+// utils/common.h of LightGBM.
+void softmax(double* x, size_t n) {
+  double most = x[0];
+  for (size_t i = 1; i < n; ++i) most = std::max(x[i], most);
+  double sum = 0;
+  for (size_t i = 0; i < n; ++i) {
+    x[i] = std::exp(x[i] - most);
+    sum += x[i];
+  }
+  for (size_t i = 0; i < n; ++i) x[i] /= sum;
+}
+
 }  // namespace
 
 void predict_margin(const Forest& forest, std::span<const float> rows, std::span<float> margins) {
@@ -90,6 +102,8 @@ void predict_margin(const Forest& forest, std::span<const double> rows, std::spa
 void apply_link(const Forest& forest, std::span<float> margins) {
   switch (forest.link) {
     case Link::Identity:
+    case Link::SignedSquare:
+    case Link::LogOnePlusExponential:
       return;
     case Link::Logistic:
       for (float& x : margins) x = 1.0F / (expf(std::min(-x, 88.7F)) + 1.0F);
@@ -106,5 +120,34 @@ void apply_link(const Forest& forest, std::span<float> margins) {
       return;
   }
 }
+
+// ConvertOutput of LightGBM's objectives.
+void apply_link(const Forest& forest, std::span<double> margins) {
+  if (forest.average_over > 0)
+    for (double& x : margins) x /= forest.average_over;
+  switch (forest.link) {
+    case Link::Identity:
+    case Link::Hinge:
+      return;
+    case Link::Logistic:
+      for (double& x : margins) x = 1.0 / (1.0 + std::exp(-forest.sigmoid * x));
+      return;
+    case Link::Exponential:
+      for (double& x : margins) x = std::exp(x);
+      return;
+    case Link::SignedSquare:
+      for (double& x : margins) x = static_cast<double>((x > 0) - (x < 0)) * x * x;
+      return;
+    case Link::LogOnePlusExponential:
+      for (double& x : margins) x = std::log1p(std::exp(x));
+      return;
+    case Link::Softmax:
+      for (size_t at = 0; at + forest.outputs <= margins.size(); at += forest.outputs)
+        softmax(margins.data() + at, forest.outputs);
+      return;
+  }
+}
+
+double lightgbm_number(double x) { return std::abs(x) <= kZero ? 0 : x; }
 
 }  // namespace tidemill::forest

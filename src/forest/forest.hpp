@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
@@ -35,7 +36,8 @@ struct Tree {
   uint32_t output = 0;                               // class it adds to
 };
 
-enum class Link { Identity, Logistic, Softmax, Exponential, Hinge };
+/// Logistic: of each output by itself. SignedSquare and LogOnePlusExponential are LightGBM's only.
+enum class Link { Identity, Logistic, Softmax, Exponential, Hinge, SignedSquare, LogOnePlusExponential };
 
 /// Of values, thresholds, leaves and sums: XGBoost's float, LightGBM's double.
 enum class Precision { Float, Double };
@@ -48,7 +50,9 @@ struct Forest {
   Precision precision = Precision::Float;
   std::vector<float> base_margins;  // one an output, already on the margin scale
   Link link = Link::Identity;
-  std::string objective;
+  double sigmoid = 1;         // LightGBM's logistic link is 1 / (1 + exp(−sigmoid · x))
+  uint32_t average_over = 0;  // LightGBM's random forest: a margin is divided by this first; 0: it is not
+  std::string objective;      // empty: its trainer had one of its own
   std::vector<Tree> trees;
   std::vector<float> tree_weights;  // DART; empty: all 1
 };
@@ -56,13 +60,21 @@ struct Forest {
 /// Reads XGBoost JSON or UBJ (told apart by content). A corrupt or hostile file is refused with a reason:
 /// forest.*.
 Result<Forest> read_xgboost(std::string_view bytes);
+/// Reads LightGBM's text model ("tree", version v2 to v4, as LightGBM 4 reads it). Leaves hold shrinkage,
+/// DART's weights and the initial score already; covers are counts of rows, as its explanations take them.
+Result<Forest> read_lightgbm(std::string_view text);
+/// Either of them, told apart by content. Also: forest.format.
+Result<Forest> read_model(std::string_view bytes);
 
 /// rows: row-major float32, `forest.features` a row, NaN is missing. margins: rows × outputs. Plain walk over
 /// the nodes, leaves summed in tree order in float from the base margin: bit for bit XGBoost's own. The form
 /// for doubles is LightGBM's.
 void predict_margin(const Forest& forest, std::span<const float> rows, std::span<float> margins);
 void predict_margin(const Forest& forest, std::span<const double> rows, std::span<double> margins);
-/// Applies the link in place: as XGBoost does, scalar float.
+/// Applies the link in place: as XGBoost does, scalar float; and as LightGBM does, in double.
 void apply_link(const Forest& forest, std::span<float> margins);
+void apply_link(const Forest& forest, std::span<double> margins);
+/// A number as LightGBM's trees see it when rows come as a matrix: |x| ≤ 1e-35 is 0.
+double lightgbm_number(double x);
 
 }  // namespace tidemill::forest

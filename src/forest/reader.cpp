@@ -9,24 +9,13 @@
 
 #include "forest/document.hpp"
 #include "forest/forest.hpp"
+#include "forest/shape.hpp"
 
 namespace tidemill::forest {
 
 namespace {
 
-constexpr size_t kMaxTrees = 1'000'000;
-constexpr double kMaxFeatures = 1 << 20;
-constexpr double kMaxOutputs = 1 << 16;
-constexpr int kMaxTreeDepth = 4096;
-constexpr double kMaxCategory = 1 << 24;  // codes are float32: beyond this they are not exact
 constexpr float kMaxFloat = std::numeric_limits<float>::max();
-
-std::unexpected<Error> invalid(std::string message) {
-  return data_error("forest.invalid", "not a model file: " + std::move(message));
-}
-std::unexpected<Error> unsupported(std::string code, std::string message, std::string hint = {}) {
-  return data_error(std::move(code), std::move(message), {}, std::move(hint));
-}
 
 Result<const Document*> member(const Document& object, std::string_view name) {
   const Document* result = object.find(name);
@@ -122,44 +111,6 @@ Result<void> read_categories(const Document& document, Tree& tree) {
     tree.nodes[static_cast<size_t>(node)].categories = static_cast<int32_t>(tree.category_sets.size());
     tree.category_sets.push_back(std::move(set));
   }
-  return {};
-}
-
-/// Walks from the root: each node at most once, children in range, features known. Nodes that pruning left
-/// unreachable become empty leaves.
-Result<void> check_shape(Tree& tree, uint32_t features, const std::vector<bool>& splits_on_categories) {
-  const auto size = static_cast<int32_t>(tree.nodes.size());
-  std::vector<bool> seen(tree.nodes.size());
-  std::vector<std::pair<int32_t, int>> open = {{0, 0}};
-  seen[0] = true;
-  while (!open.empty()) {
-    const auto [at, depth] = open.back();
-    open.pop_back();
-    Node& node = tree.nodes[static_cast<size_t>(at)];
-    if (depth > kMaxTreeDepth) return invalid(fmt::format("a tree is deeper than {}", kMaxTreeDepth));
-    if (node.left < 0) {
-      if (node.right >= 0) return invalid(fmt::format("node {} has one child", at));
-      if (!std::isfinite(node.value)) return invalid(fmt::format("the leaf {} is not a finite number", at));
-      node.categories = -1;
-      continue;
-    }
-    if (node.feature >= features)
-      return invalid(fmt::format("node {} splits on feature {} of {}", at, node.feature, features));
-    if (std::isnan(node.value) && node.categories < 0)
-      return invalid(fmt::format("the threshold of node {} is not a number", at));
-    if (splits_on_categories[static_cast<size_t>(at)] && node.categories < 0)
-      return invalid(fmt::format("node {} has no set of categories", at));
-    if (!splits_on_categories[static_cast<size_t>(at)]) node.categories = -1;
-    for (const int32_t child : {node.left, node.right}) {
-      if (child < 0 || child >= size)
-        return invalid(fmt::format("node {} has a child {} of {} nodes", at, child, size));
-      if (seen[static_cast<size_t>(child)]) return invalid(fmt::format("node {} is reached twice", child));
-      seen[static_cast<size_t>(child)] = true;
-      open.emplace_back(child, depth + 1);
-    }
-  }
-  for (size_t i = 0; i < tree.nodes.size(); ++i)
-    if (!seen[i]) tree.nodes[i] = {};
   return {};
 }
 
@@ -357,7 +308,16 @@ Result<Forest> read_xgboost(std::string_view bytes) {
     return invalid(fmt::format("it types {} of {} features", forest.categorical.size(), forest.features));
   TM_TRY(const Document* booster, member(*learner, "gradient_booster"));
   TM_CHECK(read_trees(*booster, forest));
+  TM_CHECK(check_categories(forest));
   return forest;
+}
+
+Result<Forest> read_model(std::string_view bytes) {
+  if (bytes.starts_with("tree\n") || bytes.starts_with("tree\r\n")) return read_lightgbm(bytes);
+  const size_t start = bytes.find_first_not_of(" \t\r\n");
+  if (start != std::string_view::npos && bytes[start] == '{') return read_xgboost(bytes);
+  return unsupported("forest.format", "neither a model of XGBoost (JSON or UBJ) nor one of LightGBM (text)",
+                     "save it with save_model: as .json or .ubj from XGBoost, as .txt from LightGBM");
 }
 
 }  // namespace tidemill::forest
