@@ -197,10 +197,13 @@ int run_cli(int argc, char** argv) {
   registry_sub("runs", "what ran; show ID",
                "  tidemill runs\n  tidemill runs show latest --log transform:features\n")
       ->add_option("--log", registry_options.log_step, "with show: the log of this step");
-  registry_sub(
-      "models", "versions and aliases; show, diff, export",
-      "  tidemill models\n  tidemill models show late@champion\n  tidemill models diff late@1 late@2\n")
-      ->add_option("--folder", registry_options.folder, "with export: where the package's files go");
+  CLI::App* models_app = registry_sub(
+      "models", "versions and aliases; show, diff, export, import",
+      "  tidemill models\n  tidemill models show late@champion\n  tidemill models diff late@1 late@2\n"
+      "  tidemill models import late model.txt          XGBoost's .json or .ubj, LightGBM's text, an MLflow "
+      "folder\n");
+  models_app->add_option("--folder", registry_options.folder, "with export: where the package's files go");
+  models_app->add_option("--alias", registry_options.alias, "with import: what else to call the version");
   registry_sub("tables", "live tables; show, diff", "  tidemill tables\n  tidemill tables show features\n");
   registry_sub("releases", "what was live together; show, diff",
                "  tidemill releases\n  tidemill releases show 3\n");

@@ -43,7 +43,13 @@ struct RegistryOptions {
   std::vector<std::string> rest;  // show ID | diff A B | explain ID | nothing
   std::string log_step;           // runs show ID --log STEP
   Path folder;                    // models export
+  std::string alias;              // models import
   size_t limit = 20;
+};
+struct ImportOptions {
+  std::string model;
+  Path path;  // model.json, model.ubj, model.txt, or a folder with MLmodel
+  std::string alias;
 };
 struct PromoteOptions {
   std::string model;
@@ -71,6 +77,7 @@ int profile(const GlobalOptions& global, const std::string& table);
 int serve(const GlobalOptions& global, const ServeOptions& options);
 int predict(const GlobalOptions& global, const PredictOptions& options);
 int registry_command(const GlobalOptions& global, const RegistryOptions& options);
+Result<int> import_model(const GlobalOptions& global, const Session& session, const ImportOptions& options);
 int explain(const GlobalOptions& global, const std::string& step);
 int diff(const GlobalOptions& global, const std::string& a, const std::string& b);
 int diff_releases(const GlobalOptions& global, const std::string& a, const std::string& b);

@@ -1,4 +1,5 @@
-// tidemill runs | models | tables | releases: what there is; show ID.
+// tidemill runs | models | tables | releases: what there is; show ID; export, and import
+// (import_command.cpp).
 #include <charconv>
 
 #include <fmt/format.h>
@@ -27,6 +28,11 @@ Json to_json(const registry::Table& table) {
           {"columns", columns}};
 }
 
+/// "accepted", "rejected", or "imported": of one that was trained elsewhere and stood before no gate.
+std::string state_of(const registry::Version& version) {
+  return version.gate.is_object() && version.gate.contains("imported") ? "imported" : version.state;
+}
+
 Json to_json(const registry::Version& version, const std::map<std::string, int>& aliases) {
   Json names = Json::array();
   for (const auto& [alias, number] : aliases)
@@ -34,7 +40,7 @@ Json to_json(const registry::Version& version, const std::map<std::string, int>&
   return {{"model", version.model},
           {"version", version.number},
           {"aliases", names},
-          {"state", version.state},
+          {"state", state_of(version)},
           {"package", version.package},
           {"data", version.data_logical},
           {"run", version.run},
@@ -111,7 +117,7 @@ Result<Json> list_models(Registry& registry, TextTable& text) {
       std::string names;
       for (const Json& name : json["aliases"]) names += (names.empty() ? "" : ", ") + name.get<std::string>();
       text.add({model, fmt::format("{}", version.number), names + (hold && !names.empty() ? " (held)" : ""),
-                version.state, key_metric(version), human_time(version.made_at),
+                state_of(version), key_metric(version), human_time(version.made_at),
                 commit_of(version.git_commit, version.git_dirty)});
       list.push_back(std::move(json));
     }
@@ -310,16 +316,23 @@ int registry_command(const GlobalOptions& global, const RegistryOptions& options
     return diff_releases(global, words[1], words[2]);
   if (verb == "diff" && words.size() == 3) return diff(global, words[1], words[2]);
   if (verb == "explain" && words.size() == 2) return explain(global, words[1]);
-  auto session = open_session(global, registry::Options::Mode::ReadOnly);
+  const bool imports = verb == "import" && options.what == "models";
+  auto session =
+      open_session(global, imports ? registry::Options::Mode::ReadWrite : registry::Options::Mode::ReadOnly);
   if (!session) return report(global, session.error());
   Result<int> exit =
       user_error("usage.arguments",
                  fmt::format("tidemill {} takes: nothing, show ID, diff A B, explain ID", options.what), {},
-                 did_you_mean(verb, {"show", "diff", "explain", "export", "list"}));
+                 did_you_mean(verb, {"show", "diff", "explain", "export", "import", "list"}));
   if (verb == "list" && words.size() <= 1) exit = list(global, *session->registry, options);
   if (verb == "show" && words.size() == 2) exit = show(global, *session->registry, options, words[1]);
   if (verb == "export" && words.size() == 2 && options.what == "models")
     exit = export_package(*session->registry, words[1], options.folder);
+  if (imports && words.size() == 3)
+    exit = import_model(global, *session, {words[1], words[2], options.alias});
+  else if (imports)
+    exit = user_error("usage.arguments",
+                      "models import takes a name and a file: tidemill models import late model.ubj");
   return exit ? *exit : report(global, exit.error());
 }
 

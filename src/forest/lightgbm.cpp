@@ -90,7 +90,7 @@ Result<T> number_of(std::string_view text, std::string_view name) {
 Result<uint32_t> count_of(const Fields& fields, std::string_view name, uint32_t least, double most) {
   TM_TRY(const std::string_view text, field(fields, name));
   TM_TRY(const uint32_t count, number_of<uint32_t>(text, name));
-  if (count < least || double{count} > most)
+  if (count < least || static_cast<double>(count) > most)
     return invalid(fmt::format("'{}' is {} ({} to {})", name, count, least, most));
   return count;
 }

@@ -80,10 +80,12 @@ Result<Feature> feature_from_json(const Json& json) {
   TM_CHECK(read(json, "other_level", feature.other_level));
   TM_CHECK(read(json, "folded", feature.folded));
   if (feature.name.empty()) return invalid("features", "has one without a name");
-  if (!rises_strictly(feature.levels) || !rises_strictly(feature.folded))
-    return invalid("levels", fmt::format("of {} are not sorted", feature.name));
-  const bool has_other =
-      std::binary_search(feature.levels.begin(), feature.levels.end(), feature.other_level);
+  std::vector<std::string> sorted = feature.levels;
+  std::sort(sorted.begin(), sorted.end());
+  if (!rises_strictly(sorted)) return invalid("levels", fmt::format("of {} has one twice", feature.name));
+  if (!rises_strictly(feature.folded))
+    return invalid("folded", fmt::format("of {} is not sorted", feature.name));
+  const bool has_other = std::binary_search(sorted.begin(), sorted.end(), feature.other_level);
   if (!feature.other_level.empty() && !has_other)
     return invalid("other_level", fmt::format("of {} is not one of its levels", feature.name));
   if (!feature.folded.empty() && feature.other_level.empty())
@@ -134,6 +136,12 @@ Json to_json(const Calibration& calibration) {
 Json or_null(const std::optional<double>& number) { return number ? Json(*number) : Json(nullptr); }
 
 }  // namespace
+
+Result<std::string> model_object(const Package& package) {
+  for (const char* name : {"model.ubj", "model.json", "model.txt"})
+    if (const auto file = package.files.find(name); file != package.files.end()) return file->second;
+  return data_error("package.no_model", fmt::format("the package of {} names no model file", package.model));
+}
 
 std::string_view to_text(Task task) {
   switch (task) {

@@ -24,7 +24,7 @@ struct Feature {
   std::string name;
   std::string sql_type;  // type in the training table, DuckDB's text
   bool category = false;
-  std::vector<std::string> levels;  // code = index; sorted by bytes
+  std::vector<std::string> levels;  // code = index; distinct, and sorted by bytes when trained here
   std::string other_level;          // rare levels fold into this code when not empty (it is one of levels)
   std::vector<std::string> folded;  // the rare levels that fold; sorted
   bool operator==(const Feature&) const = default;
@@ -63,6 +63,10 @@ struct Package {
   std::map<std::string, std::string> files;  // name → object id: "model.ubj", "card.md"
 };
 
+/// The object that holds the model: "model.ubj", or as it was imported "model.json" or "model.txt". Error
+/// package.no_model.
+Result<std::string> model_object(const Package& package);
+
 inline constexpr int kPackageFormat = 1;
 
 Json to_json(const Package& package);
@@ -95,15 +99,20 @@ class Predictor {
   const Package& package() const { return package_; }
   const Forest& forest() const { return forest_; }
 
-  /// Feature value → the float XGBoost sees: NaN for missing or unseen, the code for a category. FP64 rounds
-  /// to nearest float, −0 is 0, "true" and "false" are 1 and 0.
-  float encode(size_t feature, const Cell& cell, InputCounts& counts) const;
+  /// Feature value → the number the model sees: NaN for missing or unseen, the code for a category; −0 is 0,
+  /// "true" and "false" are 1 and 0. For XGBoost it is the nearest float, for LightGBM the double, 0 up to
+  /// 1e-35.
+  double encode(size_t feature, const Cell& cell, InputCounts& counts) const;
   /// rows: encoded, row-major. scores: rows × outputs (1 for binary and regression): after link and
   /// calibration.
+  void predict(std::span<const double> rows, std::span<double> scores) const;
   void predict(std::span<const float> rows, std::span<double> scores) const;
   size_t outputs() const { return forest_.outputs; }
 
  private:
+  double number(double x) const;
+  void calibrate(std::span<double> scores) const;
+
   struct TextHash {
     using is_transparent = void;
     size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }

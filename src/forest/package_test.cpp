@@ -98,7 +98,7 @@ TEST(package, refuses_what_does_not_hold_together) {
   refused([](Json& j) { j["task"] = "ranking"; });
   refused([](Json& j) { j["features"] = 3; });
   refused([](Json& j) { j["features"][1]["name"] = "a"; });
-  refused([](Json& j) { j["features"][1]["levels"] = {"z", "a"}; });
+  refused([](Json& j) { j["features"][1]["levels"] = {"(other)", "a", "a"}; });
   refused([](Json& j) { j["features"][1]["other_level"] = "cat"; });
   refused([](Json& j) { j["calibration"] = {{"kind", "isotonic"}, {"x", {1, 0}}, {"y", {0, 1}}}; });
   refused(

@@ -29,7 +29,7 @@ Result<void> check_outputs(const Package& package, const Forest& forest) {
       if (forest.outputs != 1) return mismatch(fmt::format("{} outputs for a regression", forest.outputs));
       return {};
     case Task::Multiclass:
-      if (forest.link != Link::Softmax)
+      if (forest.link != Link::Softmax && !(forest.link == Link::Logistic && forest.outputs > 1))
         return mismatch(fmt::format("objective {} for a multiclass task", forest.objective));
       if (forest.outputs != package.classes.size())
         return mismatch(fmt::format("{} outputs for {} classes", forest.outputs, package.classes.size()));
@@ -47,7 +47,7 @@ std::string category_text(double number) {
 }
 
 Result<std::shared_ptr<const Predictor>> Predictor::make(Package package, std::string_view model_bytes) {
-  TM_TRY(Forest forest, read_xgboost(model_bytes));
+  TM_TRY(Forest forest, read_model(model_bytes));
   if (forest.features != package.features.size())
     return mismatch(
         fmt::format("{} features in the file, {} in the package", forest.features, package.features.size()));
@@ -58,8 +58,9 @@ Result<std::shared_ptr<const Predictor>> Predictor::make(Package package, std::s
     if (!forest.feature_names.empty() && forest.feature_names[i] != feature.name)
       return mismatch(fmt::format("feature {} is '{}' in the file, '{}' in the package", i,
                                   forest.feature_names[i], feature.name));
-    if (!forest.categorical.empty() && forest.categorical[i] != feature.category)
-      return mismatch(fmt::format("only one of them has {} as a category", feature.name));
+    // A category whose levels nobody knows comes as a number, its code.
+    if (!forest.categorical.empty() && !forest.categorical[i] && feature.category)
+      return mismatch(fmt::format("only the package has {} as a category", feature.name));
     Codes& codes = result->codes_.emplace_back();
     for (size_t code = 0; code < feature.levels.size(); ++code)
       codes.emplace(feature.levels[code], static_cast<float>(code));
@@ -74,8 +75,12 @@ Result<std::shared_ptr<const Predictor>> Predictor::make(Package package, std::s
   return std::shared_ptr<const Predictor>(std::move(result));
 }
 
-float Predictor::encode(size_t feature, const Cell& cell, InputCounts& counts) const {
-  constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
+double Predictor::number(double x) const {
+  return forest_.precision == Precision::Float ? double{static_cast<float>(x) + 0.0F} : lightgbm_number(x);
+}
+
+double Predictor::encode(size_t feature, const Cell& cell, InputCounts& counts) const {
+  constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
   if (cell.kind == Cell::Kind::Missing || (cell.kind == Cell::Kind::Number && std::isnan(cell.number))) {
     ++counts.missing;
     return kMissing;
@@ -86,27 +91,43 @@ float Predictor::encode(size_t feature, const Cell& cell, InputCounts& counts) c
     const auto found = cell.kind == Cell::Kind::Text ? codes.find(cell.text)
                        : truth                       ? codes.find(cell.number != 0 ? "true" : "false")
                                                      : codes.find(category_text(cell.number));
-    if (found != codes.end()) return found->second;
+    if (found != codes.end()) return double{found->second};
     ++counts.unseen_categories;
     return kMissing;
   }
-  if (cell.kind == Cell::Kind::Number) return static_cast<float>(cell.number) + 0.0F;
-  if (cell.text == "true") return 1.0F;
-  if (cell.text == "false") return 0.0F;
-  double number = 0;
+  if (cell.kind == Cell::Kind::Number) return number(cell.number);
+  if (cell.text == "true") return 1;
+  if (cell.text == "false") return 0;
+  double read = 0;
   const char* end = cell.text.data() + cell.text.size();
-  const auto [stop, error] = std::from_chars(cell.text.data(), end, number);
-  if (error == std::errc{} && stop == end && !cell.text.empty() && !std::isnan(number))
-    return static_cast<float>(number) + 0.0F;
+  const auto [stop, error] = std::from_chars(cell.text.data(), end, read);
+  if (error == std::errc{} && stop == end && !cell.text.empty() && !std::isnan(read)) return number(read);
   ++counts.unreadable;
   return kMissing;
 }
 
 void Predictor::predict(std::span<const float> rows, std::span<double> scores) const {
+  if (forest_.precision == Precision::Double)
+    return predict(std::vector<double>(rows.begin(), rows.end()), scores);
   std::vector<float> margins(scores.size());
   predict_margin(forest_, rows, margins);
   apply_link(forest_, margins);
   for (size_t i = 0; i < scores.size(); ++i) scores[i] = double{margins[i]};
+  calibrate(scores);
+}
+
+void Predictor::predict(std::span<const double> rows, std::span<double> scores) const {
+  if (forest_.precision == Precision::Float) {
+    std::vector<float> floats(rows.size());
+    for (size_t i = 0; i < rows.size(); ++i) floats[i] = static_cast<float>(rows[i]);
+    return predict(floats, scores);
+  }
+  predict_margin(forest_, rows, scores);
+  apply_link(forest_, scores);
+  calibrate(scores);
+}
+
+void Predictor::calibrate(std::span<double> scores) const {
   if (package_.task == Task::Binary && !package_.calibration.kind.empty())
     for (double& score : scores) score = package_.calibration.apply(score);
 }

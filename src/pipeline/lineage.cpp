@@ -85,7 +85,8 @@ Json pipeline_of(const StepContext& step, const project::Model& model) {
 
 Result<Rebuilt> rebuild(const StepContext& step, const Json& pipeline, const std::string& label) {
   Rebuilt out;
-  const std::string from = pipeline.value("from", "");
+  // An imported version has no pipeline: it takes its features from the table as it is now.
+  const std::string from = pipeline.value("from", step.project().models.at(step.outline.name).from);
   const std::vector<PackagedTransform> transforms = transforms_of(pipeline);
   // A packaged transform is the current table when its SQL and all below it are as they were.
   std::set<std::string> changed;

@@ -32,11 +32,8 @@ Result<forest::Package> load_package(const registry::Registry& registry, const r
 Result<std::shared_ptr<const forest::Predictor>> load_predictor(const registry::Registry& registry,
                                                                 const registry::Version& version) {
   TM_TRY(forest::Package package, load_package(registry, version));
-  const auto model = package.files.find("model.ubj");
-  if (model == package.files.end())
-    return data_error("package.invalid",
-                      fmt::format("version {} of {} has no model.ubj", version.number, version.model));
-  TM_TRY(const std::string bytes, registry.read_object(model->second));
+  TM_TRY(const std::string object, forest::model_object(package));
+  TM_TRY(const std::string bytes, registry.read_object(object));
   return forest::Predictor::make(std::move(package), bytes);
 }
 
@@ -103,7 +100,7 @@ Result<std::vector<double>> score_batch(const forest::Predictor& predictor,
           did_you_mean(features[f].name, names_of(batch.columns)));
     column_of[f] = static_cast<size_t>(found - batch.columns.begin());
   }
-  std::vector<float> rows(batch.rows * features.size());
+  std::vector<double> rows(batch.rows * features.size());
   forest::InputCounts counts;
   for (size_t f = 0; f < features.size(); ++f) {
     const std::vector<engine::Value>& values = batch.values[column_of[f]];

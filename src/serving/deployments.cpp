@@ -12,7 +12,8 @@ namespace {
 
 // The first prediction touches every page of the forest: better here than in somebody's request.
 void warm(const forest::Predictor& predictor) {
-  const std::vector<float> row(predictor.package().features.size(), std::numeric_limits<float>::quiet_NaN());
+  const std::vector<double> row(predictor.package().features.size(),
+                                std::numeric_limits<double>::quiet_NaN());
   std::vector<double> scores(predictor.outputs());
   predictor.predict(row, scores);
 }
@@ -25,11 +26,8 @@ Result<std::shared_ptr<const forest::Predictor>> load_predictor(const registry::
   TM_TRY(const Json json,
          parse_json(manifest, fmt::format("package of {} version {}", version.model, version.number)));
   TM_TRY(forest::Package package, forest::package_from_json(json));
-  const auto file = package.files.find("model.ubj");
-  if (file == package.files.end())
-    return data_error("package.no_model", fmt::format("the package of {} version {} names no model.ubj",
-                                                      version.model, version.number));
-  TM_TRY(const std::string bytes, registry.read_object(file->second));
+  TM_TRY(const std::string object, forest::model_object(package));
+  TM_TRY(const std::string bytes, registry.read_object(object));
   return forest::Predictor::make(std::move(package), bytes);
 }
 

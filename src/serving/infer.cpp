@@ -49,7 +49,7 @@ Result<void> check_tensor(const Tensor& tensor) {
 // Encoded features, row-major.
 struct Encoded {
   size_t rows = 0;
-  std::vector<float> values;
+  std::vector<double> values;
   forest::InputCounts counts;
 };
 
@@ -66,7 +66,7 @@ Result<Encoded> encode(const forest::Predictor& predictor, const std::vector<Ten
   for (const Tensor& tensor : inputs) TM_CHECK(check_tensor(tensor));
   Encoded encoded;
   encoded.rows = static_cast<size_t>(inputs[0].shape[0]);
-  encoded.values.assign(encoded.rows * features.size(), std::numeric_limits<float>::quiet_NaN());
+  encoded.values.assign(encoded.rows * features.size(), std::numeric_limits<double>::quiet_NaN());
 
   const bool matrix =
       inputs.size() == 1 && inputs[0].shape.size() == 2 &&

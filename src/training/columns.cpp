@@ -187,7 +187,7 @@ Result<FeatureReader> FeatureReader::make(const forest::Predictor& predictor,
   return reader;
 }
 
-void FeatureReader::read(const engine::Chunk& chunk, size_t first, size_t row, float* out,
+void FeatureReader::read(const engine::Chunk& chunk, size_t first, size_t row, double* out,
                          forest::InputCounts& counts) const {
   for (size_t f = 0; f < readings_.size(); ++f) {
     forest::Cell cell;

@@ -1,6 +1,6 @@
 // Which columns of a table are features, and how each column is read from SQL: as a number, as a text, or as
 // a number that becomes a text. Training, scoring and the gate read features through here, so that a value is
-// the same float everywhere.
+// the same number everywhere.
 #pragma once
 
 #include <optional>
@@ -41,8 +41,8 @@ class FeatureReader {
   static Result<FeatureReader> make(const forest::Predictor& predictor,
                                     const std::vector<engine::Column>& columns);
   const std::vector<std::string>& expressions() const { return expressions_; }
-  /// row: one float a feature.
-  void read(const engine::Chunk& chunk, size_t first, size_t row, float* out,
+  /// row: one number a feature.
+  void read(const engine::Chunk& chunk, size_t first, size_t row, double* out,
             forest::InputCounts& counts) const;
 
  private:

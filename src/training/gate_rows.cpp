@@ -68,6 +68,9 @@ class PartReader {
  public:
   static Result<PartReader> make(const forest::Package& package, Query& query) {
     PartReader reader;
+    // What an imported version was trained on nobody knows: it is judged on every row.
+    reader.knows_ = !package.split.empty();
+    if (!reader.knows_) return reader;
     TM_TRY(reader.rule_, split_from_json(package.split));
     if (reader.rule_.kind == project::Split::Kind::Hash) {
       for (const std::string& key : package.key) {
@@ -91,6 +94,7 @@ class PartReader {
   const SplitRule& rule() const { return rule_; }
 
   Part part(const engine::Chunk& chunk, size_t row) const {
+    if (!knows_) return Part::Test;
     if (rule_.kind == project::Split::Kind::Time)
       return chunk.is_null(columns_[0], row) ? Part::Gap : rule_.of_time(chunk.bigints(columns_[0])[row]);
     SplitHash hash;
@@ -111,6 +115,7 @@ class PartReader {
   }
 
  private:
+  bool knows_ = true;
   SplitRule rule_;
   std::vector<size_t> columns_;
 };
@@ -206,7 +211,7 @@ Result<TestRows> read_test_rows(const GateInput& input, const RowsWanted& wanted
   result.naive.resize(naive_at.size());
   Interner groups;
   forest::InputCounts counts;
-  std::vector<float> matrix;
+  std::vector<double> matrix;
   const auto take = [&](const engine::Chunk& chunk) -> Result<void> {
     matrix.clear();
     const size_t before = result.rows();
@@ -275,7 +280,7 @@ Result<OtherScores> read_other(const GateInput& input, const Candidate& other, c
                      .judged = std::vector<bool>(rows.rows())};
   std::vector<bool> matched(rows.rows());
   forest::InputCounts counts;
-  std::vector<float> matrix;
+  std::vector<double> matrix;
   std::vector<double> scores;
   std::vector<size_t> to;
   const auto take = [&](const engine::Chunk& chunk) -> Result<void> {

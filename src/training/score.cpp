@@ -22,7 +22,7 @@ Result<void> score(engine::Connection& connection, const std::string& relation,
   }
   for (const std::string& one : reader.expressions()) list += (list.empty() ? "" : ", ") + one;
   const size_t features = predictor.forest().features;
-  std::vector<float> rows;
+  std::vector<double> rows;
   const auto take = [&](const engine::Chunk& chunk) -> Result<void> {
     const size_t count = chunk.rows();
     ScoredBatch batch{.keys = {},
