@@ -111,6 +111,9 @@ void apply_link(const Forest& forest, std::span<float> margins) {
     case Link::Exponential:
       for (float& x : margins) x = expf(x);
       return;
+    case Link::ExponentialInDouble:
+      for (float& x : margins) x = static_cast<float>(std::exp(double{x}));
+      return;
     case Link::Hinge:
       for (float& x : margins) x = x > 0 ? 1.0F : 0.0F;
       return;
@@ -133,6 +136,7 @@ void apply_link(const Forest& forest, std::span<double> margins) {
       for (double& x : margins) x = 1.0 / (1.0 + std::exp(-forest.sigmoid * x));
       return;
     case Link::Exponential:
+    case Link::ExponentialInDouble:
       for (double& x : margins) x = std::exp(x);
       return;
     case Link::SignedSquare:

@@ -36,8 +36,18 @@ struct Tree {
   uint32_t output = 0;                               // class it adds to
 };
 
-/// Logistic: of each output by itself. SignedSquare and LogOnePlusExponential are LightGBM's only.
-enum class Link { Identity, Logistic, Softmax, Exponential, Hinge, SignedSquare, LogOnePlusExponential };
+/// Logistic: of each output by itself. ExponentialInDouble, of survival:aft, rounds to float at the end.
+/// SignedSquare and LogOnePlusExponential are LightGBM's only.
+enum class Link {
+  Identity,
+  Logistic,
+  Softmax,
+  Exponential,
+  ExponentialInDouble,
+  Hinge,
+  SignedSquare,
+  LogOnePlusExponential
+};
 
 /// Of values, thresholds, leaves and sums: XGBoost's float, LightGBM's double.
 enum class Precision { Float, Double };

@@ -171,7 +171,11 @@ Result<Tree> read_tree(const Fields& fields, uint32_t features) {
                        "train with linear_tree=false");
   TM_TRY(const uint32_t leaves, count_of(fields, "num_leaves", 1, kMaxLeaves));
   TM_TRY(const auto values, numbers_of<double>(fields, "leaf_value", leaves));
-  TM_TRY(const auto counts, numbers_if_any<double>(fields, "leaf_count", leaves > 1 ? leaves : 0));
+  // A tree of one leaf may have counted it, or not.
+  std::vector<double> counts;
+  if (leaves > 1) {
+    TM_TRY(counts, numbers_if_any<double>(fields, "leaf_count", leaves));
+  }
   const uint32_t inner = leaves - 1;
   Tree tree;
   tree.nodes.resize(size_t{inner} + leaves);

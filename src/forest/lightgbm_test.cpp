@@ -55,6 +55,7 @@ std::string model() {
          "num_leaves=1\n"
          "num_cat=0\n"
          "leaf_value=100\n"
+         "leaf_count=60\n"
          "\n\n"
          "end of trees\n"
          "\n"

@@ -178,8 +178,8 @@ Result<Objective> objective_of(std::string_view name) {
   if (name == "binary:logitraw") return Objective{Link::Identity, BaseScore::AsIs};
   if (name == "binary:hinge") return Objective{Link::Hinge, BaseScore::AsIs};
   if (name == "multi:softprob" || name == "multi:softmax") return Objective{Link::Softmax, BaseScore::AsIs};
-  if (name == "count:poisson" || name == "reg:gamma" || name == "reg:tweedie" || name == "survival:cox" ||
-      name == "survival:aft")
+  if (name == "survival:aft") return Objective{Link::ExponentialInDouble, BaseScore::Log};
+  if (name == "count:poisson" || name == "reg:gamma" || name == "reg:tweedie" || name == "survival:cox")
     return Objective{Link::Exponential, BaseScore::Log};
   for (const std::string_view identity :
        {"reg:squarederror", "reg:linear", "reg:squaredlogerror", "reg:pseudohubererror", "reg:absoluteerror",

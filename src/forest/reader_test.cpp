@@ -88,6 +88,23 @@ TEST(read_xgboost, reads_base_score_as_scalar_vector_and_number) {
   expect_refused(json, "base_score");
 }
 
+TEST(read_xgboost, gives_survival_times_the_exponential_of_a_double) {
+  Json json = model();
+  json["learner"]["objective"]["name"] = "survival:aft";
+  const auto forest = read(json);
+  ASSERT_TRUE(forest) << forest.error().message;
+  std::vector<float> times;
+  for (float x = -8; x <= 8; x += 0.001F) times.push_back(x);
+  const std::vector<float> margins = times;
+  apply_link(*forest, std::span<float>(times));
+  size_t otherwise = 0;
+  for (size_t i = 0; i < times.size(); ++i) {
+    ASSERT_EQ(times[i], static_cast<float>(std::exp(double{margins[i]}))) << margins[i];
+    otherwise += times[i] == expf(margins[i]) ? 0 : 1;
+  }
+  EXPECT_GT(otherwise, 0U) << "a float's exponential would do";
+}
+
 TEST(read_xgboost, keeps_the_float_nearest_to_a_json_number) {
   Json json = model();
   std::string text = json.dump();
