@@ -315,29 +315,24 @@ class Compiler {
     }
   }
 
+  /// A key has a mask for each rank, also for those that only other keys of its feature ask: they come at
+  /// once.
   void add_masks() {
-    std::vector<std::vector<uint32_t>> ranks(index_.keys());
-    for (const Tree& tree : forest_.trees)
-      for (const Node& node : tree.nodes)
-        if (!is_leaf(node)) {
-          const Asked asked = index_.asked(tree, node);
-          ranks[asked.key].push_back(asked.rank);
-        }
-    out_.mask_first.push_back(0);
-    for (std::vector<uint32_t>& of_key : ranks) {
-      std::sort(of_key.begin(), of_key.end());
-      of_key.erase(std::unique(of_key.begin(), of_key.end()), of_key.end());
-      for (const uint32_t rank : of_key) out_.mask_ranks.push_back(static_cast<K>(rank));
-      out_.mask_first.push_back(static_cast<uint32_t>(out_.mask_ranks.size()));
-      if (!of_key.empty()) out_.most_ranks = std::max<size_t>(out_.most_ranks, of_key.back());
-    }
+    const auto add = [&](uint32_t key, size_t ranks) {
+      out_.mask_first[key] = static_cast<uint32_t>(out_.masks);
+      const size_t masks = (ranks + 8) / 8 * 8;  // rank 0 has one that nobody asks
+      out_.masks += masks;
+      out_.most_ranks = std::max(out_.most_ranks, masks);
+    };
+    out_.mask_first.resize(index_.keys());
+    for (const auto& [feature, numeric] : index_.numeric())
+      for (const auto& [rule, key] : numeric.keys) add(key, numeric.thresholds.size());
+    for (const auto& [feature, category] : index_.categories())
+      for (const auto& [set, key] : category.keys) add(key, 1);
   }
   uint32_t mask_of(const Tree& tree, const Node& node) const {
     const Asked asked = index_.asked(tree, node);
-    const auto first = out_.mask_ranks.begin() + out_.mask_first[asked.key];
-    const auto last = out_.mask_ranks.begin() + out_.mask_first[asked.key + 1];
-    return static_cast<uint32_t>(std::lower_bound(first, last, static_cast<K>(asked.rank)) -
-                                 out_.mask_ranks.begin());
+    return out_.mask_first[asked.key] + asked.rank;
   }
 
   void slice_perfect(size_t t, uint32_t depth, size_t leaves) {
@@ -455,8 +450,7 @@ Compiled<T, K> CompiledForest<T, K>::view() const {
   if (!slices) return out;
   out.sliced_trees = sliced_trees.data();
   out.mask_first = mask_first.data();
-  out.mask_ranks = mask_ranks.data();
-  out.masks = mask_ranks.size();
+  out.masks = masks;
   out.most_words = most_words;
   out.most_ranks = most_ranks;
   return out;
@@ -467,11 +461,43 @@ CompiledForest<T, K> compile(const Forest& forest, const KeyIndex<T>& index) {
   return Compiler<T, K>(forest, index).run();
 }
 
+namespace {
+
+/// Nanoseconds, measured on one core of an AMD EPYC of 2023 (docs/benchmarks.md, forest).
+struct UnitCosts {
+  double row_column, row_step;      // walk: rank one value; one level of one tree
+  double column64, node64, leaf64;  // a block of 64 rows: masks of a column; a node; leaves of a tree
+  double wide_column, wide_node, wide_leaf;  // a wide block
+};
+UnitCosts unit_costs(InstructionSet set) {
+  switch (set) {
+    case InstructionSet::Portable:
+      return {13, 1.0, 480, 0.9, 75, 1700, 2.4, 300};
+    case InstructionSet::Avx2:
+      return {9, 0.9, 420, 0.9, 75, 1500, 1.2, 300};
+    case InstructionSet::Avx512:
+      return {8, 0.9, 100, 0.7, 25, 700, 1.0, 170};
+    case InstructionSet::Avx512Vbmi:
+      return {8, 0.6, 100, 0.7, 25, 700, 1.0, 170};
+  }
+  return {};
+}
+
+}  // namespace
+
 template <class T, class K>
 Costs costs_of(const CompiledForest<T, K>& forest, InstructionSet set) {
-  (void)forest;
-  (void)set;
-  return {1, 20, 60};
+  const UnitCosts unit = unit_costs(set);
+  double steps = 0, nodes = 0;
+  for (const WalkGroup<T, K>& group : forest.groups)
+    steps += static_cast<double>(group.depth * kTreesInFlight);
+  for (const SlicedTree<T>& tree : forest.sliced_trees)
+    nodes += tree.perfect != 0 ? static_cast<double>((1U << tree.bits) - 1) : 4.0 * tree.inner;
+  const auto columns = static_cast<double>(forest.numeric.size() + forest.categories.size());
+  const auto trees = static_cast<double>(forest.sliced_trees.size());
+  return {.walk_row = unit.row_column * columns + unit.row_step * steps,
+          .block64 = unit.column64 * columns + unit.node64 * nodes + unit.leaf64 * trees,
+          .wide_block = unit.wide_column * columns + unit.wide_node * nodes + unit.wide_leaf * trees};
 }
 
 #define TIDEMILL_COMPILED(T, K)                                                   \

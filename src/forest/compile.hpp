@@ -95,8 +95,8 @@ class CompiledForest {
   std::vector<T> sliced_leaves;
   std::vector<SlicedTree<T>> sliced_trees;
   std::vector<uint32_t> mask_first;
-  std::vector<K> mask_ranks;
-  size_t most_words = 1, most_ranks = 1;
+  size_t masks = 0;
+  size_t most_words = 1, most_ranks = 8;
 };
 
 template <class T, class K>

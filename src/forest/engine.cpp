@@ -68,10 +68,10 @@ Scratch<T, K> scratch_for(const Compiled<T, K>& forest, size_t rows, std::byte* 
     return at;
   };
   Scratch<T, K> out{};
-  out.keys = reinterpret_cast<K*>(take(std::max(forest.keys * rows, kMinKeys) * sizeof(K)));
+  out.keys = reinterpret_cast<K*>(take(std::max({forest.keys, rows, kMinKeys}) * sizeof(K)));
   out.masks = reinterpret_cast<uint64_t*>(take(forest.masks * rows / 8));
   out.words = reinterpret_cast<uint64_t*>(take(forest.most_words * rows / 8));
-  out.ranks = reinterpret_cast<uint64_t*>(take((forest.most_ranks + 1) * rows / 8));
+  out.ranks = reinterpret_cast<uint64_t*>(take(forest.most_ranks * std::max<size_t>(rows, 64) / 8));
   out.columns = reinterpret_cast<T*>(take(16 * rows * sizeof(T)));
   out.sums = reinterpret_cast<T*>(take(forest.outputs * rows * sizeof(T)));
   if (bytes != nullptr) *bytes = used;

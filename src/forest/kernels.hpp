@@ -105,20 +105,19 @@ struct Compiled {
   // bit-sliced; none when sliced_trees is null
   const SlicedTree<T>* sliced_trees;
   size_t trees;
-  const uint32_t* mask_first;  // key → its first mask; keys + 1 of them
-  const K* mask_ranks;         // rising within a key
+  const uint32_t* mask_first;  // key → its masks: of rank r at mask_first + r, none of rank 0
   size_t masks;
-  size_t most_words;  // words of the largest reaching tree
-  size_t most_ranks;  // of a key
+  size_t most_words;  // of a reaching tree
+  size_t most_ranks;  // of a key: its masks, a multiple of 8
 };
 
 /// Memory of one call, aligned to 64 bytes.
 template <class T, class K>
 struct Scratch {
-  K* keys;          // keys × rows of a block
+  K* keys;          // of a row, or of the rows of a block for one key
   uint64_t* masks;  // masks × rows of a block / 64
   uint64_t* words;  // most_words × rows of a block / 64, of a reaching tree
-  uint64_t* ranks;  // (most_ranks + 1) × rows of a block / 64
+  uint64_t* ranks;  // most_ranks × rows of a block / 64
   T* columns;       // 16 × rows of a block
   T* sums;          // outputs × rows of a block
 };

@@ -38,6 +38,11 @@ struct Avx2 {
   static void rank_column(const NumericColumn<T>& column, const T* x, size_t rows, K* out) {
     body::rank_column<Avx2>(column, x, rows, out);
   }
+  template <class Word, class T, class K>
+  static bool masks_in_planes(const Compiled<T, K>&, const NumericColumn<T>&, const T*,
+                              const Scratch<T, K>&) {
+    return false;
+  }
   template <class T>
   static void transpose(const T* rows, size_t stride, size_t count, size_t columns, size_t block, T* out) {
     body::transpose(rows, stride, count, columns, block, out);

@@ -69,6 +69,108 @@ void search_column(const float* table, const float* x, size_t rows, K* out) {
   }
 }
 
+// ---- masks without ranks ----
+// Each step of the search answers one bit of the rank for sixteen rows: planes of bits. The rows whose rank
+// is at least r follow from the planes, lowest bit first: of a rank with the bits r, "≥" is plane OR "≥ of
+// the bits below" where r has a 0, plane AND that where it has a 1. All ranks with the same lower bits share
+// what lies below.
+
+constexpr int kMostLevels = 8;
+
+template <int Levels>
+inline void planes64(const float* table, const float* x, uint64_t* planes, size_t words) {
+  __m512 value[4];
+  __m512i at[4];
+  for (int i = 0; i < 4; ++i) {
+    value[i] = _mm512_load_ps(x + 16 * i);
+    at[i] = _mm512_set1_epi32(1);
+  }
+  const auto level = [&](int number, auto entry) {
+    __mmask16 right[4];
+    for (int i = 0; i < 4; ++i) {
+      right[i] = _mm512_cmp_ps_mask(entry(at[i]), value[i], _CMP_LE_OQ);
+      at[i] = _mm512_add_epi32(at[i], at[i]);
+      at[i] = _mm512_mask_add_epi32(at[i], right[i], at[i], _mm512_set1_epi32(1));
+    }
+    const __mmask32 low = _mm512_kunpackw(right[1], right[0]), high = _mm512_kunpackw(right[3], right[2]);
+    planes[static_cast<size_t>(number) * words] = _mm512_kunpackd(high, low);
+  };
+  const __m512 upper = _mm512_loadu_ps(table);
+  for (int l = 0; l < (Levels < 4 ? Levels : 4); ++l)
+    level(l, [&](__m512i i) { return _mm512_permutexvar_ps(i, upper); });
+  if constexpr (Levels > 4)
+    level(4, [&](__m512i i) { return _mm512_permutexvar_ps(i, _mm512_loadu_ps(table + 16)); });
+  if constexpr (Levels > 5) level(5, [&](__m512i i) { return entry32(table + 32, i); });
+  if constexpr (Levels > 6) level(6, [&](__m512i i) { return entry64(table + 64, i); });
+  if constexpr (Levels > 7) level(7, [&](__m512i i) { return entry128(table + 128, i); });
+}
+
+template <int Levels>
+void planes_of(const float* table, const float* x, size_t rows, uint64_t* planes) {
+  for (size_t r = 0; r < rows; r += 64) planes64<Levels>(table, x + r, planes + r / 64, rows / 64);
+}
+
+/// Rows that miss, as words.
+inline bool missing_rows(const float* x, size_t rows, bool zero_too, uint64_t* words) {
+  const __m512 zero = _mm512_set1_ps(1e-35F);
+  uint64_t any = 0;
+  for (size_t r = 0; r < rows; r += 64) {
+    uint64_t word = 0;
+    for (size_t i = 0; i < 4; ++i) {
+      const __m512 value = _mm512_load_ps(x + r + 16 * i);
+      __mmask16 missing = _mm512_cmp_ps_mask(value, value, _CMP_UNORD_Q);
+      if (zero_too) missing |= _mm512_cmp_ps_mask(_mm512_abs_ps(value), zero, _CMP_LE_OQ);
+      word |= uint64_t{missing} << (16 * i);
+    }
+    words[r / 64] = word;
+    any |= word;
+  }
+  return any != 0;
+}
+
+/// at_least[r] = rows whose rank is at least r, for the `levels` − 1 lower bits of the rank.
+inline void lower_bits(const uint64_t* planes, int levels, __m512i* at_least) {
+  at_least[0] = _mm512_set1_epi64(-1);
+  for (int k = 0; k + 1 < levels; ++k) {
+    const __m512i plane = _mm512_load_si512(planes + static_cast<size_t>(levels - 1 - k) * 8);
+    const size_t half = size_t{1} << k;
+    for (size_t s = 0; s < half; ++s) {
+      const __m512i below = _mm512_load_si512(at_least + s);
+      _mm512_store_si512(at_least + half + s, _mm512_and_si512(plane, below));
+      _mm512_store_si512(at_least + s, _mm512_or_si512(plane, below));
+    }
+  }
+}
+/// The same for 64 rows to a mask: eight masks to a register.
+inline void lower_bits(const uint64_t* planes, int levels, uint64_t* at_least) {
+  at_least[0] = ~uint64_t{0};
+  for (int k = 0; k + 1 < levels; ++k) {
+    const uint64_t plane = planes[levels - 1 - k];
+    const size_t half = size_t{1} << k;
+    if (half < 8) {
+      for (size_t s = 0; s < half; ++s) {
+        at_least[half + s] = plane & at_least[s];
+        at_least[s] |= plane;
+      }
+      continue;
+    }
+    const __m512i planes8 = _mm512_set1_epi64(static_cast<int64_t>(plane));
+    for (size_t s = 0; s < half; s += 8) {
+      const __m512i below = _mm512_load_si512(at_least + s);
+      _mm512_store_si512(at_least + half + s, _mm512_and_si512(planes8, below));
+      _mm512_store_si512(at_least + s, _mm512_or_si512(planes8, below));
+    }
+  }
+}
+
+/// The highest bit, for the ranks first … last (a whole number of registers).
+inline void highest_bit(const __m512i plane, bool set, const __m512i* below, size_t count, __m512i* masks) {
+  for (size_t i = 0; i < count; ++i) {
+    const __m512i word = _mm512_load_si512(below + i);
+    _mm512_store_si512(masks + i, set ? _mm512_and_si512(plane, word) : _mm512_or_si512(plane, word));
+  }
+}
+
 inline void transpose16(const float* rows, size_t stride, __mmask16 columns, size_t block, float* out) {
   __m512 a[16], b[16];
   for (size_t i = 0; i < 16; ++i) a[i] = _mm512_maskz_loadu_ps(columns, rows + i * stride);
@@ -145,6 +247,84 @@ struct Avx512 {
   template <class K>
   static void rank_column(const NumericColumn<double>& column, const double* x, size_t rows, K* out) {
     body::rank_column<Avx512>(column, x, rows, out);
+  }
+
+  template <class Word, class K>
+  static bool masks_in_planes(const Compiled<float, K>& forest, const NumericColumn<float>& column,
+                              const float* x, const Scratch<float, K>& scratch) {
+    constexpr size_t kRows = Word::Wide::kRows, kWords = kRows / 64;
+    if (column.count > kMaxByteRank) return false;
+    alignas(64) uint64_t planes[kMostLevels * kWords];
+    switch (column.levels) {
+      case 1:
+        planes_of<1>(column.search, x, kRows, planes);
+        break;
+      case 2:
+        planes_of<2>(column.search, x, kRows, planes);
+        break;
+      case 3:
+        planes_of<3>(column.search, x, kRows, planes);
+        break;
+      case 4:
+        planes_of<4>(column.search, x, kRows, planes);
+        break;
+      case 5:
+        planes_of<5>(column.search, x, kRows, planes);
+        break;
+      case 6:
+        planes_of<6>(column.search, x, kRows, planes);
+        break;
+      case 7:
+        planes_of<7>(column.search, x, kRows, planes);
+        break;
+      default:
+        planes_of<8>(column.search, x, kRows, planes);
+        break;
+    }
+    const int levels = static_cast<int>(column.levels);
+    if constexpr (kWords == 8)
+      lower_bits(planes, levels, reinterpret_cast<__m512i*>(scratch.ranks));
+    else
+      lower_bits(planes, levels, scratch.ranks);
+    // In units of a register: one wide mask, or eight of 64 rows (a key has a multiple of eight).
+    constexpr size_t kMasks = 8 / kWords;
+    const size_t half = size_t{1} << (levels - 1), count = (column.count + kMasks) / kMasks;
+    const __m512i top =
+        kWords == 8 ? _mm512_load_si512(planes) : _mm512_set1_epi64(static_cast<int64_t>(planes[0]));
+    for (uint32_t k = column.first_key; k < column.first_key + column.keys; ++k) {
+      uint64_t* masks = scratch.masks + forest.mask_first[k] * kWords;
+      auto* out = reinterpret_cast<__m512i*>(masks);
+      const auto* from = reinterpret_cast<const __m512i*>(scratch.ranks);
+      if (half < kMasks) {  // few masks: one by one
+        for (size_t r = 0; r <= column.count; ++r) {
+          const uint64_t word = scratch.ranks[r % half];
+          masks[r] = r < half ? planes[0] | word : planes[0] & word;
+        }
+      } else {
+        const size_t low = half / kMasks < count ? half / kMasks : count;
+        highest_bit(top, false, from, low, out);
+        highest_bit(top, true, from, count - low, out + low);
+      }
+      add_missing<kWords>(forest.numeric_keys[k], column.count, x, masks);
+    }
+    return true;
+  }
+  template <class Word, class K>
+  static bool masks_in_planes(const Compiled<double, K>&, const NumericColumn<double>&, const double*,
+                              const Scratch<double, K>&) {
+    return false;
+  }
+  /// NaN has rank 0 by itself.
+  template <size_t Words>
+  static void add_missing(const NumericKey& key, uint32_t count, const float* x, uint64_t* masks) {
+    if (key.missing == 0 && key.zero_is_missing == 0) return;
+    uint64_t missing[Words];
+    if (!missing_rows(x, 64 * Words, key.zero_is_missing != 0, missing)) return;
+    for (uint32_t r = 1; r <= count; ++r)
+      for (size_t w = 0; w < Words; ++w) {
+        uint64_t& mask = masks[r * Words + w];
+        mask = r <= key.missing ? mask | missing[w] : mask & ~missing[w];
+      }
   }
 
   static void transpose(const float* rows, size_t stride, size_t count, size_t columns, size_t block,

@@ -208,76 +208,81 @@ struct Narrow {
   static Wide either(Wide a, Wide b) { return {a.w | b.w}; }
 };
 
-template <class Isa, size_t Block, class T, class K>
-void keys_of_block(const Compiled<T, K>& forest, const T* rows, size_t count, const Scratch<T, K>& scratch) {
-  constexpr size_t kColumns = 16;
-  size_t next = 0, next_category = 0;
-  for (uint32_t first = 0; first < forest.features; first += kColumns) {
-    const uint32_t end = first + kColumns < forest.features ? first + kColumns : forest.features;
-    size_t last = next, last_category = next_category;
-    while (last < forest.numeric_columns && forest.numeric[last].feature < end) ++last;
-    while (last_category < forest.category_columns && forest.categories[last_category].feature < end)
-      ++last_category;
-    if (last == next && last_category == next_category) continue;
-    Isa::transpose(rows + first, forest.features, count, end - first, Block, scratch.columns);
-    for (; next < last; ++next) {
-      const NumericColumn<T>& column = forest.numeric[next];
-      const T* x = scratch.columns + (column.feature - first) * Block;
-      K* ranks = scratch.keys + column.first_key * Block;
-      Isa::rank_column(column, x, Block, ranks);
-      // From the last key to the first, which holds the ranks.
-      for (uint32_t k = column.keys; k-- > 0;) {
-        const NumericKey& key = forest.numeric_keys[column.first_key + k];
-        K* out = ranks + k * Block;
-        if (k == 0 && key.missing == 0 && key.zero_is_missing == 0) break;
-        const K missing = static_cast<K>(key.missing);
-        for (size_t r = 0; r < Block; ++r)
-          out[r] = is_missing(x[r], key.zero_is_missing) ? missing : ranks[r];
-      }
-    }
-    for (; next_category < last_category; ++next_category) {
-      const CategoryColumn& column = forest.categories[next_category];
-      const T* x = scratch.columns + (column.feature - first) * Block;
-      uint32_t slots[Block];
-      for (size_t r = 0; r < Block; ++r) slots[r] = slot_of(column, x[r]);
-      const uint8_t* table = column.tables;
-      for (uint32_t k = 0; k < column.keys; ++k, table += column.slots + 2) {
-        K* out = scratch.keys + (column.first_key + k) * Block;
-        for (size_t r = 0; r < Block; ++r) out[r] = table[slots[r]];
-      }
+/// The masks of one key, by its rows: sorted into their ranks, then united from the highest rank down.
+template <class Word, class K>
+void masks_of_key(const K* keys, uint32_t ranks, uint64_t* scratch, uint64_t* masks) {
+  constexpr size_t kRows = Word::Wide::kRows, kWords = kRows / 64;
+  for (size_t i = 0; i < (ranks + 1) * kWords; ++i) scratch[i] = 0;
+  for (size_t r = 0; r < kRows; ++r) scratch[keys[r] * kWords + r / 64] |= uint64_t{1} << (r % 64);
+  auto rows = Word::load(scratch + ranks * kWords);
+  Word::store(masks + ranks * kWords, rows);
+  for (uint32_t rank = ranks; rank-- > 1;) {
+    rows = Word::either(rows, Word::load(scratch + rank * kWords));
+    Word::store(masks + rank * kWords, rows);
+  }
+}
+
+template <class Isa, class Word, class T, class K>
+void numeric_masks(const Compiled<T, K>& forest, const NumericColumn<T>& column, const T* x,
+                   const Scratch<T, K>& scratch) {
+  constexpr size_t kRows = Word::Wide::kRows, kWords = kRows / 64;
+  if (Isa::template masks_in_planes<Word>(forest, column, x, scratch)) return;
+  K ranks[kRows];
+  Isa::rank_column(column, x, kRows, ranks);
+  for (uint32_t k = column.first_key; k < column.first_key + column.keys; ++k) {
+    const NumericKey& key = forest.numeric_keys[k];
+    const K missing = static_cast<K>(key.missing);
+    for (size_t r = 0; r < kRows; ++r)
+      scratch.keys[r] = is_missing(x[r], key.zero_is_missing) ? missing : ranks[r];
+    masks_of_key<Word>(scratch.keys, column.count, scratch.ranks,
+                       scratch.masks + forest.mask_first[k] * kWords);
+  }
+}
+
+template <class Word, class T, class K>
+void category_masks(const Compiled<T, K>& forest, const CategoryColumn& column, const T* x,
+                    const Scratch<T, K>& scratch) {
+  constexpr size_t kRows = Word::Wide::kRows, kWords = kRows / 64;
+  uint32_t slots[kRows];
+  for (size_t r = 0; r < kRows; ++r) slots[r] = slot_of(column, x[r]);
+  const uint8_t* table = column.tables;
+  for (uint32_t k = 0; k < column.keys; ++k, table += column.slots + 2) {
+    uint64_t* mask = scratch.masks + (forest.mask_first[column.first_key + k] + 1) * kWords;
+    for (size_t w = 0; w < kWords; ++w) {
+      uint64_t rows = 0;
+      for (size_t i = 0; i < 64; ++i) rows |= uint64_t{table[slots[64 * w + i]]} << i;
+      mask[w] = rows;
     }
   }
 }
 
-/// One mask for each (key, rank): the rows whose key is at least the rank. Rows are sorted into their ranks,
-/// then united from the highest rank down.
-template <class Word, class T, class K>
-void masks_of_block(const Compiled<T, K>& forest, const Scratch<T, K>& scratch) {
-  constexpr size_t kRows = Word::Wide::kRows, kWords = kRows / 64;
-  for (size_t k = 0; k < forest.keys; ++k) {
-    const uint32_t first = forest.mask_first[k], last = forest.mask_first[k + 1];
-    if (first == last) continue;
-    const K* keys = scratch.keys + k * kRows;
-    const uint32_t highest = forest.mask_ranks[last - 1];
-    for (size_t i = 0; i < (highest + 1) * kWords; ++i) scratch.ranks[i] = 0;
-    for (size_t r = 0; r < kRows; ++r) {
-      const uint32_t rank = keys[r] < highest ? keys[r] : highest;
-      scratch.ranks[rank * kWords + r / 64] |= uint64_t{1} << (r % 64);
+/// One mask for each (key, rank): the rows whose key is at least the rank.
+template <class Isa, class Word, class T, class K>
+void masks_of_block(const Compiled<T, K>& forest, const T* rows, size_t count, const Scratch<T, K>& scratch) {
+  constexpr size_t kRows = Word::Wide::kRows;
+  constexpr uint32_t kColumns = 16;
+  size_t numeric = 0, category = 0;
+  for (uint32_t first = 0; first < forest.features; first += kColumns) {
+    const uint32_t end = first + kColumns < forest.features ? first + kColumns : forest.features;
+    const auto column_of = [&](uint32_t feature) { return scratch.columns + (feature - first) * kRows; };
+    const bool used = (numeric < forest.numeric_columns && forest.numeric[numeric].feature < end) ||
+                      (category < forest.category_columns && forest.categories[category].feature < end);
+    if (!used) continue;
+    Isa::transpose(rows + first, forest.features, count, end - first, kRows, scratch.columns);
+    for (; numeric < forest.numeric_columns && forest.numeric[numeric].feature < end; ++numeric) {
+      const NumericColumn<T>& column = forest.numeric[numeric];
+      numeric_masks<Isa, Word>(forest, column, column_of(column.feature), scratch);
     }
-    typename Word::Wide rows = Word::load(scratch.ranks + highest * kWords);
-    Word::store(scratch.masks + (last - 1) * kWords, rows);
-    uint32_t rank = highest;
-    for (uint32_t m = last - 1; m-- > first;) {
-      for (; rank > forest.mask_ranks[m];)
-        rows = Word::either(rows, Word::load(scratch.ranks + --rank * kWords));
-      Word::store(scratch.masks + m * kWords, rows);
+    for (; category < forest.category_columns && forest.categories[category].feature < end; ++category) {
+      const CategoryColumn& column = forest.categories[category];
+      category_masks<Word>(forest, column, column_of(column.feature), scratch);
     }
   }
 }
 
 template <class Word, uint32_t Level>
-inline typename Word::Wide pick(const uint64_t* masks, const uint32_t* ids,
-                                const typename Word::Wide* taken) {
+__attribute__((always_inline)) inline typename Word::Wide pick(const uint64_t* masks, const uint32_t* ids,
+                                                               const typename Word::Wide* taken) {
   if constexpr (Level == 0) {
     return Word::load(masks + size_t{*ids} * (Word::Wide::kRows / 64));
   } else {
@@ -289,7 +294,8 @@ inline typename Word::Wide pick(const uint64_t* masks, const uint32_t* ids,
 
 /// A perfect tree as a multiplexer: the decision of each level is picked by those before it.
 template <class Word, uint32_t Level, uint32_t Depth>
-inline void decide(const uint64_t* masks, const uint32_t* ids, typename Word::Wide* taken) {
+__attribute__((always_inline)) inline void decide(const uint64_t* masks, const uint32_t* ids,
+                                                  typename Word::Wide* taken) {
   if constexpr (Level < Depth) {
     taken[Level] = pick<Word, Level>(masks, ids + ((1U << Level) - 1), taken);
     decide<Word, Level + 1, Depth>(masks, ids, taken);
@@ -329,8 +335,7 @@ template <class Isa, class Word, class T, class K>
 void sliced_block(const Compiled<T, K>& forest, const T* rows, size_t count, T* margins,
                   const Scratch<T, K>& scratch) {
   constexpr size_t kRows = Word::Wide::kRows, kWords = kRows / 64;
-  keys_of_block<Isa, kRows>(forest, rows, count, scratch);
-  masks_of_block<Word>(forest, scratch);
+  masks_of_block<Isa, Word>(forest, rows, count, scratch);
   for (uint32_t o = 0; o < forest.outputs; ++o)
     for (size_t r = 0; r < kRows; ++r) scratch.sums[o * kRows + r] = forest.base[o];
   const size_t chunks = (count + 63) / 64;

@@ -13,7 +13,7 @@
 
 #include "base/error.hpp"
 #include "base/json.hpp"
-#include "forest/forest.hpp"
+#include "forest/engine.hpp"
 
 namespace tidemill::forest {
 
@@ -97,7 +97,7 @@ class Predictor {
  public:
   static Result<std::shared_ptr<const Predictor>> make(Package package, std::string_view model_bytes);
   const Package& package() const { return package_; }
-  const Forest& forest() const { return forest_; }
+  const Forest& forest() const { return engine_->forest(); }
 
   /// Feature value → the number the model sees: NaN for missing or unseen, the code for a category; −0 is 0,
   /// "true" and "false" are 1 and 0. For XGBoost it is the nearest float, for LightGBM the double, 0 up to
@@ -107,7 +107,7 @@ class Predictor {
   /// calibration.
   void predict(std::span<const double> rows, std::span<double> scores) const;
   void predict(std::span<const float> rows, std::span<double> scores) const;
-  size_t outputs() const { return forest_.outputs; }
+  size_t outputs() const { return forest().outputs; }
 
  private:
   double number(double x) const;
@@ -120,7 +120,7 @@ class Predictor {
   using Codes = std::unordered_map<std::string, float, TextHash, std::equal_to<>>;
 
   Package package_;
-  Forest forest_;
+  std::shared_ptr<const Engine> engine_;
   std::vector<Codes> codes_;  // one a feature; empty unless it is a category
 };
 

@@ -71,7 +71,7 @@ Result<std::shared_ptr<const Predictor>> Predictor::make(Package package, std::s
     }
   }
   result->package_ = std::move(package);
-  result->forest_ = std::move(forest);
+  result->engine_ = Engine::make(std::move(forest));
   return std::shared_ptr<const Predictor>(std::move(result));
 }
 
@@ -110,8 +110,8 @@ void Predictor::predict(std::span<const float> rows, std::span<double> scores) c
   if (forest_.precision == Precision::Double)
     return predict(std::vector<double>(rows.begin(), rows.end()), scores);
   std::vector<float> margins(scores.size());
-  predict_margin(forest_, rows, margins);
-  apply_link(forest_, margins);
+  engine_->predict_margin(rows, margins);
+  apply_link(forest(), margins);
   for (size_t i = 0; i < scores.size(); ++i) scores[i] = double{margins[i]};
   calibrate(scores);
 }
