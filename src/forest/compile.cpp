@@ -12,7 +12,6 @@ constexpr uint32_t kMaxPerfectDepth = 10;  // of the walk: 2^depth places a tree
 constexpr uint32_t kMaxSlicedBits = 8;     // of a leaf's number
 constexpr size_t kMinLeafTable = 16;       // what a register holds
 
-bool is_leaf(const Node& node) { return node.left < 0; }
 const Node& child(const Tree& tree, const Node& node, bool right) {
   return tree.nodes[static_cast<size_t>(right ? node.right : node.left)];
 }
@@ -30,7 +29,7 @@ Shape shape_of(const Tree& tree) {
     open.pop_back();
     const Node& node = tree.nodes[static_cast<size_t>(at)];
     out.depth = std::max(out.depth, depth);
-    if (is_leaf(node)) {
+    if (node.is_leaf()) {
       ++out.leaves;
       continue;
     }
@@ -214,7 +213,7 @@ class Compiler {
       open.pop_back();
       if (at >= first_leaf) {
         leaves[at - first_leaf] = leaf_value<T>(forest_, tree, *node);
-      } else if (is_leaf(*node)) {
+      } else if (node->is_leaf()) {
         open.push_back({node, 2 * at});
         open.push_back({node, 2 * at + 1});
       } else {
@@ -264,7 +263,7 @@ class Compiler {
     while (!open.empty()) {
       const auto [node, at] = open.back();
       open.pop_back();
-      if (is_leaf(*node)) {
+      if (node->is_leaf()) {
         set_leaf(at, leaf_value<T>(forest_, tree, *node));
         continue;
       }
@@ -347,9 +346,9 @@ class Compiler {
         out_.sliced_leaves[leaves + at - first_leaf] = leaf_value<T>(forest_, t, *node);
         continue;
       }
-      if (!is_leaf(*node)) out_.programs[program + at - 1] = mask_of(tree, *node);
-      open.emplace_back(is_leaf(*node) ? node : &child(tree, *node, false), 2 * at);
-      open.emplace_back(is_leaf(*node) ? node : &child(tree, *node, true), 2 * at + 1);
+      if (!node->is_leaf()) out_.programs[program + at - 1] = mask_of(tree, *node);
+      open.emplace_back(node->is_leaf() ? node : &child(tree, *node, false), 2 * at);
+      open.emplace_back(node->is_leaf() ? node : &child(tree, *node, true), 2 * at + 1);
     }
   }
 
@@ -360,7 +359,7 @@ class Compiler {
     uint32_t next_inner = 0, next_leaf = 0;
     // Words are given when a node is met, so parents come first.
     const auto word_of = [&](const Node& node) {
-      if (!is_leaf(node)) return next_inner++;
+      if (!node.is_leaf()) return next_inner++;
       out_.sliced_leaves[leaves + next_leaf] = leaf_value<T>(forest_, t, node);
       return inner + next_leaf++;
     };
@@ -372,7 +371,7 @@ class Compiler {
         const Node& next = child(tree, *node, right);
         const uint32_t to = word_of(next);
         steps[size_t{3} * word + (right ? 2 : 1)] = to;
-        if (!is_leaf(next)) open.emplace_back(&next, to);
+        if (!next.is_leaf()) open.emplace_back(&next, to);
       }
     }
     out_.programs.insert(out_.programs.end(), steps.begin(), steps.end());
@@ -393,44 +392,6 @@ class Compiler {
 };
 
 }  // namespace
-
-template <class T>
-KeyIndex<T>::KeyIndex(const Forest& forest) {
-  for (const Tree& tree : forest.trees)
-    for (const Node& node : tree.nodes) {
-      if (is_leaf(node)) continue;
-      if (node.categories >= 0) {
-        Category& category = categories_[node.feature];
-        const Set set = set_of(tree, node);
-        if (!set.codes.empty()) category.slots = std::max(category.slots, set.codes.back() + 1);
-        category.keys.emplace(set, 0);
-      } else {
-        Numeric& numeric = numeric_[node.feature];
-        numeric.thresholds.push_back(static_cast<T>(node.value));
-        numeric.keys.emplace(rule_of(node), 0);
-      }
-    }
-  uint32_t next = 0;
-  for (auto& [feature, numeric] : numeric_) {
-    std::sort(numeric.thresholds.begin(), numeric.thresholds.end());
-    numeric.thresholds.erase(std::unique(numeric.thresholds.begin(), numeric.thresholds.end()),
-                             numeric.thresholds.end());
-    most_ranks_ = std::max(most_ranks_, numeric.thresholds.size());
-    for (auto& [rule, key] : numeric.keys) key = next++;
-  }
-  for (auto& [feature, category] : categories_)
-    for (auto& [set, key] : category.keys) key = next++;
-  keys_ = next;
-}
-
-template <class T>
-Asked KeyIndex<T>::asked(const Tree& tree, const Node& node) const {
-  if (node.categories >= 0) return {categories_.at(node.feature).keys.at(set_of(tree, node)), 1};
-  const Numeric& numeric = numeric_.at(node.feature);
-  const auto place =
-      std::lower_bound(numeric.thresholds.begin(), numeric.thresholds.end(), static_cast<T>(node.value));
-  return {numeric.keys.at(rule_of(node)), static_cast<uint32_t>(place - numeric.thresholds.begin()) + 1};
-}
 
 template <class T, class K>
 Compiled<T, K> CompiledForest<T, K>::view() const {
@@ -461,54 +422,13 @@ CompiledForest<T, K> compile(const Forest& forest, const KeyIndex<T>& index) {
   return Compiler<T, K>(forest, index).run();
 }
 
-namespace {
-
-/// Nanoseconds, measured on one core of an AMD EPYC of 2023 (docs/benchmarks.md, forest).
-struct UnitCosts {
-  double row_column, row_step;      // walk: rank one value; one level of one tree
-  double column64, node64, leaf64;  // a block of 64 rows: masks of a column; a node; leaves of a tree
-  double wide_column, wide_node, wide_leaf;  // a wide block
-};
-UnitCosts unit_costs(InstructionSet set) {
-  switch (set) {
-    case InstructionSet::Portable:
-      return {13, 1.0, 480, 0.9, 75, 1700, 2.4, 300};
-    case InstructionSet::Avx2:
-      return {9, 0.9, 420, 0.9, 75, 1500, 1.2, 300};
-    case InstructionSet::Avx512:
-      return {8, 0.9, 100, 0.7, 25, 700, 1.0, 170};
-    case InstructionSet::Avx512Vbmi:
-      return {8, 0.6, 100, 0.7, 25, 700, 1.0, 170};
-  }
-  return {};
-}
-
-}  // namespace
-
-template <class T, class K>
-Costs costs_of(const CompiledForest<T, K>& forest, InstructionSet set) {
-  const UnitCosts unit = unit_costs(set);
-  double steps = 0, nodes = 0;
-  for (const WalkGroup<T, K>& group : forest.groups)
-    steps += static_cast<double>(group.depth * kTreesInFlight);
-  for (const SlicedTree<T>& tree : forest.sliced_trees)
-    nodes += tree.perfect != 0 ? static_cast<double>((1U << tree.bits) - 1) : 4.0 * tree.inner;
-  const auto columns = static_cast<double>(forest.numeric.size() + forest.categories.size());
-  const auto trees = static_cast<double>(forest.sliced_trees.size());
-  return {.walk_row = unit.row_column * columns + unit.row_step * steps,
-          .block64 = unit.column64 * columns + unit.node64 * nodes + unit.leaf64 * trees,
-          .wide_block = unit.wide_column * columns + unit.wide_node * nodes + unit.wide_leaf * trees};
-}
-
-#define TIDEMILL_COMPILED(T, K)                                                   \
-  template class CompiledForest<T, K>;                                            \
-  template CompiledForest<T, K> compile<T, K>(const Forest&, const KeyIndex<T>&); \
-  template Costs costs_of<T, K>(const CompiledForest<T, K>&, InstructionSet);
-template class KeyIndex<float>;
-template class KeyIndex<double>;
-TIDEMILL_COMPILED(float, uint8_t)
-TIDEMILL_COMPILED(float, uint16_t)
-TIDEMILL_COMPILED(double, uint8_t)
-TIDEMILL_COMPILED(double, uint16_t)
+template class CompiledForest<float, uint8_t>;
+template class CompiledForest<float, uint16_t>;
+template class CompiledForest<double, uint8_t>;
+template class CompiledForest<double, uint16_t>;
+template CompiledForest<float, uint8_t> compile(const Forest&, const KeyIndex<float>&);
+template CompiledForest<float, uint16_t> compile(const Forest&, const KeyIndex<float>&);
+template CompiledForest<double, uint8_t> compile(const Forest&, const KeyIndex<double>&);
+template CompiledForest<double, uint16_t> compile(const Forest&, const KeyIndex<double>&);
 
 }  // namespace tidemill::forest

@@ -28,6 +28,8 @@ struct Node {
   int32_t categories = -1;  // index into Tree::category_sets: x in the set goes right
   float cover = 0;          // sum of hessians, for explanations
   float gain = 0;
+
+  bool is_leaf() const { return left < 0; }
 };
 
 struct Tree {
