@@ -80,13 +80,19 @@ struct DatabaseOptions {
                           // program
 };
 
-/// Scores rows for `predict('late@champion', f)` in SQL. names/values describe one batch: values[c] is a
-/// column.
+/// A column of rows to score: numbers (BOOLEAN is 1 and 0), or texts (what is neither is text as SQL prints
+/// it).
+struct PredictColumn {
+  std::vector<double> numbers;          // NaN: NULL
+  std::vector<std::string_view> texts;  // without data: NULL
+  std::vector<std::string> owned;       // what texts point into when DuckDB has no text of it
+};
+/// The rows of one call of `predict('late@champion', f)` in SQL. `read` is good during the call.
 struct PredictBatch {
   std::string model;  // "late@champion"
   std::vector<Column> columns;
   size_t rows = 0;
-  std::vector<std::vector<Value>> values;  // [column][row]
+  std::function<PredictColumn(size_t column)> read;
 };
 using PredictFunction = std::function<Result<std::vector<double>>(const PredictBatch&)>;
 

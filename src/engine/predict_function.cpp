@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <exception>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -37,9 +38,89 @@ Result<std::vector<idx_t>> rows_to_score(duckdb_vector models, duckdb_vector str
   return rows;
 }
 
+template <class T>
+void read_numbers(duckdb_vector vector, const std::vector<idx_t>& rows, std::vector<double>& out) {
+  const auto* values = static_cast<const T*>(duckdb_vector_get_data(vector));
+  uint64_t* validity = duckdb_vector_get_validity(vector);
+  out.resize(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i)
+    out[i] = validity == nullptr || duckdb_validity_row_is_valid(validity, rows[i])
+                 ? static_cast<double>(values[rows[i]])
+                 : std::numeric_limits<double>::quiet_NaN();
+}
+
+/// Of the types that need more than a cast, cell by cell.
+void read_cells(duckdb_vector vector, duckdb_logical_type type, const std::vector<idx_t>& rows,
+                PredictColumn& out) {
+  const bool numbers = duckdb_get_type_id(type) == DUCKDB_TYPE_DECIMAL;
+  out.owned.resize(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Value value = read_cell(vector, type, rows[i]);
+    if (numbers) {
+      const double* number = std::get_if<double>(&value);
+      out.numbers.push_back(number != nullptr ? *number : std::numeric_limits<double>::quiet_NaN());
+    } else if (std::holds_alternative<std::monostate>(value)) {
+      out.texts.emplace_back();
+    } else {
+      out.owned[i] = to_text(value);
+      out.texts.emplace_back(out.owned[i]);
+    }
+  }
+}
+
+PredictColumn read_column(duckdb_vector vector, duckdb_logical_type type, const std::vector<idx_t>& rows) {
+  PredictColumn out;
+  switch (duckdb_get_type_id(type)) {
+    case DUCKDB_TYPE_BOOLEAN:
+      read_numbers<bool>(vector, rows, out.numbers);
+      return out;
+    case DUCKDB_TYPE_TINYINT:
+      read_numbers<int8_t>(vector, rows, out.numbers);
+      return out;
+    case DUCKDB_TYPE_SMALLINT:
+      read_numbers<int16_t>(vector, rows, out.numbers);
+      return out;
+    case DUCKDB_TYPE_INTEGER:
+      read_numbers<int32_t>(vector, rows, out.numbers);
+      return out;
+    case DUCKDB_TYPE_BIGINT:
+      read_numbers<int64_t>(vector, rows, out.numbers);
+      return out;
+    case DUCKDB_TYPE_UTINYINT:
+      read_numbers<uint8_t>(vector, rows, out.numbers);
+      return out;
+    case DUCKDB_TYPE_USMALLINT:
+      read_numbers<uint16_t>(vector, rows, out.numbers);
+      return out;
+    case DUCKDB_TYPE_UINTEGER:
+      read_numbers<uint32_t>(vector, rows, out.numbers);
+      return out;
+    case DUCKDB_TYPE_UBIGINT:
+      read_numbers<uint64_t>(vector, rows, out.numbers);
+      return out;
+    case DUCKDB_TYPE_FLOAT:
+      read_numbers<float>(vector, rows, out.numbers);
+      return out;
+    case DUCKDB_TYPE_DOUBLE:
+      read_numbers<double>(vector, rows, out.numbers);
+      return out;
+    case DUCKDB_TYPE_VARCHAR: {
+      auto* texts = static_cast<duckdb_string_t*>(duckdb_vector_get_data(vector));
+      for (const idx_t row : rows)
+        out.texts.push_back(is_valid(vector, row) ? text_of(texts[row]) : std::string_view());
+      return out;
+    }
+    default:
+      read_cells(vector, type, rows, out);
+      return out;
+  }
+}
+
+/// Names and types of the struct's members; their values are read when they are asked for, for a row may have
+/// many columns that the model does not know.
 Result<PredictBatch> batch_of(duckdb_vector models, duckdb_vector structs, const std::vector<idx_t>& rows) {
   PredictBatch batch{
-      .model = std::string(model_at(models, rows.front())), .columns = {}, .rows = rows.size(), .values = {}};
+      .model = std::string(model_at(models, rows.front())), .columns = {}, .rows = rows.size(), .read = {}};
   const LogicalType type(duckdb_vector_get_column_type(structs));
   for (idx_t c = 0; c < duckdb_struct_type_child_count(type.get()); ++c) {
     const LogicalType child(duckdb_struct_type_child_type(type.get(), c));
@@ -50,11 +131,12 @@ Result<PredictBatch> batch_of(duckdb_vector models, duckdb_vector structs, const
           fmt::format("predict() cannot take column {} of type {}", quote_name(name), type_text(child.get())),
           {}, "cast it, or leave it out: (SELECT … EXCLUDE …) AS f");
     batch.columns.push_back({std::move(name), type_text(child.get())});
-    std::vector<Value>& values = batch.values.emplace_back();
-    values.reserve(rows.size());
-    const duckdb_vector vector = duckdb_struct_vector_get_child(structs, c);
-    for (const idx_t row : rows) values.push_back(read_cell(vector, child.get(), row));
   }
+  batch.read = [structs, &rows](size_t column) {
+    const duckdb_vector vector = duckdb_struct_vector_get_child(structs, column);
+    const LogicalType of(duckdb_vector_get_column_type(vector));
+    return read_column(vector, of.get(), rows);
+  };
   return batch;
 }
 

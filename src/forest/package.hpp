@@ -103,6 +103,13 @@ class Predictor {
   /// "true" and "false" are 1 and 0. For XGBoost it is the nearest float, for LightGBM the double, 0 up to
   /// 1e-35.
   double encode(size_t feature, const Cell& cell, InputCounts& counts) const;
+  /// A column at a time, into every `features`-th place of row-major rows: T is float for XGBoost, double for
+  /// LightGBM. NaN and a text without data are missing.
+  template <class T>
+  void encode_numbers(size_t feature, std::span<const double> numbers, T* out, InputCounts& counts) const;
+  template <class T>
+  void encode_texts(size_t feature, std::span<const std::string_view> texts, T* out,
+                    InputCounts& counts) const;
   /// rows: encoded, row-major. scores: rows × outputs (1 for binary and regression): after link and
   /// calibration.
   void predict(std::span<const double> rows, std::span<double> scores) const;

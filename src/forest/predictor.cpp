@@ -76,7 +76,7 @@ Result<std::shared_ptr<const Predictor>> Predictor::make(Package package, std::s
 }
 
 double Predictor::number(double x) const {
-  return forest_.precision == Precision::Float ? double{static_cast<float>(x) + 0.0F} : lightgbm_number(x);
+  return forest().precision == Precision::Float ? double{static_cast<float>(x) + 0.0F} : lightgbm_number(x);
 }
 
 double Predictor::encode(size_t feature, const Cell& cell, InputCounts& counts) const {
@@ -106,8 +106,38 @@ double Predictor::encode(size_t feature, const Cell& cell, InputCounts& counts) 
   return kMissing;
 }
 
+template <class T>
+void Predictor::encode_numbers(size_t feature, std::span<const double> numbers, T* out,
+                               InputCounts& counts) const {
+  const size_t stride = package_.features.size();
+  if (package_.features[feature].category) {
+    for (size_t i = 0; i < numbers.size(); ++i)
+      out[i * stride] = static_cast<T>(encode(feature, {Cell::Kind::Number, numbers[i], {}}, counts));
+    return;
+  }
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    out[i * stride] = static_cast<T>(number(numbers[i]));
+    counts.missing += std::isnan(numbers[i]) ? 1 : 0;
+  }
+}
+
+template <class T>
+void Predictor::encode_texts(size_t feature, std::span<const std::string_view> texts, T* out,
+                             InputCounts& counts) const {
+  const size_t stride = package_.features.size();
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const auto kind = texts[i].data() == nullptr ? Cell::Kind::Missing : Cell::Kind::Text;
+    out[i * stride] = static_cast<T>(encode(feature, {kind, 0, texts[i]}, counts));
+  }
+}
+
+template void Predictor::encode_numbers(size_t, std::span<const double>, float*, InputCounts&) const;
+template void Predictor::encode_numbers(size_t, std::span<const double>, double*, InputCounts&) const;
+template void Predictor::encode_texts(size_t, std::span<const std::string_view>, float*, InputCounts&) const;
+template void Predictor::encode_texts(size_t, std::span<const std::string_view>, double*, InputCounts&) const;
+
 void Predictor::predict(std::span<const float> rows, std::span<double> scores) const {
-  if (forest_.precision == Precision::Double)
+  if (forest().precision == Precision::Double)
     return predict(std::vector<double>(rows.begin(), rows.end()), scores);
   std::vector<float> margins(scores.size());
   engine_->predict_margin(rows, margins);
@@ -117,13 +147,13 @@ void Predictor::predict(std::span<const float> rows, std::span<double> scores) c
 }
 
 void Predictor::predict(std::span<const double> rows, std::span<double> scores) const {
-  if (forest_.precision == Precision::Float) {
+  if (forest().precision == Precision::Float) {
     std::vector<float> floats(rows.size());
     for (size_t i = 0; i < rows.size(); ++i) floats[i] = static_cast<float>(rows[i]);
     return predict(floats, scores);
   }
-  predict_margin(forest_, rows, scores);
-  apply_link(forest_, scores);
+  engine_->predict_margin(rows, scores);
+  apply_link(forest(), scores);
   calibrate(scores);
 }
 

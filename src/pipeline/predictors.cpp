@@ -10,15 +10,39 @@ namespace tidemill::pipeline {
 
 namespace {
 
-using Cell = forest::Cell;
+/// The column of the batch that each feature is.
+Result<std::vector<size_t>> feature_places(const forest::Predictor& predictor,
+                                           const engine::PredictBatch& batch) {
+  std::vector<size_t> places;
+  for (const forest::Feature& feature : predictor.package().features) {
+    const auto found = std::find_if(
+        batch.columns.begin(), batch.columns.end(),
+        [&](const engine::Column& column) { return engine::same_name(column.name, feature.name); });
+    if (found == batch.columns.end())
+      return user_error("predict.missing_feature",
+                        fmt::format("predict('{}'): the row has no column '{}'", batch.model, feature.name),
+                        {}, did_you_mean(feature.name, names_of(batch.columns)));
+    places.push_back(static_cast<size_t>(found - batch.columns.begin()));
+  }
+  return places;
+}
 
-Cell cell_of(const engine::Value& value) {
-  if (const bool* flag = std::get_if<bool>(&value)) return {Cell::Kind::Number, *flag ? 1.0 : 0.0, {}};
-  if (const int64_t* whole = std::get_if<int64_t>(&value))
-    return {Cell::Kind::Number, static_cast<double>(*whole), {}};
-  if (const double* real = std::get_if<double>(&value)) return {Cell::Kind::Number, *real, {}};
-  if (const std::string* text = std::get_if<std::string>(&value)) return {Cell::Kind::Text, 0, *text};
-  return {};
+/// T: float for XGBoost's models, double for LightGBM's.
+template <class T>
+std::vector<double> scores_of(const forest::Predictor& predictor, const engine::PredictBatch& batch,
+                              const std::vector<size_t>& places) {
+  std::vector<T> rows(batch.rows * places.size());
+  forest::InputCounts counts;
+  for (size_t f = 0; f < places.size(); ++f) {
+    const engine::PredictColumn column = batch.read(places[f]);
+    if (column.texts.empty())
+      predictor.encode_numbers(f, column.numbers, rows.data() + f, counts);
+    else
+      predictor.encode_texts(f, column.texts, rows.data() + f, counts);
+  }
+  std::vector<double> scores(batch.rows * predictor.outputs());
+  predictor.predict(std::span<const T>(rows), scores);
+  return scores;
 }
 
 }  // namespace
@@ -87,29 +111,10 @@ Result<std::vector<double>> Predictors::predict(const engine::PredictBatch& batc
 
 Result<std::vector<double>> score_batch(const forest::Predictor& predictor,
                                         const engine::PredictBatch& batch) {
-  const std::vector<forest::Feature>& features = predictor.package().features;
-  std::vector<size_t> column_of(features.size());
-  for (size_t f = 0; f < features.size(); ++f) {
-    const auto found = std::find_if(
-        batch.columns.begin(), batch.columns.end(),
-        [&](const engine::Column& column) { return engine::same_name(column.name, features[f].name); });
-    if (found == batch.columns.end())
-      return user_error(
-          "predict.missing_feature",
-          fmt::format("predict('{}'): the row has no column '{}'", batch.model, features[f].name), {},
-          did_you_mean(features[f].name, names_of(batch.columns)));
-    column_of[f] = static_cast<size_t>(found - batch.columns.begin());
-  }
-  std::vector<double> rows(batch.rows * features.size());
-  forest::InputCounts counts;
-  for (size_t f = 0; f < features.size(); ++f) {
-    const std::vector<engine::Value>& values = batch.values[column_of[f]];
-    for (size_t row = 0; row < batch.rows; ++row)
-      rows[row * features.size() + f] = predictor.encode(f, cell_of(values[row]), counts);
-  }
-  std::vector<double> scores(batch.rows * predictor.outputs());
-  predictor.predict(rows, scores);
-  return scores;
+  TM_TRY(const std::vector<size_t> places, feature_places(predictor, batch));
+  if (predictor.forest().precision == forest::Precision::Double)
+    return scores_of<double>(predictor, batch, places);
+  return scores_of<float>(predictor, batch, places);
 }
 
 }  // namespace tidemill::pipeline
