@@ -2,6 +2,7 @@
 // database in one transaction.
 #include <fmt/format.h>
 
+#include "base/sha256.hpp"
 #include "pipeline/database_export.hpp"
 #include "pipeline/file_format.hpp"
 #include "pipeline/fingerprint.hpp"
@@ -24,7 +25,10 @@ Result<int64_t> export_to_file(const StepContext& step, const project::Export& t
                               engine::quote_text(step.registry().object_path(table.object).native()),
                               engine::quote_text(part.native()), options));
   }();
+  Result<std::string> digest = written ? sha256_file(part) : std::string();
+  if (!digest) written = std::unexpected(std::move(digest).error());
   if (written) written = publish_file(part, path);
+  if (written) written = keep_exported(step.registry(), step.outline.name, *digest);
   if (!written) {
     std::error_code ignored;
     std::filesystem::remove(part, ignored);

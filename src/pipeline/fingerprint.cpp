@@ -16,6 +16,7 @@ namespace {
 
 constexpr int64_t kSettled_ns = 2'000'000'000;
 constexpr std::string_view kMemoKind = "file";
+constexpr std::string_view kExportedKind = "exported";
 
 /// Hashes files, remembering what was hashed before.
 class FileHashes {
@@ -73,6 +74,17 @@ Result<std::string> source_hash(const project::Project& project, const project::
   return all.hex();
 }
 
+Result<std::string> state_of_export(const Path& file, const std::string& name,
+                                    const std::map<std::string, std::string>& exported, FileHashes& hashes) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(file, ignored)) return std::string("missing");
+  const auto written = exported.find(name);
+  if (written == exported.end()) return std::string("present");
+  auto hash = hashes.hash(file);
+  if (!hash && hash.error().code == "interrupted") return hash;
+  return std::string(hash && *hash == written->second ? "present" : "altered");
+}
+
 /// What cannot be read fails in its own step; who stops a run stops the reading too.
 Result<std::string> hash_or_unreadable(Result<std::string> hash) {
   if (hash || hash.error().code == "interrupted") return hash;
@@ -94,6 +106,9 @@ std::vector<Path> scripts_of(const project::Project& project, const project::Tra
 
 std::string script_entry(const Path& script) { return "script:" + script.native(); }
 std::string export_entry(const std::string& name) { return "export:" + name; }
+Result<void> keep_exported(registry::Registry& registry, const std::string& name, const std::string& sha256) {
+  return registry.set_memos(std::string(kExportedKind), {{name, sha256}});
+}
 Path export_path(const project::Project& project, const project::Export& target) {
   return (project.folder / target.path).lexically_normal();
 }
@@ -118,11 +133,10 @@ Result<std::map<std::string, std::string>> fingerprint(const project::Project& p
       if (!declared && !std::filesystem::is_regular_file(script, ignored)) continue;  // a word, no file
       TM_TRY(out[script_entry(script)], hash_or_unreadable(hashes.hash(script)));
     }
+  TM_TRY(const auto exported, registry.memos(std::string(kExportedKind)));
   for (const auto& [name, target] : project.exports)
     if (target.connection.empty()) {
-      struct stat info{};
-      out[export_entry(name)] =
-          ::stat(export_path(project, target).c_str(), &info) == 0 ? "present" : "missing";
+      TM_TRY(out[export_entry(name)], state_of_export(export_path(project, target), name, exported, hashes));
     }
   hashes.keep();
   return out;

@@ -21,10 +21,12 @@ inline constexpr std::string_view kUnreadable = "unreadable";
 /// project's folder.
 std::vector<Path> scripts_of(const project::Project& project, const project::Transform& transform);
 
-/// Where the parts of a fingerprint map lie beside sources: "script:/path", "export:NAME" ("present" or
-/// "missing").
+/// Where the parts of a fingerprint map lie beside sources: "script:/path", "export:NAME" ("present",
+/// "missing" or "altered": another file than the one that was written).
 std::string script_entry(const Path& script);
 std::string export_entry(const std::string& name);
+/// Remembers the hash of the file that an export wrote, by the export's name.
+Result<void> keep_exported(registry::Registry& registry, const std::string& name, const std::string& sha256);
 Path export_path(const project::Project& project, const project::Export& target);
 
 }  // namespace tidemill::pipeline

@@ -287,8 +287,8 @@ class Outliner {
         connection != project_.connections.end())
       step.parts["secrets"] = Json::array({connection->second.dsn.name()});
     if (const auto file = input_.fingerprints.find(export_entry(name));
-        file != input_.fingerprints.end() && file->second == "missing")
-      step.gone = target.path + " is not there";
+        file != input_.fingerprints.end() && file->second != "present")
+      step.gone = target.path + (file->second == "missing" ? " is not there" : " is not as it was written");
     need_table(step, target.table);
     finish(std::move(step));
   }

@@ -24,7 +24,7 @@ struct StepOutline {
   std::vector<engine::Column> columns;
   std::vector<std::string> models;  // "late@champion"
   std::string never_cached;         // why, or empty
-  std::string gone;                 // an export whose file is not there any more: why it must be made again
+  std::string gone;  // an export whose file is not there as it was written: why it must be made again
 };
 
 struct Outline {
