@@ -1,11 +1,11 @@
 // tidemill runs | models | tables | releases: what there is; show ID; export, and import
 // (import_command.cpp).
-#include <charconv>
-
 #include <fmt/format.h>
 
 #include "app/commands.hpp"
 #include "app/output.hpp"
+#include "pipeline/diff.hpp"
+#include "pipeline/outline.hpp"
 
 namespace tidemill::app {
 
@@ -229,26 +229,12 @@ Result<Json> show_table(Registry& registry, const std::string& name) {
 }
 
 Result<Json> show_release(Registry& registry, const std::string& id) {
-  TM_TRY(const auto releases, registry.releases(1'000'000));
-  for (const auto& release : releases)
-    if (fmt::format("{}", release.id) == id) return to_json(release);
-  return user_error("usage.unknown_release", fmt::format("there is no release '{}'", id), {},
-                    "see tidemill releases");
+  TM_TRY(const auto release, pipeline::release_of(registry, id));
+  return to_json(release);
 }
-
-}  // namespace
-
-/// "late@champion" → ("late", "champion"); "late" → ("late", "champion").
-std::pair<std::string, std::string> split_reference(const std::string& reference) {
-  const size_t at = reference.find('@');
-  if (at == std::string::npos) return {reference, "champion"};
-  return {reference.substr(0, at), reference.substr(at + 1)};
-}
-
-namespace {
 
 Result<Json> show_version(Registry& registry, const std::string& reference) {
-  const auto [model, name] = split_reference(reference);
+  const auto [model, name] = pipeline::parse_reference(reference);
   TM_TRY(const auto version, registry.version(model, name));
   TM_TRY(const auto aliases, registry.aliases(model));
   return to_json(version, aliases);
@@ -256,7 +242,7 @@ Result<Json> show_version(Registry& registry, const std::string& reference) {
 
 Result<int> export_package(Registry& registry, const std::string& reference, const Path& folder) {
   if (folder.empty()) return user_error("usage.arguments", "models export needs --folder");
-  const auto [model, name] = split_reference(reference);
+  const auto [model, name] = pipeline::parse_reference(reference);
   TM_TRY(const auto version, registry.version(model, name));
   TM_TRY(const std::string manifest, registry.read_object(version.package));
   TM_TRY(const Json package, parse_json(manifest));

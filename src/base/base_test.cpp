@@ -117,6 +117,15 @@ TEST(Process, hands_over_all_output_and_no_more_than_the_child_wrote) {
   EXPECT_EQ(seen, std::string(300000, 'x') + "err\n");
 }
 
+TEST(Secret, is_hidden_in_every_text_of_an_error) {
+  register_secret("swordfish-in-an-error");
+  Error error{ErrorKind::User, "x", "a swordfish-in-an-error"};
+  error.where = {"swordfish-in-an-error.yaml", 1, 2, "source swordfish-in-an-error"};
+  error.seen = error.expected = error.hint = error.message;
+  EXPECT_EQ(to_json(error).dump().find("swordfish"), std::string::npos) << to_json(error).dump();
+  EXPECT_EQ(to_text(error).find("swordfish"), std::string::npos);
+}
+
 TEST(Secret, is_hidden_across_pieces_of_a_stream) {
   register_secret("swordfish-in-pieces");
   const std::string text =

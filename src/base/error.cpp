@@ -110,10 +110,10 @@ std::string to_text(const Error& error) {
 nlohmann::ordered_json to_json(const Error& error) {
   nlohmann::ordered_json json{
       {"code", error.code}, {"kind", to_text(error.kind)}, {"message", redact(error.message)}};
-  if (!error.where.file.empty()) json["file"] = error.where.file;
+  if (!error.where.file.empty()) json["file"] = redact(error.where.file);
   if (error.where.line > 0) json["line"] = error.where.line;
   if (error.where.column > 0) json["column"] = error.where.column;
-  if (!error.where.what.empty()) json["what"] = error.where.what;
+  if (!error.where.what.empty()) json["what"] = redact(error.where.what);
   if (!error.seen.empty()) json["seen"] = redact(error.seen);
   if (!error.expected.empty()) json["expected"] = redact(error.expected);
   if (!error.hint.empty()) json["hint"] = redact(error.hint);

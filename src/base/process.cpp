@@ -25,9 +25,7 @@ std::vector<std::string> environment_of(const ChildOptions& options) {
     const std::string_view text = *entry;
     const size_t equals = text.find('=');
     if (equals == std::string_view::npos) continue;
-    const std::string_view name = text.substr(0, equals);
-    if (options.quiet_environment && name != "PATH" && name != "HOME" && name != "LANG") continue;
-    all[std::string(name)] = std::string(text.substr(equals + 1));
+    all[std::string(text.substr(0, equals))] = std::string(text.substr(equals + 1));
   }
   for (const auto& [name, value] : options.environment) all[name] = value;
   std::vector<std::string> out;

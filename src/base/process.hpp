@@ -25,7 +25,6 @@ struct ChildOptions {
   Duration grace{5'000'000};
   const std::atomic<bool>* stop = nullptr;  // set by another thread: ends the group
   std::function<void(int pid, int64_t start_ticks)> on_started;
-  bool quiet_environment = false;  // true: only `environment`, PATH, HOME and LANG
 };
 
 struct ChildExit {

@@ -6,8 +6,8 @@
 namespace tidemill::pipeline {
 
 /// Replace: all rows; a table whose columns are others is made again. Merge: rows with the same key are
-/// replaced, others stay. Append: the snapshot's rows once, however often this is called: the table
-/// tidemill_appended beside it knows which were.
+/// replaced, others stay. Append: the snapshot's rows, unless their content was the last that was appended:
+/// the table tidemill_appended beside it knows. Gives the rows that were written.
 Result<int64_t> export_to_database(const StepContext& step, const project::Export& target,
                                    const registry::Table& table);
 

@@ -13,7 +13,6 @@ namespace tidemill::pipeline {
 namespace {
 
 constexpr int kMaxDepth = 20;
-constexpr size_t kMaxReleases = 1'000'000;
 
 bool same(const Json& a, const Json& b) { return canonical(a) == canonical(b); }
 
@@ -163,13 +162,6 @@ Result<std::optional<registry::Table>> snapshot_of(registry::Registry& registry,
   return table;
 }
 
-Result<registry::Release> release_of(const std::vector<registry::Release>& releases, const std::string& id) {
-  for (const registry::Release& release : releases)
-    if (fmt::format("{}", release.id) == id) return release;
-  return user_error("usage.unknown_release", fmt::format("there is no release '{}'", id), {},
-                    "see tidemill releases");
-}
-
 }  // namespace
 
 Result<Json> diff(registry::Registry& registry, const std::string& a, const std::string& b) {
@@ -190,10 +182,20 @@ Result<Json> diff(registry::Registry& registry, const std::string& a, const std:
       "compare two runs, two versions (late@1 late@2) or two snapshots (features@12 features@15)");
 }
 
+Result<registry::Release> release_of(const registry::Registry& registry, const std::string& id) {
+  int64_t number = 0;
+  const auto parsed = std::from_chars(id.data(), id.data() + id.size(), number);
+  if (!id.empty() && parsed.ec == std::errc() && parsed.ptr == id.data() + id.size()) {
+    auto release = registry.release(number);
+    if (release || release.error().code != "registry.unknown_release") return release;
+  }
+  return user_error("usage.unknown_release", fmt::format("there is no release '{}'", id), {},
+                    "see tidemill releases");
+}
+
 Result<Json> diff_releases(registry::Registry& registry, const std::string& a, const std::string& b) {
-  TM_TRY(const std::vector<registry::Release> releases, registry.releases(kMaxReleases));
-  TM_TRY(const registry::Release before, release_of(releases, a));
-  TM_TRY(const registry::Release after, release_of(releases, b));
+  TM_TRY(const registry::Release before, release_of(registry, a));
+  TM_TRY(const registry::Release after, release_of(registry, b));
   const auto described = [](const registry::Release& release) {
     return Json{
         {"release", release.id}, {"run", release.run}, {"made_at", tidemill::to_text(release.made_at)}};

@@ -13,6 +13,9 @@ namespace tidemill::pipeline {
 /// ("features@12", the snapshot's id). Error usage.diff when they are not of one kind or not there.
 Result<Json> diff(registry::Registry& registry, const std::string& a, const std::string& b);
 
+/// The release of this number. Error usage.unknown_release.
+Result<registry::Release> release_of(const registry::Registry& registry, const std::string& id);
+
 /// Which tables and aliases differ between two releases. Error usage.unknown_release.
 Result<Json> diff_releases(registry::Registry& registry, const std::string& a, const std::string& b);
 

@@ -131,7 +131,8 @@ const Object& transform_object() {
        {"deterministic", scalar(yes_or_no()),
         "Run on one thread, so that sums of doubles never differ in the last bit.", "false"},
        {"command", list_of(scalar(text()), 1, 1'000),
-        "A program and its arguments that makes the table, instead of SQL."},
+        "A program and its arguments that makes the table, instead of SQL. It has the environment of "
+        "tidemill."},
        {"inputs", list_of(scalar(reference(Target::Table)), 0, 1'000),
         "With a command: the tables it reads."},
        {"scripts", list_of(scalar(path_text()), 0, 1'000),

@@ -118,6 +118,12 @@ Result<std::vector<Release>> Registry::releases(size_t limit) const {
   return found;
 }
 
+Result<Release> Registry::release(int64_t id) const {
+  const std::lock_guard guard(impl_->mutex);
+  TM_TRY(Transaction transaction, impl_->begin_read());
+  return load_release(impl_->database, id);
+}
+
 Result<int64_t> Registry::generation() const {
   const std::lock_guard guard(impl_->mutex);
   TM_TRY(const auto value,

@@ -205,6 +205,8 @@ class Registry {
   Result<Version> version(const std::string& model, const std::string& reference) const;
   Result<std::map<std::string, int>> aliases(const std::string& model) const;
   Result<std::vector<Release>> releases(size_t limit = 100) const;
+  /// Error registry.unknown_release.
+  Result<Release> release(int64_t id) const;
   /// Changes whenever aliases or live tables do: a cheap poll for servers.
   Result<int64_t> generation() const;
 
