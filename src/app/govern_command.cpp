@@ -1,5 +1,7 @@
 // tidemill promote, rollback, gc, audit, verify: acts on what is live, each with its entry in the audit
 // trail.
+#include <charconv>
+
 #include <fmt/format.h>
 
 #include "app/commands.hpp"
@@ -24,6 +26,25 @@ void answer(const GlobalOptions& global, const Json& json, const std::string& te
     print_json(json);
   else
     print(text);
+}
+
+/// Versions that the project names by number: a deployment's `late@7`, predict('late@7', …) in SQL.
+registry::Registry::Pinned pinned_versions(const project::Project& project) {
+  registry::Registry::Pinned pinned;
+  const auto note = [&](const std::string& model, std::string_view number) {
+    int parsed = 0;
+    if (std::from_chars(number.data(), number.data() + number.size(), parsed).ec == std::errc())
+      pinned[model].insert(parsed);
+  };
+  for (const auto& [name, deployment] : project.deployments) note(deployment.model, deployment.version);
+  for (const auto& [name, transform] : project.transforms)
+    for (const auto& [model, _] : project.models) {
+      const std::string named = model + "@";
+      for (size_t at = transform.sql.find(named); at != std::string::npos;
+           at = transform.sql.find(named, at + 1))
+        note(model, std::string_view(transform.sql).substr(at + named.size()));
+    }
+  return pinned;
 }
 
 }  // namespace
@@ -69,17 +90,23 @@ int rollback(const GlobalOptions& global, const RollbackOptions& options) {
 }
 
 int gc(const GlobalOptions& global, const GcOptions& options) {
-  return with_registry(global, Options::Mode::ReadWrite, [&](registry::Registry& registry) -> Result<int> {
-    TM_TRY(const auto report, registry.gc(options.keep, options.dry_run));
-    answer(global,
-           {{"removed", report.objects_removed},
-            {"bytes", report.bytes_removed},
-            {"kept", report.objects_kept},
-            {"dry_run", options.dry_run}},
-           fmt::format("{} {} objects, {}; {} kept", options.dry_run ? "would remove" : "removed",
-                       report.objects_removed, human_bytes(report.bytes_removed), report.objects_kept));
-    return 0;
-  });
+  auto session = open_session(global, Options::Mode::ReadWrite);
+  if (!session) return report(global, session.error());
+  const auto done = session->registry->gc(options.keep, options.dry_run, pinned_versions(session->project));
+  if (!done) return report(global, done.error());
+  std::string text = fmt::format("{} {} objects, {}; {} kept", options.dry_run ? "would remove" : "removed",
+                                 done->objects_removed, human_bytes(done->bytes_removed), done->objects_kept);
+  if (done->versions_dropped > 0) text += fmt::format("; {} versions dropped", done->versions_dropped);
+  if (done->run_folders_removed > 0) text += fmt::format("; {} run folders", done->run_folders_removed);
+  answer(global,
+         {{"removed", done->objects_removed},
+          {"bytes", done->bytes_removed},
+          {"kept", done->objects_kept},
+          {"versions_dropped", done->versions_dropped},
+          {"run_folders_removed", done->run_folders_removed},
+          {"dry_run", options.dry_run}},
+         text);
+  return 0;
 }
 
 int audit(const GlobalOptions& global, bool verify_chain, size_t limit) {

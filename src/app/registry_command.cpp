@@ -28,8 +28,10 @@ Json to_json(const registry::Table& table) {
           {"columns", columns}};
 }
 
-/// "accepted", "rejected", or "imported": of one that was trained elsewhere and stood before no gate.
+/// "accepted", "rejected", or "imported": of one that was trained elsewhere and stood before no gate;
+/// "dropped" when gc took its package.
 std::string state_of(const registry::Version& version) {
+  if (version.dropped) return "dropped";
   return version.gate.is_object() && version.gate.contains("imported") ? "imported" : version.state;
 }
 

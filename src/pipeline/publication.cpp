@@ -86,6 +86,13 @@ Result<void> split_quarantine(const StepContext& step, engine::Connection& conne
   TM_TRY(const engine::WrittenTable set_aside,
          connection.write_parquet(
              fmt::format("SELECT * FROM {} WHERE {}", name, quarantine.quarantined_where), aside));
+  if (set_aside.bytes > kMaxFailedBytes) {
+    TM_CHECK(connection.write_parquet(
+        fmt::format("SELECT * FROM {} WHERE {} LIMIT {}", name, quarantine.quarantined_where, kMaxFailedRows),
+        aside));
+    step.log.line(fmt::format("only {} of the rows set aside are kept: {} bytes are too many", kMaxFailedRows,
+                              set_aside.bytes));
+  }
   TM_TRY(engine::WrittenTable left,
          connection.write_parquet(fmt::format("SELECT * FROM {} WHERE {}", name, quarantine.passed_where),
                                   passed));

@@ -17,6 +17,7 @@ namespace tidemill::registry {
 namespace {
 
 constexpr int64_t kKeptMemosPerKind = 50'000;
+constexpr size_t kKeptRunFolders = 1'000;  // logs, and rows that failed: rows of meta.db stay
 
 struct ObjectFile {
   ObjectId id;
@@ -70,39 +71,85 @@ struct PackageRow {
 };
 Result<std::vector<PackageRow>> packages(Database& database) {
   std::vector<PackageRow> found;
-  TM_CHECK(database.each("SELECT model, number, package FROM versions ORDER BY model, number",
-                         [&](Row row) -> Result<void> {
-                           found.push_back({row.text(0), row.integer(1), row.text(2)});
-                           return {};
-                         }));
+  TM_CHECK(
+      database.each("SELECT model, number, package FROM versions WHERE dropped = 0 ORDER BY model, number",
+                    [&](Row row) -> Result<void> {
+                      found.push_back({row.text(0), row.integer(1), row.text(2)});
+                      return {};
+                    }));
   return found;
+}
+
+// Marks as dropped every version that nothing names; gives how many. One that was imported cannot be trained
+// again: it stays.
+Result<size_t> drop_versions(Database& database, int64_t oldest_kept, const Registry::Pinned& pinned) {
+  constexpr std::string_view kUnnamed = R"sql(
+SELECT model, number FROM versions WHERE dropped = 0 AND json_type(gate, '$.imported') IS NULL
+AND (model, number) NOT IN (
+  SELECT model, version FROM alias_moves WHERE live_until IS NULL OR live_until > ?1
+  UNION SELECT b.model, b.version FROM alias_moves a JOIN alias_moves b ON b.id = a.before WHERE a.live_until IS NULL
+  UNION SELECT model, version FROM anchors
+  UNION SELECT model, max(version) FROM outputs WHERE model IS NOT NULL AND withdrawn = 0 GROUP BY step, model))sql";
+  std::vector<std::pair<std::string, int>> unnamed;
+  TM_CHECK(database.each(
+      kUnnamed,
+      [&](Row row) -> Result<void> {
+        const std::string model = row.text(0);
+        const int number = static_cast<int>(row.integer(1));
+        const auto named = pinned.find(model);
+        if (named == pinned.end() || !named->second.contains(number)) unnamed.emplace_back(model, number);
+        return {};
+      },
+      oldest_kept));
+  for (const auto& [model, number] : unnamed) {
+    TM_CHECK(database.run("UPDATE versions SET dropped = 1 WHERE model = ?1 AND number = ?2", model, number));
+    TM_CHECK(database.run("DELETE FROM outputs WHERE withdrawn = 0 AND model = ?1 AND version = ?2", model,
+                          number));
+    TM_CHECK(database.run("UPDATE outputs SET model = NULL, version = NULL WHERE model = ?1 AND version = ?2",
+                          model, number));
+  }
+  return unnamed.size();
 }
 
 // Marks as dropped every table that is not live now, was not live in the newest `keep` releases, and is not
 // its step's newest output.
-Result<void> mark_dropped(Database& database, size_t keep) {
+Result<size_t> mark_dropped(Database& database, size_t keep, const Registry::Pinned& pinned) {
   TM_TRY(const auto oldest,
          database.first_integer("SELECT min(id) FROM (SELECT id FROM releases ORDER BY id DESC LIMIT ?1)",
                                 keep));
+  const int64_t oldest_kept = keep == 0 ? std::numeric_limits<int64_t>::max() : oldest.value_or(0);
   TM_CHECK(database.run(
       "UPDATE tables SET dropped = 1 WHERE dropped = 0 "
       "AND id NOT IN (SELECT table_id FROM live_tables WHERE live_until IS NULL OR live_until > ?1) "
       "AND id NOT IN (SELECT max(table_id) FROM outputs WHERE table_id IS NOT NULL AND withdrawn = 0 GROUP "
       "BY step)",
-      keep == 0 ? std::numeric_limits<int64_t>::max() : oldest.value_or(0)));
+      oldest_kept));
   TM_CHECK(database.run(
       "DELETE FROM outputs WHERE withdrawn = 0 AND table_id IN (SELECT id FROM tables WHERE dropped = 1)"));
   TM_CHECK(database.run(
       "UPDATE outputs SET table_id = NULL WHERE table_id IN (SELECT id FROM tables WHERE dropped = 1)"));
-  return database.run(
+  TM_CHECK(database.run(
       "DELETE FROM memos WHERE (kind, key) IN (SELECT kind, key FROM (SELECT kind, key, row_number() OVER "
       "(PARTITION BY kind ORDER BY set_at DESC, key) AS place FROM memos) WHERE place > ?1)",
-      kKeptMemosPerKind);
+      kKeptMemosPerKind));
+  return drop_versions(database, oldest_kept, pinned);
+}
+
+// The folders of old runs, by their names, which begin with the time. What is not a folder was not made by
+// us.
+std::vector<Path> old_run_folders(const Path& runs) {
+  std::error_code error;
+  std::vector<Path> found;
+  for (const auto& entry : std::filesystem::directory_iterator(runs, error))
+    if (entry.is_directory(error)) found.push_back(entry.path());
+  std::sort(found.begin(), found.end(), std::greater<>());
+  found.erase(found.begin(), found.begin() + static_cast<ptrdiff_t>(std::min(kKeptRunFolders, found.size())));
+  return found;
 }
 
 }  // namespace
 
-Result<Registry::GcReport> Registry::gc(size_t keep_releases, bool dry_run) {
+Result<Registry::GcReport> Registry::gc(size_t keep_releases, bool dry_run, const Pinned& pinned) {
   TM_CHECK(impl_->demand_writable("drop objects"));
   std::optional<FileLock> exclusive;
   if (!dry_run) {
@@ -121,7 +168,8 @@ Result<Registry::GcReport> Registry::gc(size_t keep_releases, bool dry_run) {
   const std::lock_guard guard(impl_->mutex);
   Database& database = impl_->database;
   TM_TRY(Transaction transaction, impl_->begin_write("drop objects"));
-  TM_CHECK(mark_dropped(database, keep_releases));
+  GcReport report;
+  TM_TRY(report.versions_dropped, mark_dropped(database, keep_releases, pinned));
   std::set<ObjectId> needed;
   TM_CHECK(database.each("SELECT object FROM tables WHERE dropped = 0", [&](Row row) -> Result<void> {
     needed.insert(row.text(0));
@@ -134,7 +182,6 @@ Result<Registry::GcReport> Registry::gc(size_t keep_releases, bool dry_run) {
     needed.insert(files.begin(), files.end());
   }
   TM_TRY(const auto objects, list_objects(impl_->home / "objects"));
-  GcReport report;
   std::vector<Path> doomed;
   for (const ObjectFile& object : objects) {
     if (needed.contains(object.id)) {
@@ -145,14 +192,18 @@ Result<Registry::GcReport> Registry::gc(size_t keep_releases, bool dry_run) {
     report.bytes_removed += object.bytes;
     doomed.push_back(object.path);
   }
+  const std::vector<Path> old_runs = old_run_folders(impl_->home / "runs");
+  report.run_folders_removed = old_runs.size();
   if (dry_run) return report;  // the transaction rolls back
   TM_CHECK(impl_->add_audit("gc", {{"keep_releases", keep_releases},
                                    {"objects_removed", report.objects_removed},
                                    {"bytes_removed", report.bytes_removed},
-                                   {"objects_kept", report.objects_kept}}));
+                                   {"objects_kept", report.objects_kept},
+                                   {"versions_dropped", report.versions_dropped}}));
   TM_CHECK(impl_->commit(transaction));
   for (const Path& path : doomed)
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return errno_error("remove", path.native(), errno);
+  for (const Path& folder : old_runs) TM_CHECK(tidemill::remove_all(folder));
   return report;
 }
 

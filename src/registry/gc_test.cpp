@@ -39,18 +39,45 @@ TEST(Gc, drops_what_no_kept_release_needs) {
   EXPECT_EQ(must(registry->verify_objects()), std::vector<std::string>{});
 }
 
-TEST(Gc, keeps_every_versions_package_with_its_files) {
+TEST(Gc, drops_the_packages_of_versions_that_nothing_names) {
   TestHome home;
   const auto registry = home.open();
   TestHome::begin(*registry, "run1");
-  const Version accepted = TestHome::add_version(*registry, "run1", {"late", "m1"});
-  const Version rejected = TestHome::add_version(*registry, "run1", {"late", "m2", "rejected"});
+  for (int i = 1; i <= 7; ++i) TestHome::add_version(*registry, "run1", {"late", "m" + std::to_string(i)});
   must(registry->end_run({"run1", "done"}));
-  EXPECT_EQ(must(registry->gc(0, false)).objects_removed, 0u);
-  for (const Version& version : {accepted, rejected}) {
-    const Json manifest = must(parse_json(must(registry->read_object(version.package))));
-    EXPECT_TRUE(has(*registry, manifest["files"]["model.ubj"].get<std::string>()));
+  must(registry->promote("late", 1, "champion", ""));
+  must(registry->promote("late", 2, "champion", ""));
+  must(registry->promote("late", 3, "champion", ""));
+  must(registry->promote("late", 4, "challenger", ""));
+  EXPECT_EQ(must(registry->gc(1, true, {{"late", {5}}})).versions_dropped, 2u);
+  EXPECT_FALSE(must(registry->version("late", "1")).dropped);
+  const auto done = must(registry->gc(1, false, {{"late", {5}}}));
+  EXPECT_EQ(done.versions_dropped, 2u);
+  EXPECT_EQ(done.objects_removed, 4u);
+  for (const Version& version : must(registry->versions("late"))) {
+    // 2 is what a rollback goes back to, 5 is pinned, 7 the newest output.
+    const bool gone = version.number == 1 || version.number == 6;
+    EXPECT_EQ(version.dropped, gone) << version.number;
+    EXPECT_EQ(has(*registry, version.package), !gone) << version.number;
+    EXPECT_EQ(must(registry->find_output("model:late", "m" + std::to_string(version.number))).has_value(),
+              !gone);
   }
+  EXPECT_EQ(must(registry->verify_objects()), std::vector<std::string>{});
+  EXPECT_EQ(code_of(registry->promote("late", 6, "champion", "")), "registry.dropped");
+  EXPECT_EQ(must(registry->rollback_alias("late", "champion", "")), 2);
+  EXPECT_EQ(code_of(registry->rollback_alias("late", "champion", "")), "registry.dropped");
+  EXPECT_EQ(code_of(registry->rollback_release(1, "")), "registry.dropped");
+}
+
+TEST(Gc, keeps_the_folders_of_the_newest_thousand_runs) {
+  TestHome home;
+  const auto registry = home.open();
+  for (int i = 0; i < 1003; ++i)
+    std::filesystem::create_directories(registry->run_folder("r" + std::to_string(10'000 + i)) / "steps");
+  EXPECT_EQ(must(registry->gc(1, true)).run_folders_removed, 3u);
+  EXPECT_EQ(must(registry->gc(1, false)).run_folders_removed, 3u);
+  EXPECT_FALSE(std::filesystem::exists(registry->run_folder("r10002")));
+  EXPECT_TRUE(std::filesystem::exists(registry->run_folder("r10003") / "steps"));
 }
 
 TEST(Gc, keeps_the_newest_output_of_a_step_that_never_went_live) {
@@ -129,13 +156,22 @@ TEST(Gc, waits_for_nobody_who_writes_objects) {
 
 TEST(Gc, refuses_while_a_package_cannot_be_read_since_its_files_are_unknown) {
   TestHome home;
-  const auto registry = home.open();
+  auto registry = home.open();
   TestHome::begin(*registry, "run1");
-  const Version version = TestHome::add_version(*registry, "run1", {"late", "m1"});
+  const Version unnamed = TestHome::add_version(*registry, "run1", {"late", "m1"});
+  const Version version = TestHome::add_version(*registry, "run1", {"late", "m2"});
+  must(registry->end_run({"run1", "done"}));
   const ObjectId orphan = must(registry->put_bytes("orphan"));
+  registry.reset();
+  registry = home.open();
+  const std::string package = must(registry->read_object(version.package));
   std::filesystem::remove(registry->object_path(version.package));
   EXPECT_EQ(code_of(registry->gc(1, false)), "registry.object_missing");
   EXPECT_TRUE(has(*registry, orphan));
+  must(registry->put_bytes(package));
+  std::filesystem::remove(registry->object_path(unnamed.package));
+  EXPECT_TRUE(registry->gc(1, false)) << "a version that nothing names does not stand in the way";
+  EXPECT_FALSE(has(*registry, orphan));
 }
 
 TEST(VerifyObjects, finds_every_missing_and_damaged_object) {

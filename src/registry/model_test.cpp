@@ -30,6 +30,7 @@ struct Model {
   std::map<int64_t, Made> tables;
   std::vector<StepKey> versions;  // number - 1
   std::vector<bool> rejected;
+  std::vector<bool> dropped;
   std::vector<State> releases;
   State live;
   std::map<StepKey, Known> outputs;
@@ -80,9 +81,24 @@ struct Model {
       if (known.table && !known.withdrawn) newest[key.first] = std::max(newest[key.first], *known.table);
     for (const auto& [step, id] : newest) needed.insert(id);
     for (auto& [id, made] : tables) made.dropped = made.dropped || !needed.contains(id);
+    std::set<int> named;
+    if (top(live)) named.insert(*top(live));
+    if (live.champion.size() > 1) named.insert(live.champion[live.champion.size() - 2]);
+    for (size_t i = releases.size() - std::min(keep, releases.size()); i < releases.size(); ++i)
+      if (top(releases[i])) named.insert(*top(releases[i]));
+    if (anchor) named.insert(*anchor);
+    int newest_version = 0;
+    for (const auto& [key, known] : outputs)
+      if (known.version && !known.withdrawn) newest_version = std::max(newest_version, *known.version);
+    named.insert(newest_version);
+    for (size_t i = 0; i < dropped.size(); ++i)
+      dropped[i] = dropped[i] || !named.contains(static_cast<int>(i) + 1);
     for (auto it = outputs.begin(); it != outputs.end();) {
-      if (it->second.table && tables.at(*it->second.table).dropped) {
+      const bool no_table = it->second.table && tables.at(*it->second.table).dropped;
+      const bool no_version = it->second.version && dropped[static_cast<size_t>(*it->second.version - 1)];
+      if (no_table || no_version) {
         it->second.table.reset();
+        it->second.version.reset();
         if (!it->second.withdrawn) {
           it = outputs.erase(it);
           continue;
@@ -182,6 +198,7 @@ class Pair {
           TestHome::add_version(*registry_, run, {"late", key, rejected ? "rejected" : "accepted"}).number;
       model_.versions.push_back({"model:late", key});
       model_.rejected.push_back(rejected);
+      model_.dropped.push_back(false);
       RC_ASSERT(number == static_cast<int>(model_.versions.size()));
       model_.outputs[{"model:late", key}] = {std::nullopt, number, false};
       if (!rejected) {
@@ -208,6 +225,8 @@ class Pair {
     const std::string code = code_of(registry_->promote("late", version, "champion", ""));
     if (model_.rejected[static_cast<size_t>(version - 1)]) {
       RC_ASSERT(code == "registry.rejected");
+    } else if (model_.dropped[static_cast<size_t>(version - 1)]) {
+      RC_ASSERT(code == "registry.dropped");
     } else if (model_.hold) {
       RC_ASSERT(code == "registry.on_hold");
     } else {
@@ -227,6 +246,10 @@ class Pair {
     std::vector<int>& history = model_.live.champion;
     if (history.size() < 2) {
       RC_ASSERT(!result.has_value());
+      return;
+    }
+    if (model_.dropped[static_cast<size_t>(history[history.size() - 2] - 1)]) {
+      RC_ASSERT(code_of(result) == "registry.dropped");
       return;
     }
     const int culprit = history.back();
@@ -260,6 +283,10 @@ class Pair {
         RC_ASSERT(code == "registry.dropped");
         return;
       }
+    if (Model::top(target) && model_.dropped[static_cast<size_t>(*Model::top(target) - 1)]) {
+      RC_ASSERT(code == "registry.dropped");
+      return;
+    }
     RC_ASSERT(code == "no error");
     model_.rollback(to);
   }

@@ -176,14 +176,21 @@ std::unexpected<Error> unknown_version(Database& database, const std::string& mo
                     fmt::format("model {} has no version or alias '{}'", model, reference), {}, hint);
 }
 
+std::unexpected<Error> was_dropped(const std::string& model, int version) {
+  return user_error("registry.dropped",
+                    fmt::format("gc dropped the package of version {} of {}", version, model), {},
+                    "train it again; `tidemill gc --keep N` keeps the versions of more releases");
+}
+
 Result<void> demand_promotable(Database& database, const std::string& model, int version,
                                const std::string& alias) {
   if (!is_alias_name(alias))
     return user_error(
         "registry.bad_alias", fmt::format("'{}' cannot be an alias", alias), {},
         "use letters, digits, - and _, and begin with a letter: champion, challenger, canary-2");
-  TM_TRY(const auto state,
-         database.first_text("SELECT state FROM versions WHERE model = ?1 AND number = ?2", model, version));
+  TM_TRY(const auto state, database.first_text("SELECT iif(state <> 'rejected' AND dropped, 'dropped', "
+                                               "state) FROM versions WHERE model = ?1 AND number = ?2",
+                                               model, version));
   if (!state) return unknown_version(database, model, std::to_string(version));
   if (*state == "rejected")
     return user_error(
@@ -191,6 +198,7 @@ Result<void> demand_promotable(Database& database, const std::string& model, int
         fmt::format("version {} of {} was rejected by its gate and never goes live", version, model), {},
         fmt::format("`tidemill models show {}@{}` shows why; change the gate or the model, and run again",
                     model, version));
+  if (*state == "dropped") return was_dropped(model, version);
   return {};
 }
 

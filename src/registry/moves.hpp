@@ -42,7 +42,8 @@ Result<std::optional<std::string>> hold_of(Database& database, const std::string
 Result<void> write_anchor(Database& database, const std::string& model, int version);
 std::unexpected<Error> on_hold(const std::string& model, const std::string& reason);
 
-/// The version exists and was not rejected; an alias is a plain word and no number.
+std::unexpected<Error> was_dropped(const std::string& model, int version);
+/// The version exists, was not rejected and is still there; an alias is a plain word and no number.
 Result<void> demand_promotable(Database& database, const std::string& model, int version,
                                const std::string& alias);
 std::unexpected<Error> unknown_version(Database& database, const std::string& model,

@@ -55,6 +55,10 @@ Result<int> Registry::rollback_alias(const std::string& model, const std::string
         "registry.no_previous",
         fmt::format("{}@{} was never another version than {}", model, alias, now->version), {},
         fmt::format("`tidemill promote {} VERSION` chooses one; `tidemill models` lists them", model));
+  TM_TRY(const auto gone,
+         database.first_integer("SELECT dropped FROM versions WHERE model = ?1 AND number = ?2", model,
+                                before->version));
+  if (gone.value_or(0) != 0) return was_dropped(model, before->version);
   const std::string note = with_reason(
       fmt::format("rollback {}@{} from {} to {}", model, alias, now->version, before->version), reason);
   TM_TRY(const int64_t release, add_release(database, std::nullopt, impl_->clock->now(), note));

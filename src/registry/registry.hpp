@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,7 @@ struct Version {
   std::string git_commit;
   bool git_dirty = false;
   Instant made_at;
+  bool dropped = false;  // gc removed its package: history only
 };
 
 enum class StepStatus { Done, UpToDate, Failed, Blocked, Withdrawn, Interrupted };
@@ -246,10 +248,16 @@ class Registry {
     size_t objects_removed = 0;
     int64_t bytes_removed = 0;
     size_t objects_kept = 0;
+    size_t versions_dropped = 0;
+    size_t run_folders_removed = 0;
   };
-  /// Drops objects that no live or kept release, version or newest output of a step needs. dry_run only
-  /// counts. Error lock.held while a run or another process writes objects.
-  Result<GcReport> gc(size_t keep_releases, bool dry_run);
+  using Pinned = std::map<std::string, std::set<int>>;  // model → versions that a project names by number
+  /// Drops objects that no live or kept release, no named version and no newest output of a step needs, and
+  /// the folders of all but the newest runs. Named is a version that is pinned, an anchor, what an alias is
+  /// in a kept release, or what it would be rolled back to. dry_run only counts. Errors: lock.held while a
+  /// run or another process writes objects; registry.object_* while a named version's package cannot be read,
+  /// since its files are unknown.
+  Result<GcReport> gc(size_t keep_releases, bool dry_run, const Pinned& pinned = {});
   Result<std::vector<AuditEntry>> audit(size_t limit) const;
   /// Error registry.audit_broken with the first entry whose chain does not hold. Returns the number of
   /// entries.

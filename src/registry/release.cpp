@@ -69,7 +69,7 @@ INSERT INTO outputs (step, key, withdrawn)
   ON CONFLICT (step, key) DO UPDATE SET withdrawn = 1)sql";
 constexpr std::string_view kWithdrawVersions = R"sql(
 INSERT INTO outputs (step, key, model, version, withdrawn)
-  SELECT v.step, v.step_key, v.model, v.number, 1 FROM alias_moves a
+  SELECT v.step, v.step_key, iif(v.dropped, NULL, v.model), iif(v.dropped, NULL, v.number), 1 FROM alias_moves a
   JOIN versions v ON v.model = a.model AND v.number = a.version
   WHERE v.step_key <> '' AND (a.live_until IS NULL OR a.live_until > ?1 + 1)
   ON CONFLICT (step, key) DO UPDATE SET withdrawn = 1)sql";
@@ -101,6 +101,13 @@ Result<void> demand_restorable(Database& database, const Registry& registry, con
                         fmt::format("release {} cannot come back: gc dropped its table {}", release.id, name),
                         {}, "choose a newer release; `tidemill gc --keep N` keeps more of them");
   }
+  for (const auto& [model, aliases] : release.aliases)
+    for (const auto& [alias, version] : aliases) {
+      TM_TRY(const auto gone,
+             database.first_integer("SELECT dropped FROM versions WHERE model = ?1 AND number = ?2", model,
+                                    version));
+      if (gone.value_or(0) != 0) return was_dropped(model, version);
+    }
   return {};
 }
 

@@ -139,6 +139,7 @@ Result<void> read_version(Row row, int i, Version& version) {
   version.git_commit = row.text(i + 9);
   version.git_dirty = row.integer(i + 10) != 0;
   version.made_at = row.instant(i + 11);
+  version.dropped = row.integer(i + 12) != 0;
   return {};
 }
 

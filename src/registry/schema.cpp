@@ -96,8 +96,13 @@ ALTER TABLE runs ADD COLUMN as_of INTEGER;
 DROP INDEX runs_by_start;
 )sql";
 
+// gc may drop a version's package, as it drops a table's object.
+constexpr const char* kFormat3 = R"sql(
+ALTER TABLE versions ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 // kSteps[n] makes format n + 1 out of format n, inside the opening transaction. Published steps never change.
-constexpr std::array<const char*, kFormat> kSteps{kFormat1, kFormat2};
+constexpr std::array<const char*, kFormat> kSteps{kFormat1, kFormat2, kFormat3};
 
 Result<int64_t> pragma(Database& database, std::string_view sql) {
   TM_TRY(const auto value, database.first_integer(sql));
