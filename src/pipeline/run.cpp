@@ -81,7 +81,7 @@ class StepRunner {
     for (const size_t step : queue_.not_begun()) {
       lock.unlock();
       if (refusal_) {
-        settle(step, StepStatus::Interrupted, {{"reason", "nothing went live"}}, std::nullopt);
+        settle(step, StepStatus::Interrupted, Json{{"reason", "nothing went live"}}, std::nullopt);
       } else {
         Cancellation never;
         never.cancel(reason_);
