@@ -98,7 +98,7 @@ Result<registry::Version> record(const Session& session, const std::string& mode
                                  const registry::ObjectId& manifest, const Json& provenance) {
   registry::Registry& registry = *session.registry;
   registry::Run run;
-  run.started_at = session.clock->now();
+  run.started_at = system_clock()->now();
   run.id = make_run_id(run.started_at);
   run.selection = "import " + model;
   TM_TRY(const auto lock, registry.lock_for_run(run.id));
@@ -107,7 +107,7 @@ Result<registry::Version> record(const Session& session, const std::string& mode
   step.run = run.id;
   step.step = "import:" + model;
   step.started_at = run.started_at;
-  step.ended_at = session.clock->now();
+  step.ended_at = system_clock()->now();
   registry::Version version;
   version.model = model;
   version.package = manifest;
