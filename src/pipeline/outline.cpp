@@ -36,7 +36,7 @@ void redact_parts(Json& json) {
 /// SQL may stand in any text of a declaration: a check, its `where`, a model's `as_of`, a source's query.
 bool reads_parameters(const Json& json) {
   if (json.is_string())
-    return lower_case(json.get_ref<const std::string&>()).find("getvariable") != std::string::npos;
+    return engine::folded_name(json.get_ref<const std::string&>()).find("getvariable") != std::string::npos;
   if (!json.is_structured()) return false;
   return std::any_of(json.begin(), json.end(), [](const Json& inner) { return reads_parameters(inner); });
 }
