@@ -253,13 +253,18 @@ sources:
 }
 
 TEST(Plan, secrets_are_in_keys_by_name_only) {
-  ::setenv("TIDEMILL_TEST_FOLDER", "confidential", 1);
+  ::setenv("TIDEMILL_TEST_TOKEN", "confidential", 1);
   ProjectForTests project;
-  project.yaml("name: shop\nsources:\n  orders: {path: \"${env:TIDEMILL_TEST_FOLDER}/orders.csv\"}\n")
-      .file("confidential/orders.csv", "id\n1\n");
+  project
+      .yaml(
+          "name: shop\nparameters: {token: \"${env:TIDEMILL_TEST_TOKEN}\"}\nsources: {orders: {path: "
+          "orders.csv}}\n")
+      .file("orders.csv", "id\n1\n")
+      .sql("signed", "SELECT id, getvariable('token') AS token FROM orders");
   const Plan plan = project.plan();
-  EXPECT_EQ(tidemill::to_text(plan.steps[0].key_parts).find("confidential"), std::string::npos)
-      << plan.steps[0].key_parts;
+  const Json& parts = plan.find("transform:signed")->key_parts;
+  EXPECT_TRUE(parts.contains("parameters"));
+  EXPECT_EQ(tidemill::to_text(parts).find("confidential"), std::string::npos) << parts;
 }
 
 TEST(Plan, is_idempotent_over_random_projects) {
