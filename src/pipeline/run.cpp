@@ -144,7 +144,7 @@ class StepRunner {
       RunEvent event{.kind = RunEvent::Kind::StepProgress, .run = run_.run, .step = plan_.steps[step].id};
       event.share = active->cancellation.progress();
       event.message = active->cancellation.note();
-      emit(std::move(event));
+      emit(event);
     }
   }
 
@@ -154,7 +154,7 @@ class StepRunner {
     for (auto& [step, active] : active_) active->cancellation.cancel(reason);
   }
 
-  void emit(RunEvent event) {
+  void emit(const RunEvent& event) {
     const std::lock_guard lock(event_mutex_);
     if (run_.options.on_event) run_.options.on_event(event);
   }
@@ -244,7 +244,7 @@ class StepRunner {
     active_[step] = std::move(active);
     workers_.give([this, at, &outline, planned = std::move(planned)] {
       StepEnd end = execute(run_, outline, planned, at->cancellation, at->log,
-                            [this](RunEvent event) { emit(std::move(event)); });
+                            [this](const RunEvent& event) { emit(event); });
       const std::lock_guard end_lock(mutex_);
       at->end = std::move(end);
       changed_.notify_all();
@@ -304,7 +304,7 @@ class StepRunner {
       event.message = "blocked by " + report["blocked_by"].get<std::string>();
     if (status == StepStatus::Withdrawn) event.message = report.value("reason", "");
     outcomes_[step] = StepOutcome{id, status, std::move(report), std::move(error)};
-    emit(std::move(event));
+    emit(event);
   }
 
   Execution& run_;
