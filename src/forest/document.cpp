@@ -152,7 +152,7 @@ class JsonReader {
       TM_TRY(std::string name, text());
       if (!take(":")) return wrong("no colon");
       TM_TRY(Document item, value(depth + 1));
-      result.emplace_back(std::move(name), std::move(item));
+      result.push_back({std::move(name), std::move(item)});
     } while (take(","));
     if (!take("}")) return wrong("an object without end");
     return Document{std::move(result)};
@@ -349,7 +349,7 @@ class UbjReader {
     for (size_t i = 0; form.count == SIZE_MAX ? !ends('}') : i < form.count; ++i) {
       TM_TRY(std::string name, text());
       TM_TRY(Document item, value(form.type ? form.type : marker(), depth + 1));
-      result.emplace_back(std::move(name), std::move(item));
+      result.push_back({std::move(name), std::move(item)});
     }
     return Document{std::move(result)};
   }

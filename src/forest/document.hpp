@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -22,7 +21,8 @@ class Document {
  public:
   using Numbers = std::vector<double>;  // float32 and integers up to 2^53 are exact
   using Array = std::vector<Document>;
-  using Object = std::vector<std::pair<std::string, Document>>;
+  struct Member;  // a pair would want to know all of Document while it is being defined
+  using Object = std::vector<Member>;
   std::variant<std::monostate, bool, double, std::string, Numbers, Array, Object> value;
 
   /// The member of an object, or nothing.
@@ -33,6 +33,11 @@ class Document {
   const Numbers* numbers() const;  // also an empty array
   const Array* array() const;
   bool is_empty_array() const;
+};
+
+struct Document::Member {
+  std::string name;
+  Document value;
 };
 
 /// Told apart by content. Numbers of JSON are read as the float nearest to their text, as XGBoost reads them,
