@@ -78,18 +78,12 @@ const void* ChunkView::data(size_t column, std::initializer_list<duckdb_type> al
   return vector.data;
 }
 
-const float* ChunkView::floats(size_t column) const {
-  return static_cast<const float*>(data(column, {DUCKDB_TYPE_FLOAT}));
-}
 const double* ChunkView::doubles(size_t column) const {
   return static_cast<const double*>(data(column, {DUCKDB_TYPE_DOUBLE}));
 }
 const int64_t* ChunkView::bigints(size_t column) const {
   return static_cast<const int64_t*>(
       data(column, {DUCKDB_TYPE_BIGINT, DUCKDB_TYPE_TIMESTAMP, DUCKDB_TYPE_TIMESTAMP_TZ}));
-}
-const bool* ChunkView::booleans(size_t column) const {
-  return static_cast<const bool*>(data(column, {DUCKDB_TYPE_BOOLEAN}));
 }
 std::string_view ChunkView::varchar(size_t column, size_t row) const {
   auto* cells =

@@ -13,10 +13,8 @@ class ChunkView final : public Chunk {
   size_t rows() const override { return rows_; }
   size_t columns() const override { return vectors_.size(); }
   bool is_null(size_t column, size_t row) const override;
-  const float* floats(size_t column) const override;
   const double* doubles(size_t column) const override;
   const int64_t* bigints(size_t column) const override;
-  const bool* booleans(size_t column) const override;
   std::string_view varchar(size_t column, size_t row) const override;
 
  private:

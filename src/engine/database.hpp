@@ -59,10 +59,8 @@ class Chunk {
   virtual bool is_null(size_t column, size_t row) const = 0;
   /// Contiguous values, one a row; the value of a NULL row is unspecified. The query must have cast the
   /// column to the type.
-  virtual const float* floats(size_t column) const = 0;
   virtual const double* doubles(size_t column) const = 0;
   virtual const int64_t* bigints(size_t column) const = 0;  // BIGINT, TIMESTAMP(TZ) as microseconds
-  virtual const bool* booleans(size_t column) const = 0;
   virtual std::string_view varchar(size_t column, size_t row) const = 0;
 };
 
