@@ -116,6 +116,8 @@ std::string_view statement_body(std::string_view sql) {
   return sql.substr(0, end);
 }
 
+std::string bracketed(std::string_view sql) { return "(" + std::string(statement_body(sql)) + "\n)"; }
+
 std::string normalize_sql(std::string_view sql) {
   const std::string_view body = statement_body(sql);
   std::string normal;

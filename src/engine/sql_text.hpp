@@ -20,6 +20,8 @@ std::vector<SqlToken> sql_tokens(std::string_view sql);
 /// The SQL without trailing semicolons, comments and white space: fit to stand in parentheses when a line
 /// break follows.
 std::string_view statement_body(std::string_view sql);
+/// The SQL as an operand of other SQL: its body in brackets, which no comment of it can swallow.
+std::string bracketed(std::string_view sql);
 
 /// Whether the word means something in SQL, reserved or not.
 bool is_keyword(const std::string& folded_name);

@@ -4,6 +4,7 @@
 
 #include "base/secret.hpp"
 #include "engine/names.hpp"
+#include "engine/sql_text.hpp"
 #include "pipeline/columns.hpp"
 #include "pipeline/fingerprint.hpp"
 #include "pipeline/references.hpp"
@@ -147,7 +148,8 @@ class Outliner {
           if (*named != table) need_table(step, named->get<std::string>());
       if (!out_.columns.contains(table)) continue;
       const auto of_rows = [&](const std::string& condition) {
-        return fmt::format("SELECT ({}) AS holds FROM {}", condition, engine::quote_name(table));
+        return fmt::format("SELECT {} AS holds FROM {}", engine::bracketed(condition),
+                           engine::quote_name(table));
       };
       std::vector<std::string> texts;
       if (const auto text = check.arguments.find("sql");
@@ -267,10 +269,10 @@ class Outliner {
     }
     need_table(step, model.from);
     if (out_.columns.contains(model.from) && (!model.as_of.empty() || !model.where.empty())) {
-      std::string sql =
-          fmt::format("SELECT {} AS as_of FROM {}", model.as_of.empty() ? "1" : "(" + model.as_of + ")",
-                      engine::quote_name(model.from));
-      if (!model.where.empty()) sql += " WHERE (" + model.where + ")";
+      std::string sql = fmt::format("SELECT {} AS as_of FROM {}",
+                                    model.as_of.empty() ? "1" : engine::bracketed(model.as_of),
+                                    engine::quote_name(model.from));
+      if (!model.where.empty()) sql += " WHERE " + engine::bracketed(model.where);
       const auto bound =
           bind_fragment(step.id, sql, model.place, fmt::format("model {}, as_of and where", model.name));
       if (bound)

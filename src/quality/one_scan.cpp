@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "engine/names.hpp"
+#include "engine/sql_text.hpp"
 #include "quality/anomaly.hpp"
 #include "quality/judge.hpp"
 #include "quality/row_rule.hpp"
@@ -42,7 +43,7 @@ Result<std::string> metric_aggregate(const Check& check) {
 }
 
 std::string filtered(const std::string& aggregate, const std::string& where) {
-  return where.empty() ? aggregate : fmt::format("{} FILTER (WHERE {})", aggregate, in_brackets(where));
+  return where.empty() ? aggregate : fmt::format("{} FILTER (WHERE {})", aggregate, engine::bracketed(where));
 }
 
 std::string metric_question(const Check& check, const std::string& aggregate) {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "engine/names.hpp"
+#include "engine/sql_text.hpp"
 #include "quality/judge.hpp"
 #include "quality/past_view.hpp"
 #include "quality/row_rule.hpp"
@@ -63,9 +64,10 @@ class Sampler {
     }
     std::string columns;
     for (size_t i = 0; i < names.size(); ++i) columns += fmt::format("{} AS {}, ", texts[i], names[i]);
-    const std::string rows = fmt::format(
-        "SELECT {}{} AS instant, hash('{}', {}) AS hash FROM {} WHERE {}", columns, in_brackets(input_.as_of),
-        input_.seed, fmt::join(texts, ", "), input_.relation, fmt::join(present, " AND "));
+    const std::string rows =
+        fmt::format("SELECT {}{} AS instant, hash('{}', {}) AS hash FROM {} WHERE {}", columns,
+                    engine::bracketed(input_.as_of), input_.seed, fmt::join(texts, ", "), input_.relation,
+                    fmt::join(present, " AND "));
     return input_.connection->query(
         fmt::format("SELECT CAST(instant AS VARCHAR), {0} FROM ({1}) WHERE instant IS NOT NULL ORDER BY {2}, "
                     "{0} LIMIT {3}",
@@ -282,7 +284,7 @@ Result<Types> types_of(const PointInTimeInput& input) {
   }
   TM_TRY(const std::vector<engine::Column> as_of,
          input.connection->describe(
-             fmt::format("SELECT {} AS as_of FROM {}", in_brackets(input.as_of), input.relation)));
+             fmt::format("SELECT {} AS as_of FROM {}", engine::bracketed(input.as_of), input.relation)));
   types.as_of = as_of.at(0).type;
   if (!is_time_type(types.as_of))
     return user_error("check.point_in_time",

@@ -7,6 +7,7 @@
 
 #include "engine/names.hpp"
 #include "engine/number_types.hpp"
+#include "engine/sql_text.hpp"
 
 namespace tidemill::quality {
 namespace {
@@ -68,15 +69,13 @@ bool is_float_type(const std::string& type) { return engine::is_float_type(type)
 bool is_number_type(const std::string& type) { return engine::is_number_type(type); }
 bool is_time_type(const std::string& type) { return type.starts_with("TIMESTAMP") || type == "DATE"; }
 
-std::string in_brackets(const std::string& sql) {
-  return sql.find("--") == std::string::npos ? fmt::format("({})", sql) : fmt::format("({}\n)", sql);
-}
 std::string both(const std::string& where, const std::string& condition) {
-  if (where.empty() || condition.empty()) return where.empty() ? condition : where;
-  return in_brackets(where) + " AND " + in_brackets(condition);
+  if (where.empty()) return condition;
+  if (condition.empty()) return engine::bracketed(where);
+  return engine::bracketed(where) + " AND " + engine::bracketed(condition);
 }
 std::string where_clause(const std::string& condition) {
-  return condition.empty() ? "" : " WHERE " + in_brackets(condition);
+  return condition.empty() ? "" : " WHERE " + engine::bracketed(condition);
 }
 
 std::string literal(const Json& value, const engine::Column& column) {
@@ -96,7 +95,7 @@ bool is_row_rule(const Check& check) {
 
 Result<std::string> failing_condition(const Check& check, const std::vector<engine::Column>& columns) {
   if (check.kind == "expression")
-    return fmt::format("NOT {}", in_brackets(check.arguments["sql"].get<std::string>()));
+    return fmt::format("NOT {}", engine::bracketed(check.arguments["sql"].get<std::string>()));
   if (check.kind == "not_null") {
     std::vector<std::string> parts;
     for (const std::string& name : check.columns) parts.push_back(quote_name(name) + " IS NULL");
@@ -117,7 +116,7 @@ Result<std::string> failing_condition(const Check& check, const std::vector<engi
 
 std::string count_judged(const Check& check) {
   return check.where.empty() ? "count(*)"
-                             : fmt::format("CAST(count_if({}) AS BIGINT)", in_brackets(check.where));
+                             : fmt::format("CAST(count_if({}) AS BIGINT)", engine::bracketed(check.where));
 }
 
 std::string count_failing(const Check& check, const std::string& condition) {

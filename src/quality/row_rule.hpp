@@ -14,11 +14,8 @@ bool is_row_rule(const project::Check& check);
 Result<std::string> failing_condition(const project::Check& check,
                                       const std::vector<engine::Column>& columns);
 
-/// "(where) AND (condition)"; either may be empty. A comment at the end of the user's SQL stays inside the
-/// brackets.
+/// "(where) AND (condition)"; either may be empty.
 std::string both(const std::string& where, const std::string& condition);
-/// Brackets that a trailing comment cannot swallow.
-std::string in_brackets(const std::string& sql);
 /// " WHERE (…)" or nothing.
 std::string where_clause(const std::string& condition);
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "engine/names.hpp"
+#include "engine/sql_text.hpp"
 #include "quality/judge.hpp"
 #include "quality/row_rule.hpp"
 #include "quality/verdict.hpp"
@@ -126,7 +127,7 @@ std::optional<Quarantine> quarantine_of(const CheckReport& report) {
       continue;
     // A condition may be NULL for a row; the row then passed.
     failing += fmt::format("{}coalesce({}, FALSE)", failing.empty() ? "" : " OR ",
-                           in_brackets(result.failing_where));
+                           engine::bracketed(result.failing_where));
   }
   if (failing.empty()) return {};
   return Quarantine{.passed_where = fmt::format("NOT ({})", failing), .quarantined_where = failing};

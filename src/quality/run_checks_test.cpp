@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <rapidcheck.h>
 
+#include "engine/sql_text.hpp"
 #include "quality/row_rule.hpp"
 #include "quality/tables_test.hpp"
 
@@ -49,8 +50,9 @@ TEST_F(Checks, rules_on_rows_count_what_fails_and_null_passes_all_but_not_null) 
     EXPECT_EQ(report.results[i].rows, 5) << i;
     EXPECT_EQ(report.results[i].status, CheckStatus::Failed) << i;
     // The condition for --show-rows finds the same rows.
-    EXPECT_EQ(number("SELECT count(*) FROM flights WHERE " + in_brackets(report.results[i].failing_where)),
-              failing[i])
+    EXPECT_EQ(
+        number("SELECT count(*) FROM flights WHERE " + engine::bracketed(report.results[i].failing_where)),
+        failing[i])
         << i;
   }
   EXPECT_EQ(report.results[0].name, "not_null(tailnum)");
@@ -67,7 +69,7 @@ TEST_F(Checks, where_chooses_the_rows_that_are_judged) {
   const CheckResult result = one("flights", rule);
   EXPECT_EQ(result.rows, 2);
   EXPECT_EQ(result.failing, 1);
-  EXPECT_EQ(number("SELECT count(*) FROM flights WHERE " + in_brackets(result.failing_where)), 1);
+  EXPECT_EQ(number("SELECT count(*) FROM flights WHERE " + engine::bracketed(result.failing_where)), 1);
 }
 
 TEST_F(Checks, unique_fails_every_row_that_shares_its_key_and_leaves_null_alone) {
@@ -100,6 +102,20 @@ TEST_F(Checks, relationships_find_orphans_though_the_other_side_has_a_null) {
       one("flights", check("relationships", {"carrier"}, {{"table", "nowhere"}, {"column", "code"}}));
   EXPECT_EQ(missing.status, CheckStatus::Error);
   EXPECT_EQ(missing.message, "there is no table 'nowhere'");
+}
+
+TEST_F(Checks, sql_of_a_rule_may_end_with_a_semicolon_or_a_comment) {
+  Check rule = check("not_null", {"tailnum"});
+  rule.where = "carrier = 'UA'; -- only them";
+  EXPECT_EQ(one("flights", rule).failing, 1);
+  EXPECT_EQ(one("flights", check("expression", {}, {{"sql", "delay < 100; -- minutes"}})).failing, 2);
+  for (const char* ending : {"", ";", " -- late ones", "; /* late */", " ;; -- late ones\n"}) {
+    const CheckResult result =
+        one("flights",
+            check("sql", {}, {{"sql", std::string("SELECT * FROM flights WHERE delay > 100") + ending}}));
+    EXPECT_EQ(result.failing, 2) << ending << " " << result.message;
+    EXPECT_EQ(number("SELECT count(*) FROM (" + result.failing_sql + ")"), 2) << ending;
+  }
 }
 
 TEST_F(Checks, a_wrong_rule_is_an_error_with_its_place_and_spoils_no_other) {

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include "engine/binder.hpp"
+#include "engine/names.hpp"
+#include "engine/sql_text.hpp"
 #include "quality/judge.hpp"
 #include "quality/row_rule.hpp"
 #include "quality/verdict.hpp"
@@ -104,10 +106,12 @@ Result<CheckResult> judge_sql(const CheckContext& context, const Check& check) {
                         quote_name(table), relation);
   }
   CheckResult result = result_of(check);
-  result.failing_sql = fmt::format("{}{}SELECT * FROM {}", with, with.empty() ? "" : " ", in_brackets(sql));
-  TM_TRY(const engine::Rows counts, context.connection->query(fmt::format(
-                                        "{}{}SELECT (SELECT count(*) FROM {}), (SELECT count(*) FROM {})",
-                                        with, with.empty() ? "" : " ", context.relation, in_brackets(sql))));
+  result.failing_sql =
+      fmt::format("{}{}SELECT * FROM {}", with, with.empty() ? "" : " ", engine::bracketed(sql));
+  TM_TRY(const engine::Rows counts,
+         context.connection->query(
+             fmt::format("{}{}SELECT (SELECT count(*) FROM {}), (SELECT count(*) FROM {})", with,
+                         with.empty() ? "" : " ", context.relation, engine::bracketed(sql))));
   result.rows = to_count(counts.rows.at(0).at(0));
   result.failing = to_count(counts.rows.at(0).at(1));
   const Verdict verdict = judge(check, result.rows, result.failing);
@@ -131,7 +135,7 @@ Result<CheckResult> judge_compare(const CheckContext& context, const Check& chec
     what = fmt::format("sum of {}", column);
   } else if (check.arguments.contains("sql")) {
     what = check.arguments["sql"].get<std::string>();
-    aggregate = in_brackets(what);
+    aggregate = engine::bracketed(what);
   }
   TM_TRY(const engine::Rows rows,
          context.connection->query(

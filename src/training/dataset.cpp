@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "engine/names.hpp"
+#include "engine/sql_text.hpp"
 #include "training/labels.hpp"
 
 namespace tidemill::training {
@@ -22,7 +23,7 @@ constexpr double kRareRows = 10;     // a level with fewer training rows than th
 constexpr double kRareShare = 0.01;  // and less of them than this share, folds into the rest
 
 std::string where_clause(const project::Model& model) {
-  return model.where.empty() ? "" : fmt::format(" WHERE ({})", model.where);
+  return model.where.empty() ? "" : " WHERE " + engine::bracketed(model.where);
 }
 
 /// Streams the table and keeps what training needs.

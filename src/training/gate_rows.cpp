@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "engine/names.hpp"
+#include "engine/sql_text.hpp"
 #include "training/columns.hpp"
 #include "training/dataset.hpp"
 #include "training/labels.hpp"
@@ -247,7 +248,7 @@ Result<TestRows> read_test_rows(const GateInput& input, const RowsWanted& wanted
     predictor.predict(matrix, std::span(result.scores).subspan(before * predictor.outputs()));
     return {};
   };
-  const std::string where = model.where.empty() ? "" : "(" + model.where + ")";
+  const std::string where = model.where.empty() ? "" : engine::bracketed(model.where);
   TM_CHECK(input.connection->for_each_chunk(query.sql(both(where, time_bounds(parts.rule())), order), take));
   return result;
 }
