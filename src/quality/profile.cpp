@@ -92,10 +92,10 @@ Result<void> add_top_values(engine::Connection& connection, const std::string& r
                             const engine::Column& column, Json& json) {
   const std::string name = quote_name(column.name);
   TM_TRY(const engine::Rows rows,
-         connection.query(fmt::format(
-             "SELECT CAST({0} AS VARCHAR), count(*) AS n FROM {1} WHERE {0} IS NOT NULL GROUP BY {0} "
-             "ORDER BY n DESC, {0} LIMIT {2}",
-             name, relation, kMaxAcceptedValues + 1)));
+         connection.query(
+             fmt::format("SELECT CAST({0} AS VARCHAR), count(*) FROM {1} WHERE {0} IS NOT NULL GROUP BY {0} "
+                         "ORDER BY count(*) DESC, {0} LIMIT {2}",
+                         name, relation, kMaxAcceptedValues + 1)));
   json["top"] = Json::array();
   for (size_t i = 0; i < std::min<size_t>(rows.rows.size(), kTopValues); ++i)
     json["top"].push_back({{"value", to_json(rows.rows[i][0])}, {"rows", to_count(rows.rows[i][1])}});

@@ -104,6 +104,32 @@ TEST_F(Checks, relationships_find_orphans_though_the_other_side_has_a_null) {
   EXPECT_EQ(missing.message, "there is no table 'nowhere'");
 }
 
+TEST_F(Checks, columns_named_like_what_the_queries_name_are_judged_alike) {
+  const std::vector<std::string> names{"n", "v",     "t",   "value", "other", "a",
+                                       "b", "place", "gap", "step",  "hash"};
+  execute("CREATE TABLE known AS SELECT 'UA' AS code");
+  for (const std::string& name : names) {
+    execute(
+        fmt::format("CREATE OR REPLACE TABLE odd AS SELECT * FROM (VALUES ('UA', 1), ('UA', 2), ('ZZ', 3), "
+                    "('ZZ', 4), ('ZZ', 5)) t({}, id)",
+                    name));
+    const CheckReport report =
+        run("odd", {check("relationships", {name}, {{"table", "known"}, {"column", "code"}}),
+                    check("unique", {name}), check("accepted_values", {name}, {{"values", {"UA"}}}),
+                    check("range", {name}, {{"max", "X"}})});
+    EXPECT_EQ(report.results[0].failing, 3) << name << " " << report.results[0].message;
+    EXPECT_EQ(report.results[1].failing, 5) << name << " " << report.results[1].message;
+    EXPECT_EQ(report.results[2].failing, 3) << name << " " << report.results[2].message;
+    EXPECT_EQ(report.results[3].failing, 3) << name << " " << report.results[3].message;
+    for (const CheckResult& result : report.results)
+      EXPECT_EQ(result.numbers["examples"][0], "ZZ") << name << " " << result.name;
+    EXPECT_EQ(number("SELECT count(*) FROM odd WHERE " + report.results[0].failing_where), 3) << name;
+    const auto seen = profile(*connection_, "odd");
+    ASSERT_TRUE(seen) << name;
+    EXPECT_EQ(seen->columns[0]["top"][0], (Json{{"value", "ZZ"}, {"rows", 3}})) << name;
+  }
+}
+
 TEST_F(Checks, sql_of_a_rule_may_end_with_a_semicolon_or_a_comment) {
   Check rule = check("not_null", {"tailnum"});
   rule.where = "carrier = 'UA'; -- only them";

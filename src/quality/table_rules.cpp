@@ -53,8 +53,8 @@ Result<CheckResult> judge_unique(const CheckContext& context, const Check& check
   const std::string repeated = fmt::format("FROM {}{} GROUP BY {} HAVING count(*) > 1", context.relation,
                                            where_clause(condition), key);
   TM_TRY(const engine::Rows counts, context.connection->query(fmt::format(
-                                        "SELECT (SELECT count(*) FROM {}{}), (SELECT CAST(coalesce(sum(n), "
-                                        "0) AS BIGINT) FROM (SELECT count(*) AS n {}))",
+                                        "SELECT (SELECT count(*) FROM {}{}), (SELECT CAST(coalesce(sum(t.n), "
+                                        "0) AS BIGINT) FROM (SELECT count(*) {}) AS t(n))",
                                         context.relation, where_clause(check.where), repeated)));
   const std::string among = names.size() == 1 ? fmt::format("{} IN (SELECT {} {})", key, key, repeated)
                                               : fmt::format("({}) IN (SELECT ({}) {})", key, key, repeated);
@@ -73,17 +73,19 @@ Result<CheckResult> judge_relationships(const CheckContext& context, const Check
                     parent = quote_name(check.arguments.value("column", ""));
   // The column of the other table is named through an alias: an unknown one must not be found in this table
   // instead.
-  const std::string orphan = fmt::format(
-      "{} IS NOT NULL AND {} NOT IN (SELECT other.{} FROM {} AS other WHERE other.{} IS NOT NULL)", child,
-      child, parent, other, parent);
-  // Judged by distinct value: the other table is asked once per value, not once per row.
-  TM_TRY(
-      const engine::Rows counts,
-      context.connection->query(fmt::format(
-          "SELECT CAST(coalesce(sum(n), 0) AS BIGINT), CAST(coalesce(sum(n) FILTER (WHERE {}), 0) AS BIGINT) "
-          "FROM (SELECT {}, count(*) AS n FROM {}{} GROUP BY {})",
-          orphan, child, context.relation, where_clause(check.where), child)));
-  return judged(context, check, counts, both(check.where, orphan));
+  const auto orphan = [&](const std::string& value) {
+    return fmt::format(
+        "{} IS NOT NULL AND {} NOT IN (SELECT other.{} FROM {} AS other WHERE other.{} IS NOT NULL)", value,
+        value, parent, other, parent);
+  };
+  // Judged by distinct value: the other table is asked once per value, not once per row. Value and count get
+  // names from outside, which no column of the table can be taken for.
+  TM_TRY(const engine::Rows counts,
+         context.connection->query(fmt::format(
+             "SELECT CAST(coalesce(sum(t.n), 0) AS BIGINT), CAST(coalesce(sum(t.n) FILTER (WHERE {}), 0) AS "
+             "BIGINT) FROM (SELECT {}, count(*) FROM {}{} GROUP BY {}) AS t(v, n)",
+             orphan("t.v"), child, context.relation, where_clause(check.where), child)));
+  return judged(context, check, counts, both(check.where, orphan(child)));
 }
 
 /// Every row that the query returns is a failure. The tables it names are looked up one by one.
