@@ -15,10 +15,15 @@ namespace {
 
 using engine::quote_name;
 
-std::set<std::string> as_set(const std::vector<std::string>& names) { return {names.begin(), names.end()}; }
+std::set<std::string> as_set(const std::vector<std::string>& names) {
+  std::set<std::string> set;
+  for (const std::string& name : names) set.insert(engine::folded_name(name));
+  return set;
+}
 
 /// Whether the SQL text names the column as a whole word.
-bool names_column(const std::string& sql, const std::string& column) {
+bool names_column(const std::string& text, const std::string& name) {
+  const std::string sql = engine::folded_name(text), column = engine::folded_name(name);
   const auto is_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
   for (size_t at = sql.find(column); at != std::string::npos; at = sql.find(column, at + 1)) {
     const size_t end = at + column.size();
@@ -28,6 +33,31 @@ bool names_column(const std::string& sql, const std::string& column) {
 }
 
 }  // namespace
+
+Result<std::vector<TimedSource>> with_own_names(const PointInTimeInput& input) {
+  std::vector<TimedSource> sources = input.sources;
+  for (TimedSource& source : sources) {
+    const auto own = [&](const std::string& name, const std::string& what) -> Result<std::string> {
+      if (const engine::Column* column = engine::find_column(source.columns, name)) return column->name;
+      return user_error("check.point_in_time",
+                        fmt::format("{} is {}, which source {} does not have", what, name, source.name),
+                        input.place);
+    };
+    for (std::string& column : source.key) {
+      TM_TRY(column, own(column, "key"));
+    }
+    if (!source.time_column.empty()) {
+      TM_TRY(source.time_column, own(source.time_column, "time_column"));
+    }
+    std::map<std::string, std::string> known_at;
+    for (const auto& [column, holder] : source.known_at) {
+      TM_TRY(std::string name, own(column, "a column of known_at"));
+      TM_TRY(known_at[std::move(name)], own(holder, fmt::format("known_at of {}.{}", source.name, column)));
+    }
+    source.known_at = std::move(known_at);
+  }
+  return sources;
+}
 
 Result<const TimedSource*> request_source(const PointInTimeInput& input) {
   const std::set<std::string> key = as_set(input.key);
@@ -54,7 +84,7 @@ Result<const TimedSource*> request_source(const PointInTimeInput& input) {
                       input.place);
   }
   for (const std::string& column : found[0]->key)
-    if (!key.contains(column))
+    if (!key.contains(engine::folded_name(column)))
       return user_error("check.point_in_time",
                         fmt::format("the model's key ({}) does not hold {} of source {}'s key, so a row's "
                                     "own request cannot be found",
@@ -90,11 +120,6 @@ Result<std::string> past_of(const TimedSource& source, const PointInTimeInput& i
       columns.push_back(name);
       continue;
     }
-    if (engine::find_column(source.columns, known->second) == nullptr)
-      return user_error("check.point_in_time",
-                        fmt::format("known_at of {}.{} is {}, which the source does not have", source.name,
-                                    column.name, known->second),
-                        input.place);
     columns.push_back(fmt::format("CASE WHEN {} <= {} THEN {} END AS {}", quote_name(known->second),
                                   row.as_of, name, name));
   }
@@ -105,8 +130,9 @@ Result<std::string> past_of(const TimedSource& source, const PointInTimeInput& i
   if (is_request) {
     std::vector<std::string> literals;
     for (const std::string& column : source.key)
-      literals.push_back(row.key[static_cast<size_t>(std::find(input.key.begin(), input.key.end(), column) -
-                                                     input.key.begin())]);
+      literals.push_back(row.key[static_cast<size_t>(
+          std::ranges::find_if(input.key, [&](const auto& name) { return engine::same_name(name, column); }) -
+          input.key.begin())]);
     sql += fmt::format(" OR ({})", key_condition(source.key, literals));
   }
   return sql + ")";

@@ -15,6 +15,11 @@ struct AskedRow {
   std::string as_of;             // typed literal
 };
 
+/// The sources with the names they declare (key, time_column, known_at) as their tables spell them: whoever
+/// reads them afterwards may compare exactly. Error check.point_in_time for a column that a source does not
+/// have.
+Result<std::vector<TimedSource>> with_own_names(const PointInTimeInput& input);
+
 /// The source whose row is the request itself: as named, else the one with the model's key; of several, the
 /// one whose time_column the as_of expression names. Nothing when no source has the key. Error
 /// check.point_in_time when it stays unclear.

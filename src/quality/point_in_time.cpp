@@ -309,8 +309,11 @@ Result<CheckResult> prove(const PointInTimeInput& input) {
 
 }  // namespace
 
-Result<CheckResult> check_point_in_time(const PointInTimeInput& input) {
-  Result<CheckResult> result = prove(input);
+Result<CheckResult> check_point_in_time(const PointInTimeInput& written) {
+  PointInTimeInput input = written;
+  Result<std::vector<TimedSource>> sources = with_own_names(written);
+  if (sources) input.sources = std::move(*sources);
+  Result<CheckResult> result = sources ? prove(input) : std::unexpected(std::move(sources).error());
   if (!result && is_users_sql(result.error()))
     return broken_proof(input, result.error().message, result.error().hint);
   return result;

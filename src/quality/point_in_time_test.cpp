@@ -89,6 +89,24 @@ TEST_F(PointInTime, who_holds_the_time_of_knowledge_tells_too) {
   EXPECT_EQ(result.status, CheckStatus::Failed);
 }
 
+TEST_F(PointInTime, names_are_declared_in_any_case) {
+  input_.sources[0].key = {"ID"};
+  input_.sources[0].time_column = "Scheduled_At";
+  input_.sources[0].known_at = {{"DEP_DELAY", "DEPARTED_at"}};
+  input_.as_of = "SCHEDULED_AT - INTERVAL 1 HOUR";
+  input_.key = {"Id"};
+  EXPECT_EQ(prove({{"features", "SELECT id, scheduled_at, dep_delay AS leak FROM flights"}}, {"leak"}).status,
+            CheckStatus::Failed);
+  EXPECT_EQ(
+      prove({{"features", "SELECT id, scheduled_at, departed_at AS leak FROM flights"}}, {"leak"}).status,
+      CheckStatus::Failed);
+  EXPECT_EQ(prove({{"features", "SELECT id, scheduled_at, count(*) OVER () AS leak FROM flights"}}, {"leak"})
+                .status,
+            CheckStatus::Failed);
+  const CheckResult honest = prove({{"features", kHonest}}, {"gate", "seats", "last_delay", "before"});
+  EXPECT_EQ(honest.status, CheckStatus::Passed) << honest.message;
+}
+
 TEST_F(PointInTime, an_outcome_of_another_row_that_was_not_yet_known_is_a_leak) {
   // The flight before it by schedule has begun to exist, but often had not left an hour before this one.
   const CheckResult result = prove(

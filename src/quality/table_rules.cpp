@@ -93,16 +93,16 @@ Result<CheckResult> judge_sql(const CheckContext& context, const Check& check) {
   const std::string sql = check.arguments.value("sql", "");
   TM_TRY(const std::unique_ptr<engine::Binder> binder, engine::Binder::open("UTC"));
   const auto columns_of = [&](const std::string& table) -> Result<std::vector<engine::Column>> {
-    if (table == context.table) return context.columns;
-    TM_TRY(const std::string relation, relation_of(context, table));
+    if (engine::same_name(table, context.table)) return context.columns;
+    TM_TRY(const std::string relation, relation_of(context, engine::folded_name(table)));
     return context.connection->describe("SELECT * FROM " + relation);
   };
   TM_TRY(const engine::BoundQuery bound, binder->bind(sql, check.place, columns_of));
   std::string with;
   for (const std::string& table : bound.tables) {
     std::string relation = context.relation;
-    if (table != context.table) {
-      TM_TRY(relation, relation_of(context, table));
+    if (!engine::same_name(table, context.table)) {
+      TM_TRY(relation, relation_of(context, engine::folded_name(table)));
     }
     with += fmt::format("{}{} AS NOT MATERIALIZED (SELECT * FROM {})", with.empty() ? "WITH " : ", ",
                         quote_name(table), relation);
