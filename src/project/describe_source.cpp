@@ -96,7 +96,8 @@ const Object& source_object() {
         "With a connection: a column by which the table only grows; without it the table is read in every "
         "run."},
        {"key", one_or_list(column_name()), "The column or columns that name a row."},
-       {"time_column", scalar(column_name()), "When a row begins to exist."},
+       {"time_column", scalar(column_name()),
+        "When a row begins to exist. To the point-in-time proof a row without a time has not begun."},
        {"known_at", map_of(column_name(), scalar(column_name()), "column"),
         "For columns whose value is known later than the row: the column that says when.",
         "time_column for all"},

@@ -126,7 +126,7 @@ Result<std::string> past_of(const TimedSource& source, const PointInTimeInput& i
   std::string sql = fmt::format("SELECT {} FROM {}", fmt::join(columns, ", "), source.relation);
   if (source.time_column.empty()) return sql;
   const std::string time = quote_name(source.time_column);
-  sql += fmt::format(" WHERE ({} <= {} OR {} IS NULL", time, row.as_of, time);
+  sql += fmt::format(" WHERE ({} <= {}", time, row.as_of);  // a row without a time is not known to have begun
   if (is_request) {
     std::vector<std::string> literals;
     for (const std::string& column : source.key)

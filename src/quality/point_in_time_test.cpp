@@ -107,6 +107,18 @@ TEST_F(PointInTime, names_are_declared_in_any_case) {
   EXPECT_EQ(honest.status, CheckStatus::Passed) << honest.message;
 }
 
+TEST_F(PointInTime, a_row_without_a_time_was_not_there_yet) {
+  execute("CREATE TABLE outcomes AS SELECT id, NULL::TIMESTAMPTZ AS landed_at, dep_delay FROM flights");
+  add_source("outcomes", {"id"}, "landed_at", {});
+  input_.request_source = "flights";
+  EXPECT_EQ(prove({{"features",
+                    "SELECT f.id, f.scheduled_at, o.dep_delay AS leak FROM flights f JOIN outcomes "
+                    "o USING (id)"}},
+                  {"leak"})
+                .status,
+            CheckStatus::Failed);
+}
+
 TEST_F(PointInTime, an_outcome_of_another_row_that_was_not_yet_known_is_a_leak) {
   // The flight before it by schedule has begun to exist, but often had not left an hour before this one.
   const CheckResult result = prove(
