@@ -74,6 +74,9 @@ class References {
       const Place at = or_else(check.place, place);
       const std::string what = described + ", check " + (check.name.empty() ? check.kind : check.name);
       for (const std::string& column : check.columns) require(table, column, at, what);
+      if (const auto found = columns_.find(table); found != columns_.end())
+        if (auto fits = quality::fits_types(check, found->second); !fits)
+          add(fits.error().code, fits.error().message, at, what, fits.error().hint);
       if (check.kind == "sql" || check.kind == "expression") continue;
       std::string other = table;
       if (const auto named = check.arguments.find(check.kind == "distribution" ? "reference" : "table");

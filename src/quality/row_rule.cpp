@@ -93,7 +93,22 @@ bool is_row_rule(const Check& check) {
   return std::find(kKinds.begin(), kKinds.end(), check.kind) != kKinds.end();
 }
 
+Result<void> fits_types(const Check& check, const std::vector<engine::Column>& columns) {
+  if (check.kind != "range" || check.columns.size() != 1) return {};
+  const engine::Column* column = engine::find_column(columns, check.columns[0]);
+  if (column == nullptr || !is_text_type(column->type)) return {};
+  for (const char* bound : {"min", "max"})
+    if (check.arguments.contains(bound) && check.arguments[bound].is_number())
+      return user_error("check.range",
+                        fmt::format("{} is {}: texts have no order of numbers, so {} is no bound for it",
+                                    column->name, column->type, check.arguments[bound].dump()),
+                        check.place,
+                        fmt::format("declare it as a number: `{}: {{type: double}}`", column->name));
+  return {};
+}
+
 Result<std::string> failing_condition(const Check& check, const std::vector<engine::Column>& columns) {
+  TM_CHECK(fits_types(check, columns));
   if (check.kind == "expression")
     return fmt::format("NOT {}", engine::bracketed(check.arguments["sql"].get<std::string>()));
   if (check.kind == "not_null") {

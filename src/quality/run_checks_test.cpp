@@ -130,6 +130,17 @@ TEST_F(Checks, columns_named_like_what_the_queries_name_are_judged_alike) {
   }
 }
 
+TEST_F(Checks, a_range_of_numbers_over_texts_is_no_rule) {
+  execute("CREATE TABLE texts AS SELECT * FROM (VALUES ('15'), ('100')) t(amount)");
+  const CheckResult result = one("texts", check("range", {"AMOUNT"}, {{"min", 10}, {"max", 20}}));
+  EXPECT_EQ(result.status, CheckStatus::Error);
+  EXPECT_NE(result.message.find("amount is VARCHAR"), std::string::npos) << result.message;
+  EXPECT_EQ(result.hint, "declare it as a number: `amount: {type: double}`");
+  EXPECT_TRUE(result.stops());
+  EXPECT_EQ(one("texts", check("range", {"amount"}, {{"min", "100"}, {"max", "15"}})).status,
+            CheckStatus::Passed);
+}
+
 TEST_F(Checks, sql_of_a_rule_may_end_with_a_semicolon_or_a_comment) {
   Check rule = check("not_null", {"tailnum"});
   rule.where = "carrier = 'UA'; -- only them";
