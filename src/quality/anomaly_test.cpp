@@ -137,6 +137,14 @@ TEST_F(AnomalyChecks, where_and_an_empty_table_are_understood) {
       run("t", {check("anomaly", {"v"}, {{"metric", "mean"}, {"column", "v"}, {"z", 3}})});
   EXPECT_EQ(empty.results[0].status, CheckStatus::NotEnoughHistory);
   EXPECT_FALSE(empty.observed.contains("mean(v)"));
+  CheckContext known = context("t");
+  known.history = [&](const std::string&) -> Result<std::vector<SeriesPoint>> {
+    return daily(known.now, std::vector<double>(10, 5.0));
+  };
+  const CheckResult lost =
+      run(known, {check("anomaly", {"v"}, {{"metric", "mean"}, {"column", "v"}, {"z", 3}})}).results[0];
+  EXPECT_EQ(lost.status, CheckStatus::Failed);
+  EXPECT_EQ(lost.message, "mean(v) has no value today; it had 10 earlier");
 }
 
 }  // namespace

@@ -154,6 +154,30 @@ Json largest_moves(const Compared& compared) {
   return list;
 }
 
+/// The reference has its values and this side has not. Only a past that is missing is no verdict: a column
+/// that lost its values fails. A table that is small by itself says nothing of its distribution, and that is
+/// said.
+CheckResult too_few_now(const Check& check, CheckResult result, const std::string& column, int64_t before,
+                        int64_t now) {
+  const bool lost = now == 0 || result.rows >= kMinValues;
+  result.status = lost ? failure(check) : CheckStatus::Warned;
+  result.message = fmt::format("{} has {} values in {} rows, the reference {}", column, grouped(now),
+                               grouped(result.rows), grouped(before));
+  result.hint = lost ? "was it renamed, or is it no longer filled where the data come from?"
+                     : fmt::format("a distribution is judged from {} values on", kMinValues);
+  return result;
+}
+
+/// In units of a spread of 0, staying is no distance and moving is infinitely far.
+CheckResult against_a_constant(const Check& check, CheckResult result, const std::string& column,
+                               const Compared& compared) {
+  const double moved = compared.current.at(1) + compared.current.back();  // below and above the one value
+  result.message = fmt::format("{} does not vary in the reference, and {} rows differ from it now", column,
+                               grouped(static_cast<int64_t>(moved)));
+  if (moved > 0) result.status = failure(check);
+  return result;
+}
+
 }  // namespace
 
 Result<CheckResult> judge_distribution(const CheckContext& context, const Check& check) {
@@ -194,12 +218,13 @@ Result<CheckResult> judge_distribution(const CheckContext& context, const Check&
   const int64_t before = to_count(sizes.rows.at(0)[0]), now = to_count(sizes.rows.at(0)[1]);
   result.rows = to_count(sizes.rows.at(0)[2]);
   result.numbers = {{"statistic", statistic}, {"reference_values", before}, {"current_values", now}};
-  if (before < kMinValues || now < kMinValues) {
+  if (before < kMinValues) {
     result.status = CheckStatus::NotEnoughHistory;
-    result.message = fmt::format("{} has {} values, the reference {}: {} each are needed", column->name,
-                                 grouped(now), grouped(before), kMinValues);
+    result.message = fmt::format("the reference has {} values of {}: {} are needed", grouped(before),
+                                 column->name, kMinValues);
     return result;
   }
+  if (now < kMinValues) return too_few_now(check, std::move(result), column->name, before, now);
 
   TM_TRY(const Compared compared,
          numeric ? compare_numbers(connection, sides) : compare_levels(connection, sides));
@@ -207,12 +232,7 @@ Result<CheckResult> judge_distribution(const CheckContext& context, const Check&
   if (statistic != "psi") {
     TM_TRY(distance, distance_of_numbers(connection, sides, statistic));
   }
-  if (!distance) {
-    result.status = CheckStatus::NotEnoughHistory;
-    result.message =
-        fmt::format("{} does not vary in the reference: {} is not defined", column->name, statistic);
-    return result;
-  }
+  if (!distance) return against_a_constant(check, std::move(result), column->name, compared);
   const double most = check.arguments.value("max", 0.0);
   result.numbers["value"] = *distance;
   result.numbers["max"] = most;

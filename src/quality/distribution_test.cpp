@@ -66,10 +66,29 @@ TEST_F(Distribution, no_earlier_snapshot_or_few_values_are_not_enough) {
   EXPECT_EQ(run(context, {rule}).results[0].status, CheckStatus::Passed);
 }
 
+TEST_F(Distribution, a_column_that_lost_its_values_fails_and_a_small_table_warns) {
+  const auto against_before = [&](const std::string& table, const std::string& statistic) {
+    return one(table, check("distribution", {"x"},
+                            {{"reference", "before"}, {"statistic", statistic}, {"max", 0.2}}));
+  };
+  execute("CREATE TABLE lost AS SELECT CASE WHEN i < 10 THEN 1.5 END AS x FROM range(800) r(i)");
+  for (const char* statistic : {"psi", "ks", "wasserstein"})
+    EXPECT_EQ(against_before("lost", statistic).status, CheckStatus::Failed) << statistic;
+  EXPECT_EQ(against_before("lost", "psi").message, "x has 10 values in 800 rows, the reference 1 000");
+  execute("CREATE TABLE gone AS SELECT NULL::DOUBLE AS x FROM range(20)");
+  EXPECT_EQ(against_before("gone", "psi").status, CheckStatus::Failed);
+  execute("CREATE TABLE small AS SELECT x FROM before LIMIT 50");
+  EXPECT_EQ(against_before("small", "psi").status, CheckStatus::Warned);
+}
+
 TEST_F(Distribution, texts_have_no_ks_and_a_constant_reference_no_wasserstein) {
   EXPECT_EQ(judged("level", "ks", 0.2).status, CheckStatus::Error);
   execute("CREATE TABLE constant AS SELECT 5.0 AS x FROM range(300)");
-  EXPECT_EQ(judged("x", "wasserstein", 0.2, "constant").status, CheckStatus::NotEnoughHistory);
+  EXPECT_EQ(judged("x", "wasserstein", 0.2, "constant").status, CheckStatus::Failed);
+  EXPECT_EQ(one("constant", check("distribution", {"x"},
+                                  {{"reference", "constant"}, {"statistic", "wasserstein"}, {"max", 0.2}}))
+                .status,
+            CheckStatus::Passed);
   EXPECT_EQ(judged("x", "psi", 0.2, "constant").status, CheckStatus::Failed);
 }
 

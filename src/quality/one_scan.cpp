@@ -56,13 +56,18 @@ std::string metric_question(const Check& check, const std::string& aggregate) {
   return fmt::format("CAST(({} - {}) / nullif({}, 0) AS DOUBLE)", all, present, all);
 }
 
+/// Clocks of other machines may run ahead by so much: a time within it is now, a later one says nothing.
+constexpr Duration kMaxClockSkew{300'000'000};
+
 std::string instant_literal(Instant instant) { return fmt::format("make_timestamptz({})", instant.micros); }
 
-/// The newest time that is not in the future of `now`, and the newest of all, as microseconds.
+/// The newest time that is not in the future of `now` beyond the skew of clocks, and the newest of all, as
+/// microseconds.
 std::vector<std::string> freshness_aggregates(const Check& check, Instant now) {
   const std::string time =
       fmt::format("CAST({} AS TIMESTAMPTZ)", quote_name(check.arguments.value("column", "")));
-  const std::string past = fmt::format("{} <= {}", time, instant_literal(now));
+  const std::string past =
+      fmt::format("{} <= {}", time, instant_literal({now.micros + kMaxClockSkew.micros}));
   return {fmt::format("epoch_us(max({}) FILTER (WHERE {}))", time,
                       check.where.empty() ? past : both(check.where, past)),
           fmt::format("epoch_us({})", filtered(fmt::format("max({})", time), check.where))};
@@ -130,8 +135,18 @@ CheckResult judge_freshness(const CheckContext& context, const Check& check, con
     result.message = fmt::format("no row has a {}: nothing is known of how fresh the table is", column);
     return result;
   }
-  const Instant newest{to_count(answers[past ? 0 : 1])};
-  const Duration age{past ? context.now.micros - newest.micros : 0};
+  if (!past) {
+    result.status = failure(check);
+    result.numbers = {{"newest", tidemill::to_text(Instant{to_count(answers[1])})}};
+    result.message = fmt::format(
+        "every {} lies in the future, the newest is {}: nothing is known of how fresh "
+        "the table is",
+        column, tidemill::to_text(Instant{to_count(answers[1])}));
+    result.hint = "is it the column that says when a row begins, and in the right time zone?";
+    return result;
+  }
+  const Instant newest{to_count(answers[0])};
+  const Duration age{std::max<int64_t>(0, context.now.micros - newest.micros)};
   result.numbers = {{"newest", tidemill::to_text(newest)}, {"age_seconds", age.seconds()}};
   const auto older_than = [&](const char* key) {
     return check.arguments.contains(key) && age.micros > check.arguments[key].get<int64_t>();
@@ -159,19 +174,22 @@ Result<CheckResult> judge_anomaly(const CheckContext& context, const Check& chec
   CheckResult result = result_of(check);
   const std::string metric = metric_name(check);
   const std::optional<double> today = to_double(value);
-  if (!today || !std::isfinite(*today)) {
-    result.status = CheckStatus::NotEnoughHistory;
-    result.message = fmt::format("{} has no value today", metric);
-    return result;
-  }
-  observed[metric] = *today;
+  const bool has_value = today && std::isfinite(*today);
+  if (has_value) observed[metric] = *today;
   AnomalyQuestion question{
-      .today = *today, .now = context.now, .season = check.arguments.value("season", "none")};
+      .today = has_value ? *today : 0, .now = context.now, .season = check.arguments.value("season", "none")};
   if (check.arguments.value("metric", "") == "null_share") question.least_scale = kLeastShareScale;
   if (context.history) {
     TM_TRY(question.history, context.history(metric));
   }
   const AnomalyAnswer answer = judge_history(question);
+  if (!has_value) {
+    // Only a past that is missing is no verdict: a column that lost its values fails.
+    result.status = answer.enough ? failure(check) : CheckStatus::NotEnoughHistory;
+    result.numbers = {{"points", answer.points}, {"season", question.season}};
+    result.message = fmt::format("{} has no value today; it had {} earlier", metric, answer.points);
+    return result;
+  }
   result.numbers = {{"value", *today}, {"points", answer.points}, {"season", question.season}};
   if (!answer.enough) {
     result.status = CheckStatus::NotEnoughHistory;

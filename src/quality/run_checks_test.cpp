@@ -211,6 +211,18 @@ TEST_F(Checks, freshness_looks_at_rows_that_are_not_in_the_future) {
   const CheckResult stale = judged({{"error_after", kHour}});
   EXPECT_EQ(stale.status, CheckStatus::Failed);
   EXPECT_EQ(stale.message, "the newest seen_at is 2013-06-01T10:00:00Z, 2h old (limit 1h)");
+  // A clock that runs ahead a little is no future; nothing but the future is not fresh.
+  execute("CREATE TABLE ahead AS SELECT TIMESTAMPTZ '2013-06-01 12:04:00Z' AS seen_at");
+  EXPECT_EQ(
+      one("ahead", check("freshness", {"seen_at"}, {{"column", "seen_at"}, {"error_after", kHour}})).message,
+      "the newest seen_at is 2013-06-01T12:04:00Z, 0s old");
+  execute("CREATE TABLE far AS SELECT TIMESTAMPTZ '2099-01-01 00:00:00Z' AS seen_at");
+  const CheckResult far =
+      one("far", check("freshness", {"seen_at"}, {{"column", "seen_at"}, {"warn_after", kHour}}));
+  EXPECT_EQ(far.status, CheckStatus::Failed);
+  EXPECT_EQ(far.message,
+            "every seen_at lies in the future, the newest is 2099-01-01T00:00:00Z: nothing is known of how "
+            "fresh the table is");
   execute("CREATE TABLE empty AS FROM flights WHERE false");
   Check rule = check("freshness", {"seen_at"}, {{"column", "seen_at"}, {"error_after", kHour}});
   EXPECT_EQ(one("empty", rule).status, CheckStatus::Failed);
