@@ -118,6 +118,22 @@ bool is_good(const StepContext& step, const registry::ObjectId& object) {
   return false;
 }
 
+/// Rules on the whole table are held against what is left of it: that is what will be read.
+Result<void> judge_what_is_left(const StepContext& step, engine::Connection& connection,
+                                const std::vector<project::Check>& checks, const StagedTable& left,
+                                quality::CheckReport& report) {
+  TM_CHECK(connection.view_parquet(step.outline.name, {left.file}));
+  std::vector<project::Check> table_rules;
+  for (const project::Check& check : checks)
+    if (quality::is_table_rule(check.kind)) table_rules.push_back(check);
+  TM_TRY(quality::CheckReport again, quality::run_checks(context_of(step, connection, left), table_rules));
+  report.observed = std::move(again.observed);
+  auto judged = again.results.begin();
+  for (quality::CheckResult& result : report.results)
+    if (quality::is_table_rule(result.kind) && judged != again.results.end()) result = std::move(*judged++);
+  return {};
+}
+
 }  // namespace
 
 Result<Audited> audit(const StepContext& step, StagedTable staged,
@@ -134,8 +150,14 @@ Result<Audited> audit(const StepContext& step, StagedTable staged,
     TM_CHECK(
         (*connection)
             ->view_parquet(std::string(kPreviousView), {step.registry().object_path(live->second.object)}));
-  TM_TRY(const quality::CheckReport report,
-         quality::run_checks(context_of(step, **connection, out.table), checks));
+  TM_TRY(quality::CheckReport report, quality::run_checks(context_of(step, **connection, out.table), checks));
+  const bool rows_stop = std::ranges::any_of(report.results, [](const quality::CheckResult& result) {
+    return result.stops() && !quality::is_table_rule(result.kind);
+  });
+  if (const auto quarantine = quality::quarantine_of(report); quarantine && !rows_stop) {
+    TM_CHECK(split_quarantine(step, **connection, *quarantine, out));
+    TM_CHECK(judge_what_is_left(step, **connection, checks, out.table, report));
+  }
   TM_CHECK(step.check());
   out.observed = report.observed;
   out.check_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
@@ -146,12 +168,7 @@ Result<Audited> audit(const StepContext& step, StagedTable staged,
           fmt::format("check {}: {} {}", result.name, quality::to_text(result.status), result.message));
     if (result.stops() && !out.failure) out.failure = result.as_error();
   }
-  if (out.failure) {
-    keep_failed(step, **connection, out.table, report.results);
-    return out;
-  }
-  if (const auto quarantine = quality::quarantine_of(report))
-    TM_CHECK(split_quarantine(step, **connection, *quarantine, out));
+  if (out.failure) keep_failed(step, **connection, out.table, report.results);
   return out;
 }
 

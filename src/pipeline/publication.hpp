@@ -22,7 +22,7 @@ struct Audited {
   std::optional<Error> failure;  // the first check that stops: the table has moved to failed/
 };
 
-/// Holds the checks against the staged table.
+/// Holds the checks against the staged table; those on the whole table against what quarantine leaves of it.
 Result<Audited> audit(const StepContext& step, StagedTable staged, const std::vector<project::Check>& checks);
 
 /// Moves the table into objects/ (the object of the live snapshot is used again if it has the same content)

@@ -79,6 +79,10 @@ Json to_json(const CheckResult& result);
 /// passes all rules but not_null. `regex` (RE2) must match the whole text.
 Result<CheckReport> run_checks(const CheckContext& context, const std::vector<project::Check>& checks);
 
+/// row_count, freshness, anomaly, distribution, compare, sql: rules on the table that is published, which is
+/// not the one that was made where rows were set aside.
+bool is_table_rule(const std::string& kind);
+
 /// Whether the check's limits can be held against the types of its columns: numbers against a column of texts
 /// cannot, since '100' < '20'. Error check.<kind> with a hint. Columns that are not there are not its matter.
 Result<void> fits_types(const project::Check& check, const std::vector<engine::Column>& columns);

@@ -118,6 +118,12 @@ Result<CheckReport> run_checks(const CheckContext& context, const std::vector<Ch
   return report;
 }
 
+bool is_table_rule(const std::string& kind) {
+  static const std::vector<std::string> kKinds{"row_count",    "freshness", "anomaly",
+                                               "distribution", "compare",   "sql"};
+  return std::ranges::find(kKinds, kind) != kKinds.end();
+}
+
 std::optional<Quarantine> quarantine_of(const CheckReport& report) {
   std::string failing;
   for (const CheckResult& result : report.results) {
