@@ -186,10 +186,12 @@ std::string checked_cast(const std::string& name, const std::string& from, const
   if (signed_rank(from) && (signed_rank(to) > signed_rank(from) || to == "DOUBLE"))
     return fmt::format("CAST({} AS {})", column, to);
   std::string value = column;
+  // A cast would round 15e-1 as it rounds 1.5. A double tells what is whole up to 2^53, the decimal beyond.
   if (is_integer_type(to) && from == "VARCHAR")
     value = fmt::format(
-        "CASE WHEN contains({0}, '.') AND TRY_CAST({0} AS DOUBLE) <> trunc(TRY_CAST({0} AS DOUBLE)) THEN "
-        "NULL ELSE {0} END",
+        "CASE WHEN (contains({0}, '.') OR contains({0}, 'e') OR contains({0}, 'E')) AND "
+        "(TRY_CAST({0} AS DOUBLE) <> trunc(TRY_CAST({0} AS DOUBLE)) OR "
+        "TRY_CAST({0} AS DECIMAL(38,18)) <> trunc(TRY_CAST({0} AS DECIMAL(38,18)))) THEN NULL ELSE {0} END",
         column);
   else if (is_integer_type(to) && (is_float_type(from) || is_decimal_type(from)))
     value = fmt::format("CASE WHEN {0} = trunc({0}) THEN {0} END", column);

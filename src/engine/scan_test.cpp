@@ -109,6 +109,14 @@ TEST(scan_csv, a_value_that_does_not_fit_is_an_error_with_its_line) {
             "source.bad_row a.csv:3 <2,abc> 'abc' in column \"x\" is not a valid DOUBLE");
   EXPECT_EQ(Source().file("a.csv", "id,x\n1,5\n2,1.5\n").declare({{"x", "bigint"}}).read(),
             "source.bad_row a.csv:3 <2,1.5> '1.5' in column \"x\" is not a valid BIGINT");
+  // An exponent is a fraction as well, and no double holds the last of these.
+  for (const std::string value : {"15e-1", "15E-1", "1e-20", "9007199254740992.5"})
+    EXPECT_EQ(
+        Source().file("a.csv", "id,x\n1,5\n2," + value + "\n").declare({{"x", "bigint"}}).read(),
+        "source.bad_row a.csv:3 <2," + value + "> '" + value + "' in column \"x\" is not a valid BIGINT");
+  EXPECT_EQ(
+      Source().file("a.csv", "x\n15e1\n20e-1\n3.0\n9223372036854775807\n").declare({{"x", "bigint"}}).read(),
+      "x BIGINT | 150 | 2 | 3 | 9223372036854775807");
   EXPECT_EQ(Source().file("a.csv", "id,x\n1,5\n2,300\n").declare({{"x", "tinyint"}}).read(),
             "source.bad_row a.csv:3 <2,300> '300' in column \"x\" is not a valid TINYINT");
   EXPECT_EQ(Source().file("a.csv", "id,x\n1,2013-01-01\n2,2013-02-30\n").declare({{"x", "date"}}).read(),
