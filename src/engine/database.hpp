@@ -136,6 +136,9 @@ class Connection {
                                  const std::function<Result<void>(const Chunk&)>& callback);
   /// Columns a SELECT would give, without running it.
   Result<std::vector<Column>> describe(std::string_view select);
+  /// The same once they lie in a table: HUGEINT is stored as BIGINT, an ENUM as VARCHAR. Error
+  /// sql.unstorable_type.
+  Result<std::vector<Column>> describe_stored(std::string_view select);
   /// COPY (select) TO file as Parquet (zstd), and the logical hash of what was written. Does not sync.
   Result<WrittenTable> write_parquet(std::string_view select, const Path& file);
   Result<TableHash> hash(std::string_view select);

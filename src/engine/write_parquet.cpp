@@ -50,6 +50,13 @@ Result<StoredSelect> stored(const Statement& statement, std::string_view select)
 
 }  // namespace
 
+Result<std::vector<Column>> Connection::describe_stored(std::string_view select) {
+  const Operation operation(*impl_);
+  TM_TRY(const Statement statement, impl_->prepare_select(select));
+  TM_TRY(StoredSelect table, stored(statement, select));
+  return std::move(table.columns);
+}
+
 Result<WrittenTable> Connection::write_parquet(std::string_view select, const Path& file) {
   const Operation operation(*impl_);
   TM_TRY(const Statement statement, impl_->prepare_select(select));

@@ -27,9 +27,16 @@ std::string_view format_of(std::string_view path) {
   return {};
 }
 
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+/// A type in small letters, but for what is quoted in it: the values of enum('Low', 'High') are data.
+std::string type_of(std::string text) {
+  char quote = 0;
+  for (char& c : text) {
+    if (quote == 0 && c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    if (c == quote)
+      quote = 0;
+    else if (quote == 0 && (c == '\'' || c == '"'))
+      quote = c;
+  }
   return text;
 }
 
@@ -38,10 +45,10 @@ std::vector<Column> read_columns(const Reader& table, const CheckScope& scope, P
   table.each("columns", [&](const std::string& name, const YamlNode& node, const Place& place) {
     Column column{name, {}, {}, place};
     if (const auto type = text_of(node)) {
-      column.type = lower(*type);
+      column.type = type_of(*type);
     } else {
       const Reader reader(&node, column_object(), place);
-      column.type = lower(reader.text("type"));
+      column.type = type_of(reader.text("type"));
       CheckScope on_column = scope;
       on_column.column = name;
       column.checks = read_checks(reader.node("checks"), column_check_object(), on_column, place, problems);

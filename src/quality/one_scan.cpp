@@ -73,10 +73,10 @@ std::vector<std::string> freshness_aggregates(const Check& check, Instant now) {
           fmt::format("epoch_us({})", filtered(fmt::format("max({})", time), check.where))};
 }
 
-/// A declared type in DuckDB's spelling.
-Result<std::string> canonical_type(engine::Connection& connection, const std::string& type) {
+/// What a column of the declared type is in a table.
+Result<std::string> stored_type(engine::Connection& connection, const std::string& type) {
   TM_TRY(const std::vector<engine::Column> columns,
-         connection.describe(fmt::format("SELECT CAST(NULL AS {}) AS t", type)));
+         connection.describe_stored(fmt::format("SELECT CAST(NULL AS {}) AS t", type)));
   return columns.at(0).type;
 }
 
@@ -213,18 +213,20 @@ Result<CheckResult> judge_anomaly(const CheckContext& context, const Check& chec
 Result<CheckResult> judge_type(const CheckContext& context, const Check& check, int64_t rows) {
   const engine::Column* column = engine::find_column(context.columns, check.columns.at(0));
   const std::string declared = check.arguments.value("type", "");
-  const Result<std::string> canonical = canonical_type(*context.connection, declared);
-  if (!canonical) {
-    if (!is_users_sql(canonical.error())) return std::unexpected(canonical.error());
+  const Result<std::string> stored = stored_type(*context.connection, declared);
+  if (!stored) {
+    if (!is_users_sql(stored.error())) return std::unexpected(stored.error());
+    if (stored.error().code == "sql.unstorable_type")
+      return broken(check, fmt::format("no table can hold a column of type '{}'", declared));
     return broken(check, fmt::format("there is no type '{}'", declared));
   }
   CheckResult result = result_of(check);
   result.rows = rows;
   result.message = fmt::format("{} is {}", column->name, column->type);
-  if (*canonical == column->type) return result;
+  if (*stored == column->type) return result;
   result.failing = rows;
   result.status = failure(check);
-  result.message = fmt::format("{} is {}, not {}", column->name, column->type, *canonical);
+  result.message = fmt::format("{} is {}, not {}", column->name, column->type, *stored);
   result.hint = "declare the type it has, or CAST it in the transform";
   return result;
 }
