@@ -355,8 +355,8 @@ TEST(sql_text, knows_every_word_of_duckdbs_grammar) {
 }
 
 TEST(sql_text, reserved_names) {
-  for (const char* name :
-       {"pg_type", "sqlite_master", "duckdb_tables", "DuckDB_Settings", "predictions", "information_schema"})
+  for (const char* name : {"pg_type", "sqlite_master", "duckdb_tables", "DuckDB_Settings", "predictions",
+                           "information_schema", "Tidemill_x", "pragma_x", "previous"})
     EXPECT_TRUE(is_reserved_table_name(name)) << name;
   for (const char* name : {"flights", "prediction", "page"})
     EXPECT_FALSE(is_reserved_table_name(name)) << name;

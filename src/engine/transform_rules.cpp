@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/reserved_names.hpp"
 #include "engine/binder.hpp"
 #include "engine/names.hpp"
 #include "engine/sql_error.hpp"
@@ -159,12 +160,6 @@ Result<void> refuse_other_functions(const SqlShape& shape, std::string_view sql,
   return {};
 }
 
-bool is_reserved_table_name(std::string_view name) {
-  const std::string folded = folded_name(name);
-  for (const char* prefix : {"pg_", "duckdb_", "sqlite_", "pragma_", "tidemill_"})
-    if (folded.starts_with(prefix)) return true;
-  return folded == "predictions" || folded == "information_schema" || folded == "main" || folded == "temp" ||
-         folded == "system";
-}
+bool is_reserved_table_name(std::string_view name) { return is_own_name(folded_name(name)); }
 
 }  // namespace tidemill::engine

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/reserved_names.hpp"
 #include "project/scalar.hpp"
 
 namespace tidemill::project {
@@ -25,10 +26,6 @@ constexpr std::array<std::string_view, 76> kSqlWords{
     "to",           "trailing",    "true",    "union",     "unique",     "unpivot",    "using",
     "variadic",     "when",        "where",   "window",    "with",       "values"};
 
-constexpr std::array<std::string_view, 7> kOwnNames{"predictions", "previous",           "main",  "temp",
-                                                    "system",      "information_schema", "memory"};
-constexpr std::array<std::string_view, 3> kEnginePrefixes{"duckdb_", "pg_", "sqlite_"};
-
 }  // namespace
 
 bool is_identifier(std::string_view text) {
@@ -38,10 +35,7 @@ bool is_identifier(std::string_view text) {
 }
 
 bool is_reserved_name(std::string_view name) {
-  return std::find(kSqlWords.begin(), kSqlWords.end(), name) != kSqlWords.end() ||
-         std::find(kOwnNames.begin(), kOwnNames.end(), name) != kOwnNames.end() ||
-         std::any_of(kEnginePrefixes.begin(), kEnginePrefixes.end(),
-                     [&](auto prefix) { return name.starts_with(prefix); });
+  return is_own_name(name) || std::ranges::find(kSqlWords, name) != kSqlWords.end();
 }
 
 }  // namespace tidemill::project
