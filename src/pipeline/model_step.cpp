@@ -48,23 +48,43 @@ Result<std::optional<std::vector<std::string>>> champion_features(const StepCont
   return std::optional(std::move(names));
 }
 
-/// The model's point_in_time check: declared, or by default where as_of and known_at say what would be a
-/// leak.
+/// Tables above the model that a program makes: what it read there is not known.
+std::vector<std::string> made_by_commands(const project::Project& project, const Upstream& upstream) {
+  std::vector<std::string> names;
+  for (const std::string& name : upstream.sources)
+    if (project.transforms.contains(name)) names.push_back(name);
+  return names;
+}
+
+/// The model's point_in_time check: declared, or by default where as_of and a source's times say what would
+/// be a leak, or a command's table may hold one.
 std::optional<project::Check> point_in_time_of(const project::Project& project, const project::Model& model,
                                                const Upstream& upstream) {
   for (const project::Check& check : model.checks)
     if (check.kind == "point_in_time") return check;
   if (model.as_of.empty()) return std::nullopt;
-  for (const std::string& name : upstream.sources)
-    if (const auto source = project.sources.find(name);
-        source != project.sources.end() && !source->second.known_at.empty()) {
-      project::Check check;
-      check.kind = "point_in_time";
-      check.name = "point_in_time";
-      check.place = model.place;
-      return check;
-    }
-  return std::nullopt;
+  const bool timed = std::ranges::any_of(upstream.sources, [&](const std::string& name) {
+    const auto source = project.sources.find(name);
+    return source != project.sources.end() &&
+           !(source->second.known_at.empty() && source->second.time_column.empty());
+  });
+  if (!timed && made_by_commands(project, upstream).empty()) return std::nullopt;
+  project::Check check;
+  check.kind = "point_in_time";
+  check.name = "point_in_time";
+  check.place = model.place;
+  return check;
+}
+
+/// A proof reaches no further than the SQL that it can run again.
+void say_what_is_not_proved(const std::vector<std::string>& commands, quality::CheckResult& result) {
+  const bool holds =
+      result.status == quality::CheckStatus::Passed || result.status == quality::CheckStatus::Warned;
+  if (commands.empty() || !holds) return;
+  result.status = quality::CheckStatus::Warned;
+  result.message += fmt::format("; not proved: what the command of {} knows", fmt::join(commands, ", "));
+  if (result.hint.empty())
+    result.hint = "a program's table is taken as it is: let SQL join what is known by as_of to it";
 }
 
 std::string request_source_of(const project::Project& project, const project::Model& model) {
@@ -123,6 +143,7 @@ Result<std::optional<quality::CheckResult>> check_point_in_time(const StepContex
   input.seed = model.train.seed;
   input.place = check->place.file.empty() ? model.place : check->place;
   TM_TRY(quality::CheckResult result, quality::check_point_in_time(input));
+  say_what_is_not_proved(made_by_commands(project, upstream), result);
   if (result.status == quality::CheckStatus::Failed && check->severity == project::Severity::Warn)
     result.status = quality::CheckStatus::Warned;
   return std::optional(std::move(result));

@@ -141,7 +141,8 @@ const Object& model_object() {
        {"target", scalar(column_name()), "The column to predict.", "", Key::Need::Required},
        {"as_of", scalar(sql_text()),
         "The instant of the prediction, as an SQL expression over the table: nothing known later may be "
-        "used."},
+        "used. Where a source has a `time_column`, that is proved before training, as a check "
+        "`point_in_time` would."},
        {"where", scalar(sql_text()), "Rows to train and judge on, as an SQL condition; serving ignores it.",
         "all rows"},
        {"features", object(features_object()), "Which columns are features.",
