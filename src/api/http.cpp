@@ -50,7 +50,24 @@ Result<size_t> parse_length(std::string_view text) {
   return length;
 }
 
-// What a header means for reading the rest of the message.
+struct ConnectionOptions {
+  bool close = false;
+  bool keep_alive = false;
+};
+
+void read_options(ConnectionOptions& options, std::string_view value) {
+  while (!value.empty()) {
+    const size_t comma = value.find(',');
+    const std::string option = lower(trimmed(value.substr(0, comma)));
+    options.close |= option == "close";
+    options.keep_alive |= option == "keep-alive";
+    if (comma == value.npos) break;
+    value.remove_prefix(comma + 1);
+  }
+}
+
+// What a header means for reading the rest of the message. What two readers could frame in two ways is
+// refused: RFC 9112, 6.1 and 6.3.
 Result<void> apply_header(Head& head, const std::string& name, const std::string& value) {
   if (name == "content-length") {
     TM_TRY(const size_t length, parse_length(value));
@@ -58,6 +75,7 @@ Result<void> apply_header(Head& head, const std::string& name, const std::string
       return bad_request("two different Content-Lengths");
     head.content_length = length;
   } else if (name == "transfer-encoding") {
+    if (head.chunked) return bad_request("two Transfer-Encodings");
     if (lower(value) != "chunked")
       return user_error("http.not_implemented", "the only Transfer-Encoding known is chunked");
     head.chunked = true;
@@ -65,11 +83,24 @@ Result<void> apply_header(Head& head, const std::string& name, const std::string
     if (lower(value) != "100-continue")
       return user_error("http.expectation", "the only expectation known is 100-continue");
     head.expects_continue = true;
-  } else if (name == "connection") {
-    const std::string options = lower(value);
-    if (options.find("close") != options.npos) head.request.keep_alive = false;
-    if (options.find("keep-alive") != options.npos) head.request.keep_alive = true;
   }
+  return {};
+}
+
+// What the headers mean together, and in this version of HTTP.
+Result<void> check_headers(Head& head, bool http_1_0) {
+  if (head.chunked && http_1_0) return bad_request("HTTP/1.0 knows no Transfer-Encoding");
+  if (head.chunked && head.content_length) return bad_request("both Content-Length and Transfer-Encoding");
+  size_t hosts = 0;
+  ConnectionOptions options;
+  for (const auto& [name, value] : head.request.headers) {
+    if (name == "host") ++hosts;
+    if (name == "connection") read_options(options, value);
+  }
+  if (hosts > 1) return bad_request("two Hosts");
+  if (!http_1_0 && head.request.header("host").empty()) return bad_request("HTTP/1.1 needs a Host header");
+  if (http_1_0) head.expects_continue = false;  // RFC 9110, 10.1.1
+  head.request.keep_alive = !options.close && (!http_1_0 || options.keep_alive);
   return {};
 }
 
@@ -150,7 +181,6 @@ Result<Head> parse_head(std::string_view text) {
     return version.starts_with("HTTP/")
                ? user_error("http.version", "only HTTP/1.0 and HTTP/1.1 are spoken here")
                : bad_request("the request line names no HTTP version");
-  head.request.keep_alive = version == "HTTP/1.1";
 
   std::string_view target = line.substr(first + 1, second - first - 1);
   if (target.empty() || target[0] != '/') return bad_request("the target does not begin with /");
@@ -179,9 +209,7 @@ Result<Head> parse_head(std::string_view text) {
     auto& added = head.request.headers.emplace_back(lower(field.substr(0, colon)), std::string(value));
     TM_CHECK(apply_header(head, added.first, added.second));
   }
-  if (head.chunked && head.content_length) return bad_request("both Content-Length and Transfer-Encoding");
-  if (version == "HTTP/1.1" && head.request.header("host").empty())
-    return bad_request("HTTP/1.1 needs a Host header");
+  TM_CHECK(check_headers(head, version == "HTTP/1.0"));
   return head;
 }
 

@@ -40,6 +40,30 @@ TEST(Http, refuses_what_could_be_read_in_two_ways) {
             "http.head_too_large");
 }
 
+TEST(Http, refuses_two_hosts_and_transfer_encodings_that_another_reader_would_frame_otherwise) {
+  EXPECT_EQ(code_of("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"), "http.bad_request");
+  EXPECT_EQ(code_of("GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n"), "http.bad_request");
+  EXPECT_EQ(code_of("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), "http.bad_request");
+  EXPECT_EQ(code_of("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+                    "Transfer-Encoding: chunked\r\n\r\n"),
+            "http.bad_request");
+}
+
+TEST(Http, reads_the_options_of_connection_as_words_and_close_wins) {
+  const auto keeps = [](std::string_view lines) {
+    return parse_head("GET / HTTP/1.1\r\nHost: a\r\n" + std::string(lines) + "\r\n")->request.keep_alive;
+  };
+  EXPECT_TRUE(keeps("Connection: closed-captions\r\n"));
+  EXPECT_FALSE(keeps("Connection: Close, keep-alive\r\n"));
+  EXPECT_FALSE(keeps("Connection: close\r\nConnection: keep-alive\r\n"));
+  EXPECT_FALSE(parse_head("GET / HTTP/1.0\r\nConnection: not-keep-alive\r\n\r\n")->request.keep_alive);
+  EXPECT_TRUE(parse_head("GET / HTTP/1.0\r\nConnection: x,\tkeep-alive\r\n\r\n")->request.keep_alive);
+}
+
+TEST(Http, ignores_an_expectation_of_http_1_0) {
+  EXPECT_FALSE(parse_head("POST / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n")->expects_continue);
+}
+
 TEST(Http, closes_for_http_1_0_and_when_asked) {
   EXPECT_FALSE(parse_head("GET / HTTP/1.0\r\n\r\n")->request.keep_alive);
   EXPECT_FALSE(parse_head("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")->request.keep_alive);
