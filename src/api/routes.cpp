@@ -24,10 +24,17 @@ Response not_found(std::string message) {
   return error_response(Error{ErrorKind::User, "http.not_found", std::move(message)});
 }
 
-// "127.0.0.1:8080" → "127.0.0.1"; "[::1]:8080" → "::1".
+// "127.0.0.1:8080" → "127.0.0.1"; "[::1]:8080" → "::1"; what is not host[:port] → "".
 std::string host_part(std::string_view authority) {
-  if (authority.starts_with('[')) return std::string(authority.substr(1, authority.find(']') - 1));
-  return std::string(authority.substr(0, authority.find(':')));
+  const bool bracketed = authority.starts_with('[');
+  if (bracketed) authority.remove_prefix(1);
+  const size_t end = authority.find(bracketed ? ']' : ':');
+  if (bracketed && end == authority.npos) return "";
+  std::string_view port = end == authority.npos ? "" : authority.substr(end + (bracketed ? 1 : 0));
+  if (!port.empty() && port.front() != ':') return "";
+  if (!port.empty()) port.remove_prefix(1);
+  const bool digits = std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return digits ? std::string(authority.substr(0, end)) : "";
 }
 
 Result<void> check_origin(const Request& request) {

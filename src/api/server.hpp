@@ -41,7 +41,8 @@ class Server {
   std::unique_ptr<Impl> impl_;
 };
 
-/// "127.0.0.1", "::1", "localhost".
+/// An address of this machine's own network, or exactly "localhost". Any other name could be made to lead
+/// here by whoever owns it.
 bool is_loopback(const std::string& host);
 
 }  // namespace tidemill::api

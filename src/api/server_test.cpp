@@ -122,6 +122,14 @@ TEST(Server, finishes_what_is_in_flight_when_it_stops) {
   EXPECT_TRUE(idle.closed());
 }
 
+TEST(Loopback, is_an_address_of_this_machine_or_exactly_localhost) {
+  for (const char* host : {"127.0.0.1", "127.8.9.1", "::1", "localhost"})
+    EXPECT_TRUE(is_loopback(host)) << host;
+  for (const char* host : {"127.attacker.com", "127.0.0.1.evil.com", "127.1", "127.", "localhost.evil.com",
+                           "", "0.0.0.0", "10.0.0.1", "::"})
+    EXPECT_FALSE(is_loopback(host)) << host;
+}
+
 TEST(Server, says_when_its_port_is_taken) {
   const auto server = serve({});
   ServerOptions options;
