@@ -6,7 +6,10 @@
 
 namespace tidemill::api {
 
-/// Errors: v2.* and json.* (User), with the input's name.
+/// Values go straight into typed columns, and data is held against shape and datatype: flat or nested exactly
+/// as the shape says, each value one that its datatype and a float can hold. It stops at the first that is
+/// not, and a shape beyond the limits is refused before its data is read. Errors: v2.*, infer.* and json.*
+/// (User), with the input's name; v2.unsupported for parameters that would change the answer.
 Result<serving::InferRequest> parse_infer_request(std::string_view body);
 std::string infer_response_json(const serving::InferResponse& response);
 /// GET /v2/models/M.

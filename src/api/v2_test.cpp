@@ -1,5 +1,8 @@
 #include "api/v2.hpp"
 
+#include <cmath>
+
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
@@ -18,8 +21,105 @@ TEST(V2, reads_flat_and_nested_data_alike_and_null_as_missing) {
       R"({"inputs":[{"name":"x","shape":[2,2],"datatype":"FP64","data":[[1,2.5],[null,4]]}]})");
   ASSERT_TRUE(flat && nested);
   EXPECT_EQ(flat->id, "q");
-  EXPECT_EQ(flat->inputs[0].values, nested->inputs[0].values);
-  EXPECT_TRUE(std::holds_alternative<std::monostate>(flat->inputs[0].values[2]));
+  ASSERT_EQ(flat->inputs[0].numbers.size(), 4U);
+  EXPECT_TRUE(std::isnan(flat->inputs[0].numbers[2]));
+  ASSERT_EQ(nested->inputs[0].numbers.size(), 4U);
+  for (const size_t i : {0, 1, 3}) EXPECT_EQ(flat->inputs[0].numbers[i], nested->inputs[0].numbers[i]);
+}
+
+TEST(V2, reads_members_in_any_order_and_texts_with_their_escapes) {
+  const auto request = parse_infer_request(
+      R"({"outputs":[{"name":"score"}],"more":[{"x":[1]}],"inputs":[{"data":["a\u00e9\"",null,""],"extra":{},)"
+      R"("datatype":"BYTES","shape":[3],"name":"t"},{"shape":[1],"data":[7],"name":"n","datatype":"INT8"}],"id":"q"})");
+  ASSERT_TRUE(request) << request.error().message;
+  EXPECT_EQ(request->id, "q");
+  EXPECT_EQ(request->outputs, std::vector<std::string>{"score"});
+  ASSERT_EQ(request->inputs.size(), 2U);
+  const serving::Tensor& texts = request->inputs[0];
+  ASSERT_EQ(texts.values(), 3U);
+  EXPECT_EQ(texts.texts.at(0), "a\u00e9\"");
+  EXPECT_EQ(texts.texts.at(1), std::nullopt);
+  EXPECT_EQ(texts.texts.at(2), "");
+  EXPECT_EQ(request->inputs[1].numbers, std::vector<double>{7});
+}
+
+// One input 'x' with this datatype, shape and data.
+std::string code_for(std::string_view datatype, std::string_view shape, std::string_view data) {
+  return code_of(fmt::format(R"({{"inputs":[{{"name":"x","shape":{},"datatype":"{}","data":{}}}]}})", shape,
+                             datatype, data));
+}
+
+TEST(V2, holds_data_against_its_shape) {
+  for (const char* data : {"[1,2,3,4,5,6]", "[[1,2,3],[4,5,6]]"})
+    EXPECT_EQ(code_for("FP64", "[2,3]", data), "");
+  for (const char* data :
+       {"[[1,2],[3,4,5,6]]", "[[1,2,3,4,5,6]]", "[[1,2,3],4,5,6]", "[1,2,3,[4,5,6]]", "[[1,2],[3,4],[5,6]]",
+        "[[[1,2,3]],[4,5,6]]", "[[1,2,3]]", "[]", "[1,2,3,4,5]", "[1,2,3,4,5,6,7]", "[[1,2,3],[4,5,6],[]]"})
+    EXPECT_EQ(code_for("FP64", "[2,3]", data), "infer.shape") << data;
+  EXPECT_EQ(code_for("FP64", "[2]", "[[1],[2]]"), "infer.shape");
+  EXPECT_EQ(code_for("FP64", "[2,1]", "[[1],[2]]"), "");
+  EXPECT_EQ(code_for("FP64", "[0]", "[]"), "");
+}
+
+TEST(V2, holds_each_value_against_its_datatype) {
+  const std::vector<std::pair<std::string, std::vector<std::string>>> held{
+      {"BOOL", {"true", "false", "0", "1", "null"}},
+      {"UINT8", {"0", "255", "null"}},
+      {"INT8", {"-128", "127"}},
+      {"UINT64", {"18446744073709551615"}},
+      {"INT64", {"-9223372036854775808", "9223372036854775807"}},
+      {"FP32", {"1", "-1.5", "3.4028235e38", "1e-400", "123456789012345678901234567890"}},
+      {"FP64", {"1e38", "null", "-0"}}};
+  const std::vector<std::pair<std::string, std::vector<std::string>>> refused{
+      {"BOOL", {"7", "-1", "0.5", "\"true\"", "{}"}},
+      {"UINT8", {"-1.5", "-1", "256", "1e300", "1.5", "true", "\"1\""}},
+      {"INT8", {"-129", "128"}},
+      {"UINT64", {"-1", "18446744073709551616"}},
+      {"INT64", {"9223372036854775808", "1.5"}},
+      {"FP32", {"true", "1e39", "\"1\"", "{}"}},
+      {"FP64", {"1e300", "-1e300", "1e999", "false"}},
+      {"BYTES", {"1", "true", "{}"}}};
+  for (const auto& [datatype, values] : held)
+    for (const std::string& value : values)
+      EXPECT_EQ(code_for(datatype, "[1]", "[" + value + "]"), "") << datatype << " " << value;
+  for (const auto& [datatype, values] : refused)
+    for (const std::string& value : values)
+      EXPECT_EQ(code_for(datatype, "[1]", "[" + value + "]"), "v2.datatype") << datatype << " " << value;
+}
+
+TEST(V2, refuses_a_shape_beyond_the_limits_before_its_data_is_read) {
+  // What is behind the shape is no JSON: only a reader that goes on could say so.
+  EXPECT_EQ(code_for("FP64", "[100001]", "[x"), "infer.too_many_rows");
+  EXPECT_EQ(code_for("FP64", "[1,10000001]", "[x"), "infer.too_large");
+  EXPECT_EQ(code_for("FP64", "[-1]", "[x"), "infer.shape");
+  EXPECT_EQ(code_for("FP64", "[4294967296,4294967296]", "[x"), "infer.shape");
+  EXPECT_EQ(code_for("FP64", "[1]", "[0,0,x"), "infer.shape");  // and stops at the first value too many
+}
+
+TEST(V2, refuses_parameters_that_would_change_the_answer) {
+  const auto with = [](std::string_view request, std::string_view input, std::string_view output) {
+    return code_of(fmt::format(
+        R"({{"parameters":{{{}}},"inputs":[{{"name":"x","parameters":{{{}}},"shape":[1],"datatype":"FP64","data":[1]}}],)"
+        R"("outputs":[{{"name":"score","parameters":{{{}}}}}]}})",
+        request, input, output));
+  };
+  EXPECT_EQ(with("", "", ""), "");
+  EXPECT_EQ(with(R"("binary_data_output":true)", "", R"("binary_data":true)"), "");
+  EXPECT_EQ(with("", "", R"("classification":3)"), "v2.unsupported");
+  EXPECT_EQ(with("", R"("binary_data_size":8)", ""), "v2.unsupported");
+  EXPECT_EQ(with("", R"("shared_memory_region":"r")", ""), "v2.unsupported");
+  EXPECT_EQ(with(R"("sequence_id":1)", "", ""), "v2.unsupported");
+}
+
+TEST(V2, refuses_what_is_said_twice_and_what_follows_the_end) {
+  EXPECT_EQ(
+      code_of(R"({"id":"a","id":"b","inputs":[{"name":"x","shape":[1],"datatype":"FP64","data":[1]}]})"),
+      "v2.malformed");
+  EXPECT_EQ(code_of(R"({"inputs":[{"name":"x","shape":[1],"datatype":"FP64","data":[1],"data":[2]}]})"),
+            "v2.malformed");
+  EXPECT_EQ(code_of(R"({"inputs":[{"name":"x","shape":[1],"datatype":"FP64","data":[1]}]} {})"),
+            "json.invalid");
+  EXPECT_EQ(code_of(R"({"inputs":[{"name":"x","shape":[1],"datatype":"FP64","data":[1]}])"), "json.invalid");
 }
 
 TEST(V2, refuses_what_the_protocol_does_not_allow) {

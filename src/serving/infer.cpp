@@ -13,12 +13,12 @@ namespace {
 using forest::Cell;
 using forest::Task;
 
-Cell cell_of(const Tensor::Value& value) {
+Cell cell_of(const Tensor& tensor, size_t i) {
   Cell cell;
-  if (const auto* number = std::get_if<double>(&value)) {
+  if (tensor.datatype != "BYTES") {
     cell.kind = Cell::Kind::Number;
-    cell.number = *number;
-  } else if (const auto* text = std::get_if<std::string>(&value)) {
+    cell.number = tensor.numbers[i];
+  } else if (const auto text = tensor.texts.at(i)) {
     cell.kind = Cell::Kind::Text;
     cell.text = *text;
   }
@@ -26,23 +26,10 @@ Cell cell_of(const Tensor::Value& value) {
 }
 
 Result<void> check_tensor(const Tensor& tensor) {
-  int64_t elements = 1;
-  for (const int64_t extent : tensor.shape) {
-    if (extent < 0)
-      return user_error("infer.shape", fmt::format("input '{}' has a negative dimension", tensor.name));
-    if (__builtin_mul_overflow(elements, extent, &elements))
-      return user_error("infer.shape", fmt::format("the shape of input '{}' overflows", tensor.name));
-  }
-  if (tensor.shape.empty() || tensor.shape.size() > 2)
-    return user_error("infer.shape", fmt::format("input '{}' has {} dimensions, expected 1 or 2", tensor.name,
-                                                 tensor.shape.size()));
-  if (static_cast<size_t>(elements) != tensor.values.size())
+  TM_TRY(const size_t values, values_of_shape(tensor));
+  if (values != tensor.values())
     return user_error("infer.shape", fmt::format("input '{}' has {} values, its shape says {}", tensor.name,
-                                                 tensor.values.size(), elements));
-  if (static_cast<size_t>(tensor.shape[0]) > kMaxRowsPerRequest)
-    return user_error("infer.too_many_rows",
-                      fmt::format("{} rows in one request (limit {})", tensor.shape[0], kMaxRowsPerRequest),
-                      {}, "send several requests, or score a file with `tidemill predict`");
+                                                 tensor.values(), values));
   return {};
 }
 
@@ -66,6 +53,10 @@ Result<Encoded> encode(const forest::Predictor& predictor, const std::vector<Ten
   for (const Tensor& tensor : inputs) TM_CHECK(check_tensor(tensor));
   Encoded encoded;
   encoded.rows = static_cast<size_t>(inputs[0].shape[0]);
+  if (encoded.rows * features.size() > kMaxValuesPerRequest)
+    return user_error("infer.too_large",
+                      fmt::format("{} rows of {} features in one request (limit {} values)", encoded.rows,
+                                  features.size(), kMaxValuesPerRequest));
   encoded.values.assign(encoded.rows * features.size(), std::numeric_limits<double>::quiet_NaN());
 
   const bool matrix =
@@ -78,7 +69,7 @@ Result<Encoded> encode(const forest::Predictor& predictor, const std::vector<Ten
                                                    tensor.name, tensor.shape[1], features.size()));
     for (size_t f = 0; f < features.size(); ++f) TM_CHECK(check_kind(features[f], tensor));
     for (size_t i = 0; i < encoded.values.size(); ++i)
-      encoded.values[i] = predictor.encode(i % features.size(), cell_of(tensor.values[i]), encoded.counts);
+      encoded.values[i] = predictor.encode(i % features.size(), cell_of(tensor, i), encoded.counts);
     return encoded;
   }
 
@@ -106,8 +97,7 @@ Result<Encoded> encode(const forest::Predictor& predictor, const std::vector<Ten
                       inputs[0].name));
     TM_CHECK(check_kind(features[f], tensor));
     for (size_t r = 0; r < encoded.rows; ++r)
-      encoded.values[r * features.size() + f] =
-          predictor.encode(f, cell_of(tensor.values[r]), encoded.counts);
+      encoded.values[r * features.size() + f] = predictor.encode(f, cell_of(tensor, r), encoded.counts);
   }
   for (size_t f = 0; f < features.size(); ++f)
     if (!given[f]) encoded.counts.missing += static_cast<int64_t>(encoded.rows);
@@ -118,22 +108,21 @@ std::vector<Tensor> answers(const forest::Package& package, size_t outputs, size
                             const std::vector<double>& scores) {
   std::vector<Tensor> out;
   for (const TensorInfo& info : output_tensors(package)) {
-    Tensor tensor{info.name, info.datatype, info.shape, {}};
+    Tensor tensor{info.name, info.datatype, info.shape};
     tensor.shape[0] = static_cast<int64_t>(rows);
     for (size_t r = 0; r < rows; ++r) {
       const double* row = scores.data() + r * outputs;
       if (info.name == "decision") {
-        tensor.values.emplace_back(row[0] >= package.threshold.value_or(0.5) ? 1.0 : 0.0);
+        tensor.numbers.push_back(row[0] >= package.threshold.value_or(0.5) ? 1.0 : 0.0);
       } else if (info.name == "label") {
         const auto best = static_cast<size_t>(std::max_element(row, row + outputs) - row);
-        tensor.values.emplace_back(best < package.classes.size() ? package.classes[best]
-                                                                 : std::to_string(best));
+        tensor.texts.add(best < package.classes.size() ? package.classes[best] : std::to_string(best));
       } else if (info.name == "low") {
-        tensor.values.emplace_back(row[0] - *package.conformal_half_width);
+        tensor.numbers.push_back(row[0] - *package.conformal_half_width);
       } else if (info.name == "high") {
-        tensor.values.emplace_back(row[0] + *package.conformal_half_width);
+        tensor.numbers.push_back(row[0] + *package.conformal_half_width);
       } else {
-        for (size_t k = 0; k < outputs; ++k) tensor.values.emplace_back(row[k]);
+        tensor.numbers.insert(tensor.numbers.end(), row, row + outputs);
       }
     }
     out.push_back(std::move(tensor));
@@ -142,6 +131,38 @@ std::vector<Tensor> answers(const forest::Package& package, size_t outputs, size
 }
 
 }  // namespace
+
+std::optional<std::string_view> TextColumn::at(size_t i) const {
+  if (missing_[i]) return std::nullopt;
+  const size_t begin = i == 0 ? 0 : ends_[i - 1];
+  return std::string_view(bytes_).substr(begin, ends_[i] - begin);
+}
+
+Result<size_t> values_of_shape(const Tensor& tensor) {
+  int64_t values = 1;
+  for (const int64_t extent : tensor.shape) {
+    if (extent < 0)
+      return user_error("infer.shape", fmt::format("input '{}' has a negative dimension", tensor.name));
+    if (__builtin_mul_overflow(values, extent, &values))
+      return user_error("infer.shape", fmt::format("the shape of input '{}' overflows", tensor.name));
+  }
+  if (tensor.shape.empty() || tensor.shape.size() > 2)
+    return user_error("infer.shape", fmt::format("input '{}' has {} dimensions, expected 1 or 2", tensor.name,
+                                                 tensor.shape.size()));
+  if (static_cast<size_t>(tensor.shape[0]) > kMaxRowsPerRequest)
+    return user_error("infer.too_many_rows",
+                      fmt::format("{} rows in one request (limit {})", tensor.shape[0], kMaxRowsPerRequest),
+                      {}, "send several requests, or score a file with `tidemill predict`");
+  if (static_cast<size_t>(values) > kMaxValuesPerRequest)
+    return user_error("infer.too_large",
+                      fmt::format("{} values in one request (limit {})", values, kMaxValuesPerRequest));
+  return static_cast<size_t>(values);
+}
+
+size_t tree_walks(const LiveModel& live, const InferRequest& request) {
+  if (request.inputs.empty() || request.inputs[0].shape.empty()) return 0;
+  return static_cast<size_t>(request.inputs[0].shape[0]) * live.predictor->forest().trees.size();
+}
 
 std::vector<TensorInfo> input_tensors(const forest::Package& package) {
   std::vector<TensorInfo> out;

@@ -2,8 +2,9 @@
 // Inference Protocol's words.
 #pragma once
 
+#include <optional>
 #include <string>
-#include <variant>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -13,15 +14,42 @@ namespace tidemill::serving {
 
 inline constexpr size_t kMaxRowsPerRequest = 100'000;
 
-/// datatype is the protocol's: BOOL, UINT8 … INT64, FP16, FP32, FP64, BYTES. Values are row-major; a missing
-/// value is a null.
+/// Of all inputs together, and of rows × features.
+inline constexpr size_t kMaxValuesPerRequest = 10'000'000;
+
+/// Texts one behind the other in one buffer: a value costs its bytes and its end, not a string.
+class TextColumn {
+ public:
+  void add(std::string_view text) { close(bytes_.append(text).size(), false); }
+  void add_missing() { close(bytes_.size(), true); }
+  size_t size() const { return ends_.size(); }
+  /// Nothing where the value is missing.
+  std::optional<std::string_view> at(size_t i) const;
+  bool operator==(const TextColumn&) const = default;
+
+ private:
+  void close(size_t end, bool missing) {
+    ends_.push_back(end);
+    missing_.push_back(missing);
+  }
+  std::string bytes_;
+  std::vector<size_t> ends_;
+  std::vector<bool> missing_;
+};
+
+/// datatype is the protocol's: BOOL, UINT8 … INT64, FP16, FP32, FP64, BYTES. Values are row-major.
 struct Tensor {
-  using Value = std::variant<std::monostate, double, std::string>;
   std::string name;
   std::string datatype;
   std::vector<int64_t> shape;
-  std::vector<Value> values;
+  std::vector<double> numbers = {};  // unless BYTES; NaN is missing
+  TextColumn texts = {};             // of BYTES
+  size_t values() const { return datatype == "BYTES" ? texts.size() : numbers.size(); }
 };
+
+/// How many values the tensor's shape says it has: asked before they are read. Errors: infer.shape,
+/// infer.too_many_rows, infer.too_large.
+Result<size_t> values_of_shape(const Tensor& tensor);
 
 struct InferRequest {
   std::string id;
@@ -45,6 +73,9 @@ struct TensorInfo {
 };
 std::vector<TensorInfo> input_tensors(const forest::Package& package);
 std::vector<TensorInfo> output_tensors(const forest::Package& package);
+
+/// Tree walks that the request takes: what decides whether a thread that must not block may do it.
+size_t tree_walks(const LiveModel& live, const InferRequest& request);
 
 /// Inputs: one tensor [rows, features] in signature order, or one tensor [rows] or [rows, 1] a feature by
 /// name; an absent feature is missing, an unknown name is an error. Errors: infer.* (User).
