@@ -1,5 +1,6 @@
 #include "serving/deployments.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include <fmt/format.h>
@@ -18,6 +19,18 @@ void warm(const forest::Predictor& predictor) {
   predictor.predict(row, scores);
 }
 
+std::string role_of(const std::string& reference) {
+  const bool number =
+      std::all_of(reference.begin(), reference.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return number ? "pinned" : reference;
+}
+
+Duration pause_after(int failures) {
+  constexpr int64_t kFirst = 1'000'000, kMost = 60'000'000;
+  constexpr int kMostDoublings = 6;
+  return {std::min(kMost, kFirst << std::min(failures - 1, kMostDoublings))};
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const forest::Predictor>> load_predictor(const registry::Registry& registry,
@@ -31,9 +44,10 @@ Result<std::shared_ptr<const forest::Predictor>> load_predictor(const registry::
   return forest::Predictor::make(std::move(package), bytes);
 }
 
-std::unique_ptr<Deployments> Deployments::open(const project::Project& project,
-                                               registry::Registry& registry) {
+std::unique_ptr<Deployments> Deployments::open(const project::Project& project, registry::Registry& registry,
+                                               std::shared_ptr<const Clock> clock) {
   auto deployments = std::make_unique<Deployments>();
+  deployments->clock_ = std::move(clock);
   for (const auto& [name, declared] : project.deployments) {
     auto slot = std::make_unique<Slot>();
     slot->model = declared.model;
@@ -68,26 +82,35 @@ std::string Deployments::problem(const std::string& deployment) const {
   return slot->second->problem;
 }
 
-bool Deployments::load(const std::string& name, Slot& slot, registry::Registry& registry) {
+uint64_t Deployments::load_failures(const std::string& deployment) const {
+  const auto slot = slots_.find(deployment);
+  return slot == slots_.end() ? 0 : slot->second->load_failures.load();
+}
+
+Deployments::Loaded Deployments::load(const std::string& name, Slot& slot, registry::Registry& registry) {
   const auto fail = [&](const Error& error) {
+    ++slot.load_failures;
     const std::lock_guard lock(slot.problem_mutex);
     if (slot.problem != error.message) log::warning("deployment {}: {}", name, error.message);
     slot.problem = error.message;
-    return false;
+    return Loaded::Failed;
+  };
+  const auto succeed = [&](Loaded loaded) {
+    const std::lock_guard lock(slot.problem_mutex);
+    slot.problem.clear();
+    return loaded;
   };
   const auto version = registry.version(slot.model, slot.reference);
   if (!version) return fail(version.error());
   const auto before = slot.live.load();
-  if (before != nullptr && before->version == version->number) return false;
+  if (before != nullptr && before->version == version->number) return succeed(Loaded::Same);
   auto predictor = load_predictor(registry, *version);
   if (!predictor) return fail(predictor.error());
   warm(**predictor);
-  slot.live.store(
-      std::make_shared<const LiveModel>(LiveModel{name, slot.model, version->number, std::move(*predictor)}));
-  const std::lock_guard lock(slot.problem_mutex);
-  slot.problem.clear();
+  slot.live.store(std::make_shared<const LiveModel>(
+      LiveModel{name, slot.model, version->number, std::move(*predictor), role_of(slot.reference)}));
   log::info("deployment {} serves {} version {}", name, slot.model, version->number);
-  return true;
+  return succeed(Loaded::Swapped);
 }
 
 int Deployments::refresh(registry::Registry& registry) {
@@ -96,9 +119,19 @@ int Deployments::refresh(registry::Registry& registry) {
     log::warning("cannot read the registry, serving what is loaded: {}", generation.error().message);
     return 0;
   }
-  if (*generation == generation_) return 0;
+  const bool moved = *generation != generation_;
+  const Instant now = clock_->now();
   int swaps = 0;
-  for (auto& [name, slot] : slots_) swaps += load(name, *slot, registry) ? 1 : 0;
+  for (auto& [name, slot] : slots_) {
+    if (moved) slot->failed_in_a_row = 0;  // what is to be loaded may be another version: at once
+    if (!moved && (slot->failed_in_a_row == 0 || now < slot->retry_at)) continue;
+    const Loaded loaded = load(name, *slot, registry);
+    swaps += loaded == Loaded::Swapped ? 1 : 0;
+    if (loaded == Loaded::Failed)
+      slot->retry_at = {now.micros + pause_after(++slot->failed_in_a_row).micros};
+    else
+      slot->failed_in_a_row = 0;
+  }
   generation_ = *generation;
   return swaps;
 }

@@ -22,12 +22,14 @@ struct LiveModel {
   std::string model;
   int version = 0;
   std::shared_ptr<const forest::Predictor> predictor;
+  std::string role = {};  // the alias it is served under, or "pinned"
 };
 
 class Deployments {
  public:
   /// Loads every deployment's version. One that cannot be loaded is not ready and says why; the others serve.
-  static std::unique_ptr<Deployments> open(const project::Project& project, registry::Registry& registry);
+  static std::unique_ptr<Deployments> open(const project::Project& project, registry::Registry& registry,
+                                           std::shared_ptr<const Clock> clock = system_clock());
 
   /// The live model of a deployment, or nothing when it has none (yet).
   std::shared_ptr<const LiveModel> find(const std::string& deployment) const;
@@ -37,8 +39,11 @@ class Deployments {
   std::string problem(
       const std::string& deployment) const;  // why the newest version is not live; empty when it is
 
+  uint64_t load_failures(const std::string& deployment) const;  // since the start
+
   /// Looks whether an alias moved and swaps what changed; a version that fails to load leaves the old one
-  /// live. Returns the number of swaps.
+  /// live, and is tried again after a pause that doubles from a second to a minute. Returns the number of
+  /// swaps.
   int refresh(registry::Registry& registry);
 
  private:
@@ -47,9 +52,14 @@ class Deployments {
     std::atomic<std::shared_ptr<const LiveModel>> live;
     mutable std::mutex problem_mutex;
     std::string problem;
+    std::atomic<uint64_t> load_failures{0};
+    int failed_in_a_row = 0;  // of refresh() alone
+    Instant retry_at;
   };
-  bool load(const std::string& name, Slot& slot, registry::Registry& registry);
+  enum class Loaded { Same, Swapped, Failed };
+  Loaded load(const std::string& name, Slot& slot, registry::Registry& registry);
   std::map<std::string, std::unique_ptr<Slot>> slots_;
+  std::shared_ptr<const Clock> clock_;
   int64_t generation_ = -1;
 };
 
