@@ -136,7 +136,8 @@ constexpr std::array kStatuses{
     CodeStatus{"http.method", 405},          CodeStatus{"http.forbidden", 403},
     CodeStatus{"http.not_ready", 503},       CodeStatus{"http.media_type", 415},
     CodeStatus{"infer.too_many_rows", 413},  CodeStatus{"json.too_large", 413},
-    CodeStatus{"infer.too_large", 413},      CodeStatus{"v2.unsupported", 501}};
+    CodeStatus{"infer.too_large", 413},      CodeStatus{"v2.unsupported", 501},
+    CodeStatus{"http.overloaded", 503}};
 
 }  // namespace
 

@@ -50,6 +50,7 @@ class ChunkedBody {
   /// Consumes what it can of bytes and returns how much; done() tells whether the last chunk has come.
   Result<size_t> feed(std::string_view bytes);
   bool done() const { return state_ == State::Done; }
+  size_t size() const { return body_.size(); }
   std::string take() { return std::move(body_); }
 
  private:

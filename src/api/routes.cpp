@@ -5,13 +5,17 @@
 
 #include <fmt/format.h>
 
-#include "api/server.hpp"
 #include "api/v2.hpp"
 #include "base/id.hpp"
 
 namespace tidemill::api {
 
 namespace {
+
+// What a serving thread does itself: about a millisecond of reading, some of walking trees. More is a
+// worker's, so that a long request holds up no other connection.
+constexpr size_t kMostBytesAtOnce = size_t{256} << 10;
+constexpr size_t kMostWalksAtOnce = 100'000;
 
 Response json_response(const Json& json) { return Response{200, "application/json", to_text(json), {}}; }
 Response empty_response(int status) { return Response{status, "application/json", "", {}}; }
@@ -62,6 +66,21 @@ bool is_safe_id(std::string_view id) {
   });
 }
 
+bool is_reading(const Request& request) { return request.method == "GET" || request.method == "HEAD"; }
+
+Response wrong_verb(const Request& request, std::string_view allowed) {
+  Response response = error_response(Error{ErrorKind::User, "http.method",
+                                           fmt::format("{} does not take {}", request.path, request.method)});
+  response.headers.emplace_back("Allow", allowed);
+  return response;
+}
+
+Error no_deployment(const serving::Deployments& deployments, const std::string& name) {
+  Error error{ErrorKind::User, "http.not_found", fmt::format("there is no deployment '{}'", name)};
+  error.hint = did_you_mean(name, deployments.names());
+  return error;
+}
+
 std::vector<std::string> split_path(std::string_view path) {
   std::vector<std::string> parts;
   while (!path.empty()) {
@@ -75,32 +94,27 @@ std::vector<std::string> split_path(std::string_view path) {
 
 }  // namespace
 
-Response Routes::answer(const Request& request) {
+// A request for a prediction, from its arrival to its metrics.
+struct Routes::Call {
+  std::string deployment;
+  std::shared_ptr<const serving::LiveModel> live;
+  std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
+};
+
+Answer Routes::answer(const Request& request) {
   if (options_.loopback_only)
     if (const auto allowed = check_origin(request); !allowed) return error_response(allowed.error());
   return route(request);
 }
 
-Response Routes::route(const Request& request) {
-  const bool reading = request.method == "GET" || request.method == "HEAD";
-  const auto wrong_verb = [&](std::string_view allowed) {
-    Response response = error_response(Error{
-        ErrorKind::User, "http.method", fmt::format("{} does not take {}", request.path, request.method)});
-    response.headers.emplace_back("Allow", allowed);
-    return response;
-  };
-  const std::string_view path = request.path;
+Answer Routes::route(const Request& request) {
   constexpr std::string_view kModels = "/v2/models/";
-  if (path.starts_with(kModels)) {
-    const bool infers = path.ends_with("/infer");
-    if (infers != (request.method == "POST") || (!infers && !reading))
-      return wrong_verb(infers ? "POST" : "GET");
-    return model_route(request, path.substr(kModels.size()));
-  }
+  const std::string_view path = request.path;
+  if (path.starts_with(kModels)) return model_route(request, split_path(path.substr(kModels.size())));
   const bool known = path == "/v2" || path == "/v2/health/live" || path == "/v2/health/ready" ||
                      path == "/metrics" || path == "/";
   if (!known) return not_found(fmt::format("there is nothing at {}", path));
-  if (!reading) return wrong_verb("GET");
+  if (!is_reading(request)) return wrong_verb(request, "GET");
   if (path == "/v2") return json_response(server_metadata());
   if (path == "/v2/health/live") return empty_response(200);
   if (path == "/v2/health/ready")
@@ -112,8 +126,7 @@ Response Routes::route(const Request& request) {
   return json_response(index);
 }
 
-Response Routes::model_route(const Request& request, std::string_view rest) {
-  const std::vector<std::string> parts = split_path(rest);
+Answer Routes::model_route(const Request& request, const std::vector<std::string>& parts) {
   std::string version;
   size_t next = 1;
   if (parts.size() >= 3 && parts[1] == "versions") {
@@ -124,16 +137,11 @@ Response Routes::model_route(const Request& request, std::string_view rest) {
     return not_found(fmt::format("there is nothing at {}", request.path));
   const std::string& deployment = parts[0];
   const std::string verb = parts.size() > next ? parts[next] : "";
-  if (verb == "infer") return infer(request, deployment, version);
+  if (verb == "infer")
+    return request.method == "POST" ? infer(request, deployment, version) : wrong_verb(request, "POST");
 
-  if (!deployments_.has(deployment))
-    return error_response(Error{ErrorKind::User,
-                                "http.not_found",
-                                fmt::format("there is no deployment '{}'", deployment),
-                                {},
-                                {},
-                                {},
-                                did_you_mean(deployment, deployments_.names())});
+  if (!is_reading(request)) return wrong_verb(request, "GET");
+  if (!deployments_.has(deployment)) return error_response(no_deployment(deployments_, deployment));
   const auto live = deployments_.find(deployment);
   const bool ready = live != nullptr && (version.empty() || version == std::to_string(live->version));
   if (verb == "ready") return empty_response(ready && accepting_.load() ? 200 : 503);
@@ -146,45 +154,59 @@ Response Routes::model_route(const Request& request, std::string_view rest) {
   return json_response(model_metadata(*live));
 }
 
-Response Routes::infer(const Request& request, const std::string& deployment, const std::string& version) {
-  const auto begun = std::chrono::steady_clock::now();
-  const auto live = deployments_.find(deployment);
-  const auto done = [&](Response response, size_t rows, int64_t unseen) {
-    // A name that no deployment has is not a label: strangers must not grow the metrics.
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begun;
-    metrics_.count({deployments_.has(deployment) ? deployment : "", live ? live->version : 0, "v2",
-                    response.status, rows, unseen, seconds.count()});
-    return response;
-  };
-  if (!deployments_.has(deployment))
-    return done(error_response(Error{ErrorKind::User,
-                                     "http.not_found",
-                                     fmt::format("there is no deployment '{}'", deployment),
-                                     {},
-                                     {},
-                                     {},
-                                     did_you_mean(deployment, deployments_.names())}),
-                0, 0);
-  if (live == nullptr)
-    return done(error_response(Error{ErrorKind::User, "http.not_ready", deployments_.problem(deployment)}), 0,
-                0);
-  if (!version.empty() && version != std::to_string(live->version))
-    return done(not_found(fmt::format("deployment '{}' serves version {}, not {}", deployment, live->version,
-                                      version)),
-                0, 0);
+Answer Routes::infer(const Request& request, const std::string& deployment, const std::string& version) {
+  const Call call{deployment, deployments_.find(deployment)};
+  const auto refuse = [&](const Error& error) { return finish(call, error_response(error)); };
+  if (!deployments_.has(deployment)) return refuse(no_deployment(deployments_, deployment));
+  if (call.live == nullptr)
+    return refuse(Error{ErrorKind::User, "http.not_ready", deployments_.problem(deployment)});
+  if (!version.empty() && version != std::to_string(call.live->version))
+    return refuse(Error{
+        ErrorKind::User, "http.not_found",
+        fmt::format("deployment '{}' serves version {}, not {}", deployment, call.live->version, version)});
+  if (const auto encoding = request.header("content-encoding"); !encoding.empty() && encoding != "identity")
+    return refuse(Error{ErrorKind::User, "http.media_type",
+                        fmt::format("the body has Content-Encoding '{}'; send it as it is", encoding)});
   if (!request.header("inference-header-content-length").empty())
-    return done(error_response(
-                    Error{ErrorKind::User, "http.not_implemented", "binary tensors are not spoken here yet"}),
-                0, 0);
+    return refuse(Error{ErrorKind::User, "http.not_implemented", "binary tensors are not spoken here yet"});
+  if (request.body.size() <= kMostBytesAtOnce) return read(call, request.body, false);
+  return Work([this, call, &body = request.body] { return std::get<Response>(read(call, body, true)); });
+}
 
-  const auto parsed = parse_infer_request(request.body);
-  if (!parsed) return done(error_response(parsed.error()), 0, 0);
-  const auto response = serving::infer(*live, *parsed);
-  if (!response) return done(error_response(response.error()), 0, 0);
-  if (options_.sink != nullptr) options_.sink->predicted(*live, *parsed, *response, system_clock()->now());
+Answer Routes::read(const Call& call, const std::string& body, bool may_block) {
+  auto parsed = parse_infer_request(body);
+  if (!parsed) return finish(call, error_response(parsed.error()));
+  if (may_block || serving::tree_walks(*call.live, *parsed) <= kMostWalksAtOnce)
+    return predict(call, *parsed);
+  return Work([this, call, request = std::make_shared<const serving::InferRequest>(std::move(*parsed))] {
+    return predict(call, *request);
+  });
+}
+
+Response Routes::predict(const Call& call, const serving::InferRequest& request) {
+  const auto response = serving::infer(*call.live, request);
+  if (!response) return finish(call, error_response(response.error()));
+  if (options_.sink != nullptr)
+    options_.sink->predicted(*call.live, request, *response, system_clock()->now());
   Response answer{200, "application/json", infer_response_json(*response), {}};
-  answer.headers.emplace_back("X-Prediction-Id", is_safe_id(parsed->id) ? parsed->id : random_id());
-  return done(std::move(answer), response->rows, response->counts.unseen_categories);
+  answer.headers.emplace_back("X-Prediction-Id", is_safe_id(request.id) ? request.id : random_id());
+  return finish(call, std::move(answer), &*response);
+}
+
+Response Routes::finish(const Call& call, Response response, const serving::InferResponse* predicted) {
+  Metrics::Inference inference;
+  // A name that no deployment has is not a label: strangers must not grow the metrics.
+  if (deployments_.has(call.deployment)) inference.model = call.deployment;
+  if (call.live != nullptr) inference.version = call.live->version;
+  inference.protocol = "v2";
+  inference.code = response.status;
+  if (predicted != nullptr) {
+    inference.rows = predicted->rows;
+    inference.unseen_categories = predicted->counts.unseen_categories;
+  }
+  inference.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - call.begun).count();
+  metrics_.count(inference);
+  return response;
 }
 
 Response Routes::metrics() const {

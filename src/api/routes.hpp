@@ -6,6 +6,7 @@
 
 #include "api/http.hpp"
 #include "api/metrics.hpp"
+#include "api/server.hpp"
 #include "serving/deployments.hpp"
 #include "serving/infer.hpp"
 
@@ -23,14 +24,18 @@ class Routes {
   Routes(const serving::Deployments& deployments, RoutesOptions options)
       : deployments_(deployments), options_(options) {}
   /// Thread-safe.
-  Response answer(const Request& request);
+  Answer answer(const Request& request);
   /// From now on /v2/health/ready says 503: the first step of a drain.
   void stop_being_ready() { accepting_.store(false); }
 
  private:
-  Response route(const Request& request);
-  Response model_route(const Request& request, std::string_view rest);
-  Response infer(const Request& request, const std::string& deployment, const std::string& version);
+  struct Call;
+  Answer route(const Request& request);
+  Answer model_route(const Request& request, const std::vector<std::string>& parts);
+  Answer infer(const Request& request, const std::string& deployment, const std::string& version);
+  Answer read(const Call& call, const std::string& body, bool may_block);
+  Response predict(const Call& call, const serving::InferRequest& request);
+  Response finish(const Call& call, Response response, const serving::InferResponse* predicted = nullptr);
   Response metrics() const;
 
   const serving::Deployments& deployments_;

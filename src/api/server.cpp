@@ -1,5 +1,6 @@
 #include "api/server.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -10,6 +11,8 @@
 #include <sys/socket.h>
 #include <asio.hpp>
 
+#include "api/body_budget.hpp"
+#include "api/workers.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
 
@@ -29,26 +32,58 @@ Response error_response(const Error& error) {
   Response response;
   response.status = http_status(error);
   response.body = to_text(Json{{"error", error.message}});
+  if (response.status == 503) response.headers.emplace_back("Retry-After", "1");
   return response;
 }
 
+Error overloaded(std::string message) {
+  return Error{ErrorKind::Environment, "http.overloaded", std::move(message)};
+}
+
+Error no_room() { return overloaded("too many bytes of other requests are being worked on"); }
+
+// Work that a worker does and the connection waits for: the timer never runs out, the worker ends it.
+struct Pending {
+  explicit Pending(const asio::any_io_executor& executor)
+      : executor(executor), done(executor, asio::steady_timer::time_point::max()) {}
+  asio::any_io_executor executor;
+  asio::steady_timer done;
+  Response response;
+};
+
 }  // namespace
+
+// What the connections of a server share.
+struct Shared {
+  Shared(const ServerOptions& server_options, Handler server_handler)
+      : options(server_options),
+        handler(std::move(server_handler)),
+        budget(server_options.max_bytes_in_flight),
+        workers({threads(server_options.workers), server_options.max_queued}) {}
+  static size_t threads(int wanted) {
+    return wanted > 0 ? static_cast<size_t>(wanted) : std::max(1U, std::thread::hardware_concurrency());
+  }
+  ServerOptions options;
+  Handler handler;
+  BodyBudget budget;
+  Workers workers;
+};
 
 // One connection: its socket, what was read and not yet used, and a watchdog that closes it when its deadline
 // passes.
 // g++ 12 destroys some temporaries of a full expression with co_await twice: what has a destructor gets a
 // name first.
 struct Connection : std::enable_shared_from_this<Connection> {
-  Connection(tcp::socket connected, const ServerOptions& server_options, const Handler& server_handler)
+  Connection(tcp::socket connected, Shared& server)
       : socket(std::move(connected)),
         watchdog(socket.get_executor()),
-        options(server_options),
-        handler(server_handler) {}
+        shared(server),
+        options(server.options) {}
 
   tcp::socket socket;
   asio::steady_timer watchdog;
+  Shared& shared;
   const ServerOptions& options;
-  const Handler& handler;
   std::string buffer;
   bool idle = true;  // between two requests: may be closed at any time
   bool draining = false;
@@ -90,7 +125,7 @@ struct Connection : std::enable_shared_from_this<Connection> {
   }
 
   // The body of a request whose head was read; nothing when the peer vanished.
-  awaitable<std::optional<Result<std::string>>> read_body(const Head& head) {
+  awaitable<std::optional<Result<std::string>>> read_body(const Head& head, BodyBudget::Share& share) {
     if (head.content_length.value_or(0) > options.max_body_bytes)
       co_return Result<std::string>(user_error(
           "http.too_large",
@@ -101,28 +136,65 @@ struct Connection : std::enable_shared_from_this<Connection> {
                                  asio::redirect_error(use_awaitable, error));
       if (error) co_return std::nullopt;
     }
-    if (!head.chunked) {
-      const size_t length = head.content_length.value_or(0);
-      while (buffer.size() < length)
-        if (!co_await read_more()) co_return std::nullopt;
-      std::string body = buffer.substr(0, length);
-      buffer.erase(0, length);
-      co_return Result<std::string>(std::move(body));
+    if (head.chunked) {
+      auto body = co_await read_chunks(share);
+      co_return std::move(body);
     }
+    const size_t length = head.content_length.value_or(0);
+    std::string body = buffer.substr(0, length);
+    buffer.erase(0, length);
+    for (;;) {
+      if (!share.grow_to(body.size())) co_return Result<std::string>(std::unexpected(no_room()));
+      if (body.size() == length) co_return Result<std::string>(std::move(body));
+      const size_t before = body.size();
+      // As much again as has come: a claim alone takes no memory.
+      constexpr size_t kLeast = 16 << 10, kMost = 1 << 20;
+      body.resize(before + std::min(std::clamp(before, kLeast, kMost), length - before));
+      asio::error_code error;
+      const size_t n =
+          co_await socket.async_read_some(asio::buffer(body.data() + before, body.size() - before),
+                                          asio::redirect_error(use_awaitable, error));
+      if (error) co_return std::nullopt;
+      body.resize(before + n);
+    }
+  }
+
+  awaitable<std::optional<Result<std::string>>> read_chunks(BodyBudget::Share& share) {
     ChunkedBody chunked(options.max_body_bytes);
     for (;;) {
       const auto used = chunked.feed(buffer);
       if (!used) co_return Result<std::string>(std::unexpected(used.error()));
       buffer.erase(0, *used);
+      if (!share.grow_to(chunked.size())) co_return Result<std::string>(std::unexpected(no_room()));
       if (chunked.done()) co_return Result<std::string>(chunked.take());
       if (!co_await read_more()) co_return std::nullopt;
     }
   }
 
-  awaitable<void> refuse(const Error& error) {
-    const Response response = error_response(error);
-    co_await send(response, false);
+  // Has a worker do it while this thread serves others; refused when too much waits already.
+  awaitable<Response> have_done(Work& work) {
+    auto pending = std::make_shared<Pending>(socket.get_executor());
+    const SteadyTime deadline = std::chrono::steady_clock::now() + micros(options.queue_timeout);
+    std::function<void()> job = [pending, work = std::move(work), deadline] {
+      pending->response = std::chrono::steady_clock::now() > deadline
+                              ? error_response(overloaded("the request waited too long for a worker"))
+                              : work();
+      asio::post(pending->executor, [pending] { pending->done.cancel(); });
+    };
+    if (!shared.workers.submit(std::move(job)))
+      co_return error_response(overloaded("too many long requests wait already"));
+    asio::error_code ended;
+    co_await pending->done.async_wait(asio::redirect_error(use_awaitable, ended));
+    co_return std::move(pending->response);
   }
+
+  awaitable<void> refuse(const Error& error, bool with_body) {
+    const Response response = error_response(error);
+    co_await send(response, false, with_body);
+  }
+
+  // The answer to HEAD has no body, even where the head could not be read.
+  static constexpr std::string_view kHead = "HEAD ";
 
   // One request and its answer; false when the connection is to be closed.
   awaitable<bool> serve_one() {
@@ -133,7 +205,7 @@ struct Connection : std::enable_shared_from_this<Connection> {
       if (buffer.size() > kMaxHeadBytes) {
         const Error error{ErrorKind::User, "http.head_too_large",
                           fmt::format("the request's head has more than {} bytes", kMaxHeadBytes)};
-        co_await refuse(error);
+        co_await refuse(error, !buffer.starts_with(kHead));
         co_return false;
       }
       if (!co_await read_more()) co_return false;
@@ -143,22 +215,28 @@ struct Connection : std::enable_shared_from_this<Connection> {
     idle = false;
     auto head = parse_head(std::string_view(buffer).substr(0, end + 4));
     if (!head) {
-      co_await refuse(head.error());
+      co_await refuse(head.error(), !buffer.starts_with(kHead));
       co_return false;
     }
     buffer.erase(0, end + 4);
-    auto body = co_await read_body(*head);
+    const bool with_body = head->request.method != "HEAD";
+    BodyBudget::Share share(shared.budget);
+    auto body = co_await read_body(*head, share);
     if (!body) co_return false;
     if (!*body) {
-      co_await refuse(body->error());
+      co_await refuse(body->error(), with_body);
       co_return false;
     }
     Request request = std::move(head->request);
     request.body = std::move(**body);
-    const Response response = handler(request);
-    const bool keep_alive = request.keep_alive && !draining;
+    Answer answer = shared.handler(request);
     allow(options.request_timeout);
-    co_return co_await send(response, keep_alive, request.method != "HEAD") && keep_alive;
+    if (Work* work = std::get_if<Work>(&answer)) {
+      Response response = co_await have_done(*work);
+      answer = std::move(response);
+    }
+    const bool keep_alive = request.keep_alive && !draining;
+    co_return co_await send(std::get<Response>(answer), keep_alive, with_body) && keep_alive;
   }
 
   awaitable<void> serve() {
@@ -183,10 +261,13 @@ struct Lane {
 };
 
 struct Server::Impl {
-  ServerOptions options;
-  Handler handler;
+  Impl(const ServerOptions& server_options, Handler handler)
+      : shared(server_options, std::move(handler)), port(server_options.port) {}
+  // Destroyed last: connections of lanes that were cut off give their shares back.
+  Shared shared;
+  const ServerOptions& options = shared.options;
   std::vector<std::unique_ptr<Lane>> lanes;
-  int port = 0;
+  int port;
   bool stopped = false;
 
   awaitable<void> serve_connection(Lane& lane, std::shared_ptr<Connection> connection) {
@@ -209,7 +290,7 @@ struct Server::Impl {
         continue;  // dropped at once: the socket closes here
       asio::error_code ignored;
       socket.set_option(tcp::no_delay(true), ignored);
-      auto connection = std::make_shared<Connection>(std::move(socket), options, handler);
+      auto connection = std::make_shared<Connection>(std::move(socket), shared);
       lane.connections.insert(connection);
       lane.open.store(lane.connections.size());
       asio::co_spawn(lane.context, serve_connection(lane, connection), asio::detached);
@@ -240,10 +321,7 @@ struct Server::Impl {
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Handler handler) {
-  auto impl = std::make_unique<Impl>();
-  impl->options = options;
-  impl->handler = std::move(handler);
-  impl->port = options.port;
+  auto impl = std::make_unique<Impl>(options, std::move(handler));
   const int threads = options.threads > 0
                           ? options.threads
                           : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
@@ -291,6 +369,7 @@ bool Server::stop(Duration limit) {
     lane->context.stop();
     if (lane->thread.joinable()) lane->thread.join();
   }
+  impl_->shared.workers.stop();  // before the lanes go, to which what is being done reports
   return finished;
 }
 

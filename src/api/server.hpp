@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <variant>
 
 #include "api/http.hpp"
 #include "base/clock.hpp"
@@ -16,13 +17,21 @@ struct ServerOptions {
   int port = 8080;  // 0: any free one
   int threads = 0;  // 0: one a core
   size_t max_body_bytes = size_t{64} << 20;
-  size_t max_connections = 4096;         // a thread
-  Duration idle_timeout{75'000'000};     // between requests of a connection
-  Duration request_timeout{30'000'000};  // from a request's first byte to its last
+  size_t max_bytes_in_flight = size_t{256} << 20;  // of all bodies together; beyond: 503
+  size_t max_connections = 4096;                   // a thread
+  int workers = 0;                                 // threads for what takes long; 0: one a core
+  size_t max_queued = 64;                          // work that waits for a worker; beyond: 503
+  Duration queue_timeout{5'000'000};               // work that waited longer is not done: 503
+  Duration idle_timeout{75'000'000};               // between requests of a connection
+  Duration request_timeout{30'000'000};            // from a request's first byte to its last
 };
 
+/// What takes too long for the thread that serves other connections too; done by a worker. The request stays
+/// until then. Must not throw.
+using Work = std::function<Response()>;
+using Answer = std::variant<Response, Work>;
 /// Called from the server's threads, several at once. Must not throw.
-using Handler = std::function<Response(const Request&)>;
+using Handler = std::function<Answer(const Request&)>;
 
 class Server {
  public:

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <future>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -120,6 +121,108 @@ TEST(Server, finishes_what_is_in_flight_when_it_stops) {
   EXPECT_NE(client.read_until("GET /slow !").find("200 OK"), std::string::npos);
   stopper.join();
   EXPECT_TRUE(idle.closed());
+}
+
+TEST(Server, sends_no_body_when_it_refuses_a_head_request) {
+  ServerOptions options;
+  options.max_body_bytes = 10;
+  const auto server = serve(options);
+  for (const std::string head :
+       {"HEAD /a HTTP/1.1\r\n\r\n", "HEAD /a HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n"}) {
+    Client client(server->port());
+    client.send(head);
+    EXPECT_NE(client.read_until("\r\n\r\n").find(" 4"), std::string::npos);
+    EXPECT_TRUE(client.closed());
+  }
+}
+
+TEST(Server, refuses_long_work_at_once_when_its_queue_is_full) {
+  ServerOptions options;
+  options.max_queued = 0;
+  std::atomic<bool> done{false};
+  const auto server = serve(options, [&](const Request&) -> Answer {
+    return Work([&] {
+      done = true;
+      return Response{};
+    });
+  });
+  Client client(server->port());
+  client.send("GET /long HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::string answer = client.read_until("wait already");
+  EXPECT_NE(answer.find("503 Service Unavailable"), answer.npos);
+  EXPECT_NE(answer.find("Retry-After: "), answer.npos);
+  EXPECT_FALSE(done);
+}
+
+TEST(Server, answers_others_while_its_workers_are_busy) {
+  std::promise<void> begun, release;
+  const std::shared_future<void> released = release.get_future().share();
+  ServerOptions options;
+  options.workers = 1;
+  std::atomic<int> long_requests{0};
+  const auto server = serve(options, [&](const Request& request) -> Answer {
+    if (request.path != "/long") return echo(request);
+    return Work([&, &request = request] {
+      if (++long_requests == 1) begun.set_value();
+      released.wait();
+      return echo(request);
+    });
+  });
+  std::vector<std::unique_ptr<Client>> slow;
+  for (int i = 0; i < 4; ++i) {  // more than there are lanes
+    slow.push_back(std::make_unique<Client>(server->port()));
+    slow.back()->send("GET /long HTTP/1.1\r\nHost: x\r\n\r\n");
+  }
+  begun.get_future().wait();
+  for (int i = 0; i < 8; ++i) {
+    Client quick(server->port());
+    quick.send("GET /quick HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_NE(quick.read_until("GET /quick !").find("200 OK"), std::string::npos);
+  }
+  release.set_value();
+  for (const auto& client : slow)
+    EXPECT_NE(client->read_until("GET /long !").find("200 OK"), std::string::npos);
+}
+
+TEST(Server, does_not_do_work_that_waited_too_long) {
+  ServerOptions options;
+  options.queue_timeout = Duration{-1};
+  std::atomic<bool> done{false};
+  const auto server = serve(options, [&](const Request& request) -> Answer {
+    return Work([&, &request = request] {
+      done = true;
+      return echo(request);
+    });
+  });
+  Client client(server->port());
+  client.send("GET /long HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_NE(client.read_until("too long").find("503"), std::string::npos);
+  EXPECT_FALSE(done);
+}
+
+TEST(Server, refuses_bodies_beyond_what_all_may_hold_together) {
+  ServerOptions options;
+  options.max_bytes_in_flight = 1000;
+  const auto server = serve(options);
+  const std::string body(600, 'x');
+  Client holding(server->port());
+  holding.send("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 601\r\nExpect: 100-continue\r\n\r\n");
+  holding.read_until("\r\n\r\n");
+  holding.send(body);
+  // Until the server has read the first body there is still room for another.
+  std::string answer;
+  do {
+    Client other(server->port());
+    other.send("POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 600\r\nConnection: close\r\n\r\n" + body);
+    answer = other.read_until("\r\n\r\n");
+  } while (answer.find("200 OK") != answer.npos);
+  EXPECT_NE(answer.find("503"), answer.npos);
+  EXPECT_NE(answer.find("Retry-After: "), answer.npos);
+  holding.send("x");
+  EXPECT_NE(holding.read_until("x!").find("200 OK"), std::string::npos);
+  Client after(server->port());
+  after.send("POST /c HTTP/1.1\r\nHost: x\r\nContent-Length: 600\r\n\r\n" + body);
+  EXPECT_NE(after.read_until("x!").find("200 OK"), std::string::npos);
 }
 
 TEST(Loopback, is_an_address_of_this_machine_or_exactly_localhost) {

@@ -1,0 +1,37 @@
+// A few threads and a bounded queue for work that would hold up a server's own threads. When the queue is
+// full the caller is told at once.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace tidemill::api {
+
+class Workers {
+ public:
+  struct Options {
+    size_t threads = 1;
+    size_t max_queued = 64;
+  };
+  explicit Workers(Options options);
+  ~Workers() { stop(); }
+  /// False, and nothing happens, when the queue is full or the workers were stopped.
+  bool submit(std::function<void()> work);
+  /// Drops what is queued and waits for what is being done.
+  void stop();
+
+ private:
+  void run();
+  const size_t max_queued_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::function<void()>> queue_;
+  bool stopped_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace tidemill::api
