@@ -33,8 +33,8 @@ void counters(std::string& out, std::string_view name, std::string_view help,
 }  // namespace
 
 void Metrics::count(const Inference& inference) {
-  const std::string model = fmt::format("model=\"{}\",version=\"{}\",role=\"champion\"",
-                                        escaped(inference.model), inference.version);
+  const std::string model = fmt::format("model=\"{}\",version=\"{}\",role=\"{}\"", escaped(inference.model),
+                                        inference.version, escaped(inference.role));
   const std::string protocol = fmt::format("{},protocol=\"{}\"", model, escaped(inference.protocol));
   const std::lock_guard lock(mutex_);
   ++requests_[fmt::format("{},code=\"{}\"", protocol, inference.code)];
@@ -47,7 +47,7 @@ void Metrics::count(const Inference& inference) {
   if (inference.unseen_categories > 0) unseen_[model] += static_cast<uint64_t>(inference.unseen_categories);
 }
 
-std::string Metrics::text(const std::vector<Live>& live) const {
+std::string Metrics::text(const std::vector<Deployment>& deployments) const {
   const std::lock_guard lock(mutex_);
   std::string out;
   counters(out, "tidemill_inference_requests_total", "Inference requests by outcome.", requests_);
@@ -68,9 +68,22 @@ std::string Metrics::text(const std::vector<Live>& live) const {
   counters(out, "tidemill_inference_unseen_categories_total",
            "Category values that training never saw; taken as missing.", unseen_);
   family(out, "tidemill_model_info", "gauge", "Versions that are live.");
-  for (const Live& model : live)
-    out += fmt::format("tidemill_model_info{{model=\"{}\",registry_model=\"{}\",version=\"{}\"}} 1\n",
-                       escaped(model.model), escaped(model.registry_model), model.version);
+  for (const Deployment& deployment : deployments)
+    if (deployment.version > 0)
+      out += fmt::format(
+          "tidemill_model_info{{model=\"{}\",registry_model=\"{}\",version=\"{}\",role=\"{}\"}} 1\n",
+          escaped(deployment.model), escaped(deployment.registry_model), deployment.version,
+          escaped(deployment.role));
+  family(out, "tidemill_deployment_current", "gauge",
+         "1 when a deployment serves the version that its alias names, 0 when that could not be loaded.");
+  for (const Deployment& deployment : deployments)
+    out += fmt::format("tidemill_deployment_current{{model=\"{}\"}} {}\n", escaped(deployment.model),
+                       deployment.current ? 1 : 0);
+  family(out, "tidemill_deployment_load_failures_total", "counter",
+         "Attempts to load the version that an alias names which failed.");
+  for (const Deployment& deployment : deployments)
+    out += fmt::format("tidemill_deployment_load_failures_total{{model=\"{}\"}} {}\n",
+                       escaped(deployment.model), deployment.load_failures);
   return out;
 }
 

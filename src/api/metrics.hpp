@@ -18,6 +18,7 @@ class Metrics {
   struct Inference {
     std::string model;     // the deployment's name
     int version = 0;       // 0: none was reached
+    std::string role;      // the alias it is served under
     std::string protocol;  // "v2"
     int code = 200;
     size_t rows = 0;
@@ -25,13 +26,15 @@ class Metrics {
     double seconds = 0;
   };
   void count(const Inference& inference);
-  /// Models that are live now: tidemill_model_info.
-  struct Live {
-    std::string model;
-    std::string registry_model;
-    int version = 0;
+  struct Deployment {
+    std::string model;           // the deployment's name
+    std::string registry_model;  // what it serves now, if anything
+    int version = 0;             // 0: nothing
+    std::string role;
+    bool current = true;  // it serves what its alias names
+    uint64_t load_failures = 0;
   };
-  std::string text(const std::vector<Live>& live) const;
+  std::string text(const std::vector<Deployment>& deployments) const;
 
  private:
   static constexpr std::array kBounds{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,

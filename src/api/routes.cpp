@@ -197,7 +197,10 @@ Response Routes::finish(const Call& call, Response response, const serving::Infe
   Metrics::Inference inference;
   // A name that no deployment has is not a label: strangers must not grow the metrics.
   if (deployments_.has(call.deployment)) inference.model = call.deployment;
-  if (call.live != nullptr) inference.version = call.live->version;
+  if (call.live != nullptr) {
+    inference.version = call.live->version;
+    inference.role = call.live->role;
+  }
   inference.protocol = "v2";
   inference.code = response.status;
   if (predicted != nullptr) {
@@ -210,10 +213,19 @@ Response Routes::finish(const Call& call, Response response, const serving::Infe
 }
 
 Response Routes::metrics() const {
-  std::vector<Metrics::Live> live;
-  for (const std::string& name : deployments_.names())
-    if (const auto model = deployments_.find(name)) live.push_back({name, model->model, model->version});
-  return Response{200, "text/plain; version=0.0.4; charset=utf-8", metrics_.text(live), {}};
+  std::vector<Metrics::Deployment> deployments;
+  for (const std::string& name : deployments_.names()) {
+    Metrics::Deployment& deployment = deployments.emplace_back();
+    deployment.model = name;
+    deployment.current = deployments_.problem(name).empty();
+    deployment.load_failures = deployments_.load_failures(name);
+    if (const auto live = deployments_.find(name)) {
+      deployment.registry_model = live->model;
+      deployment.version = live->version;
+      deployment.role = live->role;
+    }
+  }
+  return Response{200, "text/plain; version=0.0.4; charset=utf-8", metrics_.text(deployments), {}};
 }
 
 }  // namespace tidemill::api
