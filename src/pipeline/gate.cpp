@@ -71,7 +71,8 @@ Error rejection_of(const project::Model& model, const std::string& name,
 }  // namespace
 
 Result<Verdict> judge_version(const StepContext& step, const project::Model& model, const std::string& name,
-                              std::shared_ptr<const forest::Predictor> predictor) {
+                              std::shared_ptr<const forest::Predictor> predictor,
+                              std::vector<double> test_scores) {
   registry::Registry& registry = step.registry();
   const auto table = step.run.snapshots.find(model.from);
   if (!table)
@@ -83,7 +84,10 @@ Result<Verdict> judge_version(const StepContext& step, const project::Model& mod
   training::GateInput input;
   input.connection = &**connection;
   input.model = &model;
-  input.challenger = {name, std::move(predictor), engine::quote_name(model.from)};
+  input.challenger = {.name = name,
+                      .predictor = std::move(predictor),
+                      .relation = engine::quote_name(model.from),
+                      .test_scores = std::move(test_scores)};
   TM_TRY(const auto aliases, registry.aliases(model.name));
   TM_TRY(const std::optional<int> anchor, registry.anchor(model.name));
   std::optional<int> champion;

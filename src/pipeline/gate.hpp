@@ -17,8 +17,10 @@ struct Verdict {
   std::optional<Error> rejection;
 };
 
-/// `name` is how the version is called in messages.
+/// `name` is how the version is called in messages; `test_scores` what training said of the same snapshot's
+/// test rows, if it was trained in this step.
 Result<Verdict> judge_version(const StepContext& step, const project::Model& model, const std::string& name,
-                              std::shared_ptr<const forest::Predictor> predictor);
+                              std::shared_ptr<const forest::Predictor> predictor,
+                              std::vector<double> test_scores = {});
 
 }  // namespace tidemill::pipeline

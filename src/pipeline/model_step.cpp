@@ -248,7 +248,8 @@ Result<StepWork> run_model(const StepContext& step) {
   TM_TRY(auto predictor, forest::Predictor::make(package, model_file->second));
 
   watch = {};
-  TM_TRY(const Verdict verdict, judge_version(step, model, "the new version", std::move(predictor)));
+  TM_TRY(const Verdict verdict,
+         judge_version(step, model, "the new version", std::move(predictor), std::move(trained.test_scores)));
   work.report["gate_seconds"] = watch.seconds();
 
   registry::Version version;

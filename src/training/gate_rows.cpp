@@ -201,13 +201,15 @@ Result<TestRows> read_test_rows(const GateInput& input, const RowsWanted& wanted
     naive_at.push_back(at);
   }
   TM_TRY(const FeatureReader features, FeatureReader::make(predictor, columns));
+  const bool scored = !input.challenger.test_scores.empty();
   size_t features_at = 0;
-  for (size_t f = 0; f < features.expressions().size(); ++f) {
+  for (size_t f = 0; f < features.expressions().size() && !scored; ++f) {
     const size_t at = query.add(features.expressions()[f]);
     if (f == 0) features_at = at;
   }
 
   TestRows result;
+  result.scores = input.challenger.test_scores;
   result.slices.resize(slices_at.size());
   result.naive.resize(naive_at.size());
   Interner groups;
@@ -240,16 +242,22 @@ Result<TestRows> read_test_rows(const GateInput& input, const RowsWanted& wanted
         return data_error("training.duplicate_key",
                           fmt::format("{} has two rows with one key", input.challenger.relation),
                           model.place);
+      if (scored) continue;
       matrix.resize(matrix.size() + predictor.forest().features);
       features.read(chunk, features_at, r, matrix.data() + matrix.size() - predictor.forest().features,
                     counts);
     }
+    if (scored) return {};
     result.scores.resize(result.rows() * predictor.outputs());
     predictor.predict(matrix, std::span(result.scores).subspan(before * predictor.outputs()));
     return {};
   };
   const std::string where = model.where.empty() ? "" : engine::bracketed(model.where);
   TM_CHECK(input.connection->for_each_chunk(query.sql(both(where, time_bounds(parts.rule())), order), take));
+  if (result.scores.size() != result.rows() * predictor.outputs())
+    return internal_error("training.other_rows",
+                          fmt::format("training scored {} values of {}, and the gate reads {} test rows",
+                                      result.scores.size(), input.challenger.relation, result.rows()));
   return result;
 }
 

@@ -189,7 +189,8 @@ Result<TrainOutput> train(const TrainInput& input) {
   std::string card = model_card(package, model.from);
   TM_CHECK(check_readable(package, fitted.model));
   tell(input, 1, "done");
-  TrainOutput output{.package = std::move(package), .files = {}, .timings = stages.json()};
+  TrainOutput output{.package = std::move(package), .files = {}, .test_scores = {}, .timings = stages.json()};
+  output.test_scores = std::move(judged.test_scores);
   output.files["model.ubj"] = std::move(fitted.model);
   output.files["card.md"] = std::move(card);
   return output;

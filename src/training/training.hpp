@@ -34,6 +34,7 @@ struct TrainInput {
 struct TrainOutput {
   forest::Package package;                   // files still without object ids
   std::map<std::string, std::string> files;  // name → bytes: "model.ubj", "card.md"
+  std::vector<double> test_scores;           // of the test rows in order of their key, rows × outputs
   Json timings = Json::object();  // seconds: read, fit, predict, evaluate (metrics and bootstrap), baseline
 };
 
@@ -58,6 +59,9 @@ struct Candidate {
   /// Why it cannot be compared with; empty: it can. Then it needs neither predictor nor relation, and no rule
   /// that compares with it passes.
   std::string trouble = {};
+  /// What train() said of the test rows of this very relation (TrainOutput::test_scores), for the challenger:
+  /// it is not scored again. Empty: it is.
+  std::vector<double> test_scores = {};
 };
 /// Enough to prove one of 1000 slices at a level of 0.05.
 inline constexpr size_t kMaxSliceResamples = 20'000;
