@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "engine/connection_impl.hpp"
+#include "engine/nested_hash.hpp"
 #include "engine/predict_function.hpp"
 
 namespace tidemill::engine {
@@ -70,6 +71,7 @@ Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options)
   std::unique_ptr<Database> database(new Database(std::make_unique<Impl>(instance)));
   TM_TRY(Connection connection, database->connect());
   TM_CHECK(register_row_function(connection.impl()->raw, instance->hash_sums));
+  TM_CHECK(register_nested_function(connection.impl()->raw));
   if (Result<void> done = connection.execute(settings_of(options)); !done) {
     Error error = std::move(done).error();
     if (error.message.find("Unknown TimeZone") != std::string::npos) {

@@ -35,8 +35,8 @@ void add_rows(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector 
   sums->add(tickets[0], chunk);
 }
 
-bool hashed_by_text(std::string_view type) {
-  return type.ends_with(']') || type.starts_with("STRUCT(") || type.starts_with("MAP(") || type == "INTERVAL";
+bool is_nested(std::string_view type) {
+  return type.ends_with(']') || type.starts_with("STRUCT(") || type.starts_with("MAP(");
 }
 
 }  // namespace
@@ -89,13 +89,15 @@ std::string row_hash_expression(const std::vector<Column>& columns) {
   for (const Column& column : columns) {
     const std::string name = quote_name(column.name);
     if (!arguments.empty()) arguments += ", ";
-    arguments += hashed_by_text(column.type) ? fmt::format("CAST({} AS VARCHAR)", name) : name;
+    arguments += is_nested(column.type)      ? fmt::format("tidemill_nested({})", name)
+                 : column.type == "INTERVAL" ? fmt::format("CAST({} AS VARCHAR)", name)
+                                             : name;
   }
   return fmt::format("hash({})", arguments);
 }
 
 std::string logical_hash(const std::vector<Column>& columns, const RowSums& sums) {
-  std::string text = "tidemill table hash 1\n";
+  std::string text = "tidemill table hash 2\n";
   for (const Column& column : columns)
     text += fmt::format("{}:{}{}:{}\n", column.name.size(), column.name, column.type.size(), column.type);
   text += fmt::format("{} {:016x} {:016x}", sums.rows, sums.first, sums.second);

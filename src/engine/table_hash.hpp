@@ -35,9 +35,9 @@ class HashSums {
 /// Registers tidemill_row(ticket UBIGINT, row hash UBIGINT) → BOOLEAN, always true, which adds to `sums`.
 Result<void> register_row_function(duckdb_connection connection, HashSums& sums);
 
-/// DuckDB's hash() over columns of these stored types. Lists, structs, maps and intervals
-/// are hashed by their text, since hash([]) = hash([NULL]) = hash(NULL) and hash([0]) = hash([0, 0]). -0.0
-/// hashes as 0.0, all NaN alike.
+/// DuckDB's hash() over columns of these stored types. Lists, structs and maps have a hash of ours
+/// (engine/nested_hash.hpp), intervals that of their text: DuckDB takes a month for thirty days. -0.0 hashes
+/// as 0.0, all NaN alike.
 std::string row_hash_expression(const std::vector<Column>& columns);
 
 /// 32 hexadecimal digits over schema and sums.

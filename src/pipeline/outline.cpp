@@ -19,9 +19,9 @@ namespace {
 
 // What a kind of step does with the same declaration. Raise the number when it would make something else:
 // every output of the kind is then made again.
-constexpr std::string_view kSourceKind = "source/1";
-constexpr std::string_view kTransformKind = "transform/1";
-constexpr std::string_view kCommandKind = "command/1";
+constexpr std::string_view kSourceKind = "source/2";
+constexpr std::string_view kTransformKind = "transform/2";
+constexpr std::string_view kCommandKind = "command/2";
 constexpr std::string_view kModelKind = "model/2";
 constexpr std::string_view kExportKind = "export/1";
 
