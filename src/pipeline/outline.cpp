@@ -58,6 +58,7 @@ class Outliner {
   std::expected<Outline, Errors> make() {
     SourceColumns sources = columns_of_sources(project_, *input_.registry, input_.fingerprints);
     add(std::move(sources.errors));
+    out_.looked = std::move(sources.looked);
     Bindings bindings = bind_transforms(project_, binder_, std::move(sources.of), command_columns());
     add(std::move(bindings.errors));
     out_.bound = std::move(bindings.transforms);

@@ -11,6 +11,7 @@
 #include "pipeline/binding.hpp"
 #include "pipeline/graph.hpp"
 #include "pipeline/plan.hpp"
+#include "pipeline/source_columns.hpp"
 
 namespace tidemill::pipeline {
 
@@ -32,6 +33,7 @@ struct Outline {
   std::map<std::string, size_t> at;                            // id → index
   std::map<std::string, engine::BoundQuery> bound;             // transform → its SQL's binding
   std::map<std::string, std::vector<engine::Column>> columns;  // of every table
+  std::map<std::string, LookedAt> looked;                      // source → its files, if looked at for this
 
   const StepOutline& step(const std::string& id) const { return steps[at.at(id)]; }
   Graph graph() const;

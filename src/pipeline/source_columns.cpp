@@ -1,5 +1,8 @@
 #include "pipeline/source_columns.hpp"
 
+#include <sys/stat.h>
+#include <ctime>
+
 #include <fmt/format.h>
 
 #include "base/sha256.hpp"
@@ -13,6 +16,8 @@ namespace {
 
 const std::string kMemoKind = "source_columns";
 
+constexpr int64_t kSettled_ns = 2'000'000'000;
+
 std::string spec_hash(const project::Source& source) {
   return sha256(engine::Database::version() + "\n" + canonical(reading_spec(source)));
 }
@@ -22,7 +27,8 @@ class Looker {
  public:
   explicit Looker(const project::Project& project) : project_(project) {}
 
-  Result<std::vector<engine::Column>> look(const project::Source& source) {
+  /// The columns; in `looked` what else was seen of files.
+  Result<std::vector<engine::Column>> look(const project::Source& source, LookedAt& looked) {
     if (!database_) {
       TM_TRY(database_, engine::Database::open({.threads = 1,
                                                 .timezone = project_.timezone,
@@ -35,8 +41,9 @@ class Looker {
       return connection.describe(select);
     }
     TM_TRY(const engine::FileScan scan, scan_of(project_, source));
-    TM_TRY(const std::string select, engine::select_from_files(connection, scan));
-    auto columns = connection.describe(select);
+    looked.files = files_state(scan);
+    TM_TRY(looked.select, engine::select_from_files(connection, scan));
+    auto columns = connection.describe(looked.select);
     if (!columns) return std::unexpected(engine::explain_scan_error(scan, std::move(columns).error()));
     return columns;
   }
@@ -109,6 +116,22 @@ Result<std::string> select_from_database(engine::Connection& connection, const p
   return replaced.empty() ? all : fmt::format("SELECT * REPLACE ({}) FROM {}", replaced, from);
 }
 
+std::string files_state(const engine::FileScan& scan) {
+  struct timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  std::string state;
+  for (const Path& file : scan.files) {
+    struct stat info{};
+    if (::stat(file.c_str(), &info) != 0) return {};
+    const int64_t age =
+        (now.tv_sec - info.st_mtim.tv_sec) * 1'000'000'000 + (now.tv_nsec - info.st_mtim.tv_nsec);
+    if (age <= kSettled_ns) return {};
+    state += fmt::format("{} {}:{}:{}:{}.{:09}\n", file.native(), info.st_dev, info.st_ino, info.st_size,
+                         info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
+  }
+  return state;
+}
+
 SourceColumns columns_of_sources(const project::Project& project, registry::Registry& registry,
                                  const std::map<std::string, std::string>& fingerprints) {
   SourceColumns out;
@@ -134,8 +157,10 @@ SourceColumns columns_of_sources(const project::Project& project, registry::Regi
       out.of[name] = std::move(before);
       continue;
     }
-    auto columns = looker.look(source);
+    LookedAt looked;
+    auto columns = looker.look(source, looked);
     if (columns) {
+      if (!looked.files.empty()) out.looked[name] = std::move(looked);
       const std::string text = canonical({{"spec", spec}, {"files", files}, {"columns", to_json(*columns)}});
       if (const auto memo = known.find(name); memo == known.end() || memo->second != text) fresh[name] = text;
       out.of[name] = *std::move(columns);

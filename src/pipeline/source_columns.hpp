@@ -13,8 +13,18 @@
 
 namespace tidemill::pipeline {
 
+/// What a look at a source's files found, for the step that reads them.
+struct LookedAt {
+  std::string files;   // files_state() before the look
+  std::string select;  // engine::select_from_files()
+};
+/// Inode, size and time of every file; the same state, the same content. Empty when that cannot be told: a
+/// file is missing, or was touched in the last two seconds, so that a change might leave its time as it is.
+std::string files_state(const engine::FileScan& scan);
+
 struct SourceColumns {
   std::map<std::string, std::vector<engine::Column>> of;  // sources whose columns are known
+  std::map<std::string, LookedAt> looked;                 // sources that were looked at now
   Errors errors;                                          // one for each of the others
 };
 SourceColumns columns_of_sources(const project::Project& project, registry::Registry& registry,

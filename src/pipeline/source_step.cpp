@@ -14,11 +14,22 @@ namespace {
 
 const std::string kNewestMemo = "newest";
 
+/// As it was planned, if the files are what they were then: a compressed one is not inflated again to be
+/// looked at.
+Result<std::string> select_of(const StepContext& step, engine::Connection& connection,
+                              const engine::FileScan& scan) {
+  const auto& looked = step.run.outline.looked;
+  if (const auto found = looked.find(step.outline.name);
+      found != looked.end() && found->second.files == files_state(scan))
+    return found->second.select;
+  return engine::select_from_files(connection, scan);
+}
+
 Result<engine::WrittenTable> read_files(const StepContext& step, const project::Source& source,
                                         const Path& file) {
   TM_TRY(const engine::FileScan scan, scan_of(step.project(), source));
   TM_TRY(const std::unique_ptr<Watched> connection, step.connect(Engines::Kind::Reading));
-  TM_TRY(const std::string select, engine::select_from_files(**connection, scan));
+  TM_TRY(const std::string select, select_of(step, **connection, scan));
   auto written =
       (*connection)->write_parquet(sampled(select, source, sample_of(step.project(), source)), file);
   if (!written) return std::unexpected(engine::explain_scan_error(scan, std::move(written).error()));
