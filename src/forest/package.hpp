@@ -3,6 +3,7 @@
 // docs/formats/package.md describes it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -130,5 +131,13 @@ class Predictor {
   std::shared_ptr<const Engine> engine_;
   std::vector<Codes> codes_;  // one a feature; empty unless it is a category
 };
+
+/// Reads an object of the home whole, by its id.
+using ObjectReader = std::function<Result<std::string>(const std::string& object)>;
+/// The package whose manifest is this object. Errors: the reader's, package.invalid, package.newer_format.
+Result<Package> load_package(const std::string& manifest, const ObjectReader& read);
+/// … with its model, ready to predict. Errors: package.no_model and those of Predictor::make, too.
+Result<std::shared_ptr<const Predictor>> load_predictor(const std::string& manifest,
+                                                        const ObjectReader& read);
 
 }  // namespace tidemill::forest

@@ -176,6 +176,33 @@ TEST(predictor, refuses_a_model_file_of_another_package) {
   refused(p, model_text());
 }
 
+TEST(predictor, is_loaded_through_a_reader_of_objects) {
+  Package p = package();
+  p.files = {{"model.ubj", "m1"}};
+  std::map<std::string, std::string> objects{{"p1", tidemill::to_text(to_json(p))}, {"m1", model_text()}};
+  const auto read = [&](const std::string& object) -> Result<std::string> {
+    const auto found = objects.find(object);
+    if (found == objects.end()) return data_error("test.missing", object);
+    return found->second;
+  };
+  const auto loaded = load_predictor("p1", read);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(to_json((*loaded)->package()), to_json(p));
+  const auto code_of = [&](const std::string& manifest) {
+    const auto refused = load_predictor(manifest, read);
+    return refused ? std::string("none") : refused.error().code;
+  };
+  EXPECT_EQ(code_of("p2"), "test.missing");
+  p.files = {{"model.ubj", "m2"}};
+  objects["p2"] = tidemill::to_text(to_json(p));
+  EXPECT_EQ(code_of("p2"), "test.missing");
+  p.files.clear();
+  objects["p2"] = tidemill::to_text(to_json(p));
+  EXPECT_EQ(code_of("p2"), "package.no_model");
+  objects["p2"] = "{}";
+  EXPECT_EQ(code_of("p2"), "package.invalid");
+}
+
 TEST(category_text, writes_whole_numbers_without_a_point) {
   EXPECT_EQ(category_text(12), "12");
   EXPECT_EQ(category_text(-0.0), "0");

@@ -162,4 +162,18 @@ void Predictor::calibrate(std::span<double> scores) const {
     for (double& score : scores) score = package_.calibration.apply(score);
 }
 
+Result<Package> load_package(const std::string& manifest, const ObjectReader& read) {
+  TM_TRY(const std::string text, read(manifest));
+  TM_TRY(const Json json, parse_json(text, manifest));
+  return package_from_json(json);
+}
+
+Result<std::shared_ptr<const Predictor>> load_predictor(const std::string& manifest,
+                                                        const ObjectReader& read) {
+  TM_TRY(Package package, load_package(manifest, read));
+  TM_TRY(const std::string object, model_object(package));
+  TM_TRY(const std::string bytes, read(object));
+  return Predictor::make(std::move(package), bytes);
+}
+
 }  // namespace tidemill::forest

@@ -45,20 +45,14 @@ std::vector<double> scores_of(const forest::Predictor& predictor, const engine::
   return scores;
 }
 
+forest::ObjectReader reader_of(const registry::Registry& registry) {
+  return [&registry](const std::string& object) { return registry.read_object(object); };
+}
+
 }  // namespace
 
 Result<forest::Package> load_package(const registry::Registry& registry, const registry::Version& version) {
-  TM_TRY(const std::string text, registry.read_object(version.package));
-  TM_TRY(const Json json, parse_json(text, version.package));
-  return forest::package_from_json(json);
-}
-
-Result<std::shared_ptr<const forest::Predictor>> load_predictor(const registry::Registry& registry,
-                                                                const registry::Version& version) {
-  TM_TRY(forest::Package package, load_package(registry, version));
-  TM_TRY(const std::string object, forest::model_object(package));
-  TM_TRY(const std::string bytes, registry.read_object(object));
-  return forest::Predictor::make(std::move(package), bytes);
+  return forest::load_package(version.package, reader_of(registry));
 }
 
 void Predictors::set_champion(const std::string& model, const registry::Version& version) {
@@ -83,7 +77,8 @@ Result<std::shared_ptr<const forest::Predictor>> Predictors::find(const std::str
     const std::lock_guard lock(mutex_);
     if (const auto found = loaded_.find(version.package); found != loaded_.end()) return found->second;
   }
-  TM_TRY(std::shared_ptr<const forest::Predictor> predictor, load_predictor(registry_, version));
+  TM_TRY(std::shared_ptr<const forest::Predictor> predictor,
+         forest::load_predictor(version.package, reader_of(registry_)));
   const std::lock_guard lock(mutex_);
   return loaded_.emplace(version.package, std::move(predictor)).first->second;
 }

@@ -12,10 +12,8 @@
 
 namespace tidemill::pipeline {
 
-/// A version's package and model, read and checked.
+/// A version's package, read and checked.
 Result<forest::Package> load_package(const registry::Registry& registry, const registry::Version& version);
-Result<std::shared_ptr<const forest::Predictor>> load_predictor(const registry::Registry& registry,
-                                                                const registry::Version& version);
 
 /// Thread-safe. References are "late@champion", "late@7", "late"; with "#2" behind it, the third output.
 class Predictors {

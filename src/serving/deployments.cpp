@@ -33,17 +33,6 @@ Duration pause_after(int failures) {
 
 }  // namespace
 
-Result<std::shared_ptr<const forest::Predictor>> load_predictor(const registry::Registry& registry,
-                                                                const registry::Version& version) {
-  TM_TRY(const std::string manifest, registry.read_object(version.package));
-  TM_TRY(const Json json,
-         parse_json(manifest, fmt::format("package of {} version {}", version.model, version.number)));
-  TM_TRY(forest::Package package, forest::package_from_json(json));
-  TM_TRY(const std::string object, forest::model_object(package));
-  TM_TRY(const std::string bytes, registry.read_object(object));
-  return forest::Predictor::make(std::move(package), bytes);
-}
-
 std::unique_ptr<Deployments> Deployments::open(const project::Project& project, registry::Registry& registry,
                                                std::shared_ptr<const Clock> clock) {
   auto deployments = std::make_unique<Deployments>();
@@ -104,7 +93,8 @@ Deployments::Loaded Deployments::load(const std::string& name, Slot& slot, regis
   if (!version) return fail(version.error());
   const auto before = slot.live.load();
   if (before != nullptr && before->version == version->number) return succeed(Loaded::Same);
-  auto predictor = load_predictor(registry, *version);
+  auto predictor = forest::load_predictor(
+      version->package, [&](const std::string& object) { return registry.read_object(object); });
   if (!predictor) return fail(predictor.error());
   warm(**predictor);
   slot.live.store(std::make_shared<const LiveModel>(

@@ -63,8 +63,4 @@ class Deployments {
   int64_t generation_ = -1;
 };
 
-/// Reads a version's package and model from the registry and makes it ready to predict.
-Result<std::shared_ptr<const forest::Predictor>> load_predictor(const registry::Registry& registry,
-                                                                const registry::Version& version);
-
 }  // namespace tidemill::serving
