@@ -137,9 +137,7 @@ Result<Database> open_database(const Options& options) {
   }
   if (::access(path.c_str(), F_OK) != 0) {
     if (errno != ENOENT && errno != ENOTDIR) return errno_error("open", path.native(), errno);
-    return user_error("registry.no_home",
-                      fmt::format("there is no home at {}: nothing has been run here", options.home.native()),
-                      {}, "`tidemill run` makes it; is this the right project and environment?");
+    return no_home(options.home);
   }
   return open_to_read(path);
 }

@@ -137,6 +137,12 @@ TEST(Registry, opens_a_home_whose_making_was_cut_short) {
   {
     must(Database::open(home.path() / "meta.db", Database::Access::ReadWrite));
   }
+  EXPECT_EQ(code_of(home.try_open(Options::Mode::ReadOnly)), "registry.no_home");
+  {
+    auto database = must(Database::open(home.path() / "meta.db", Database::Access::ReadWrite));
+    must(database.script("PRAGMA journal_mode = WAL"));
+  }
+  EXPECT_EQ(code_of(home.try_open(Options::Mode::ReadOnly)), "registry.no_home");
   home.publish(*home.open(), "run1", {{"flights", "k1", "rows"}});
   EXPECT_EQ(must(home.open()->verify_objects()), std::vector<std::string>{});
 }

@@ -122,9 +122,12 @@ Result<Found> look(Database& database) {
   return found;
 }
 
+// A file without bytes, or with SQLite's first page and nothing on it: a power cut in the first moment of a
+// home's life leaves that.
+bool is_fresh(const Found& found) { return found.application == 0 && found.format == 0 && found.tables == 0; }
+
 Result<void> recognise(const Found& found, const Path& path) {
-  const bool fresh = found.application == 0 && found.format == 0 && found.tables == 0;
-  if (!fresh && found.application != kApplicationId)
+  if (!is_fresh(found) && found.application != kApplicationId)
     return data_error("registry.corrupt",
                       fmt::format("{} is a database of some other program", path.native()), {},
                       "point home at another folder, or move this file away");
@@ -137,6 +140,12 @@ Result<void> recognise(const Found& found, const Path& path) {
 }
 
 }  // namespace
+
+std::unexpected<Error> no_home(const Path& home) {
+  return user_error("registry.no_home",
+                    fmt::format("there is no home at {}: nothing has been run here", home.native()), {},
+                    "`tidemill run` makes it; is this the right project and environment?");
+}
 
 Result<void> prepare_schema(Database& database, const Path& path, Instant now) {
   TM_TRY(Found found, look(database));
@@ -159,6 +168,7 @@ Result<void> prepare_schema(Database& database, const Path& path, Instant now) {
 Result<void> check_schema(Database& database, const Path& path) {
   TM_TRY(const Found found, look(database));
   TM_CHECK(recognise(found, path));
+  if (is_fresh(found)) return no_home(path.parent_path());
   if (found.format < kFormat)
     return environment_error(
         "registry.older_format",
