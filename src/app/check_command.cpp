@@ -1,4 +1,6 @@
 // tidemill check, profile, predict, explain, diff: looking at what there is, and scoring files.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "app/commands.hpp"
@@ -57,6 +59,12 @@ std::string cell_text(const Json& value) {
   return to_text(value);
 }
 
+std::string in_words(std::string_view status) {
+  std::string out(status);
+  std::replace(out.begin(), out.end(), '_', ' ');
+  return out;
+}
+
 }  // namespace
 
 int check(const GlobalOptions& global, const CheckOptions& options) {
@@ -75,8 +83,8 @@ int check(const GlobalOptions& global, const CheckOptions& options) {
                {"checks", Json::array()}};
     for (const quality::CheckResult& result : table.report.results) {
       entry["checks"].push_back(quality::to_json(result));
-      text.add({table.table, result.name, std::string(quality::to_text(result.status)),
-                grouped(result.failing), grouped(result.rows), result.message});
+      text.add({table.table, result.name, in_words(quality::to_text(result.status)), grouped(result.failing),
+                grouped(result.rows), result.message});
       if (result.stops()) failures.push_back(result.as_error());
     }
     if (!table.shown_check.empty()) entry["failing_rows"] = rows_json(table.rows);

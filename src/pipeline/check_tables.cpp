@@ -7,7 +7,7 @@
 #include "engine/scan.hpp"
 #include "pipeline/file_format.hpp"
 #include "pipeline/outline.hpp"
-#include "pipeline/sample.hpp"
+#include "pipeline/check_context.hpp"
 
 namespace tidemill::pipeline {
 
@@ -120,28 +120,18 @@ Result<std::vector<CheckedTable>> check_tables(const project::Project& project, 
     CheckedTable checked;
     checked.table = name;
     if (from_run) checked.rejected_by = from_run->first;
-    quality::CheckContext context;
-    context.connection = &reading.connection;
-    context.table = name;
-    context.relation = engine::quote_name(name);
-    context.described = project.sources.contains(name) ? "source " + name : "transform " + name;
-    TM_TRY(context.columns, reading.connection.describe("SELECT * FROM " + context.relation));
-    context.now = options.now;
-    context.relation_of = [&](const std::string& other) -> Result<std::string> {
-      if (other != name && !live.contains(other))
-        return data_error("check.no_table", fmt::format("there is no snapshot of {}", other));
-      return engine::quote_name(other);
-    };
-    context.history = [&](const std::string& metric) -> Result<std::vector<quality::SeriesPoint>> {
-      constexpr size_t kMaxHistory = 400;
-      TM_TRY(const auto points, registry.metric_history("table:" + name, metric, kMaxHistory));
-      std::vector<quality::SeriesPoint> series;
-      for (const registry::MetricPoint& point : points) series.push_back({point.at, point.value});
-      std::sort(series.begin(), series.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
-      return series;
-    };
-    const auto source = project.sources.find(name);
-    context.sample = source == project.sources.end() ? project.sample : sample_of(project, source->second);
+    // As its run judged it: a rejected table against the live one, the live one against the one before.
+    CheckSubject subject{.table = name, .now = options.now};
+    TM_TRY(subject.columns, reading.connection.describe("SELECT * FROM " + engine::quote_name(name)));
+    if (from_run) {
+      if (snapshot != live.end()) subject.previous = snapshot->second;
+    } else {
+      subject.run = snapshot->second.run;
+      TM_TRY(subject.previous, registry.live_before(name));
+    }
+    subject.is_there = [&live](const std::string& table) { return live.contains(table); };
+    TM_TRY(const quality::CheckContext context,
+           check_context(project, registry, reading.connection, std::move(subject)));
     TM_TRY(checked.report, quality::run_checks(context, checks));
     if (!options.show_rows.empty()) TM_CHECK(read_failing_rows(reading.connection, options, checked));
     out.push_back(std::move(checked));

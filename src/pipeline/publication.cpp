@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 
 #include "base/sha256.hpp"
+#include "pipeline/check_context.hpp"
 #include "pipeline/columns.hpp"
-#include "pipeline/sample.hpp"
 
 namespace tidemill::pipeline {
 
@@ -14,12 +14,6 @@ namespace {
 
 constexpr int64_t kMaxFailedBytes = int64_t{256} << 20;
 constexpr int64_t kMaxFailedRows = 100'000;
-constexpr size_t kMaxHistory = 400;
-constexpr std::string_view kPreviousView = "previous";
-
-std::string described(const StepContext& step) {
-  return fmt::format("{} {}", to_text(step.outline.kind), step.outline.name);
-}
 
 /// The rejected table, or its failing rows when it is too large, for `check --show-rows` and a look.
 void keep_failed(const StepContext& step, engine::Connection& connection, const StagedTable& staged,
@@ -45,34 +39,16 @@ void keep_failed(const StepContext& step, engine::Connection& connection, const 
   }
 }
 
-quality::CheckContext context_of(const StepContext& step, engine::Connection& connection,
-                                 const StagedTable& staged) {
-  quality::CheckContext context;
-  context.connection = &connection;
-  context.table = step.outline.name;
-  context.relation = engine::quote_name(step.outline.name);
-  context.described = described(step);
-  context.columns = staged.written.columns;
-  context.now = step.run.now();
-  context.relation_of = [&step](const std::string& table) -> Result<std::string> {
-    if (table != step.outline.name && !step.run.snapshots.find(table))
-      return data_error("check.no_table", fmt::format("there is no snapshot of {}", table));
-    return engine::quote_name(table);
-  };
-  if (step.run.live.contains(step.outline.name))
-    context.previous_relation = engine::quote_name(kPreviousView);
-  context.history = [&step](const std::string& metric) -> Result<std::vector<quality::SeriesPoint>> {
-    TM_TRY(const auto points,
-           step.registry().metric_history("table:" + step.outline.name, metric, kMaxHistory));
-    std::vector<quality::SeriesPoint> out;
-    for (const registry::MetricPoint& point : points) out.push_back({point.at, point.value});
-    std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
-    return out;
-  };
-  const auto source = step.project().sources.find(step.outline.name);
-  context.sample = source == step.project().sources.end() ? step.project().sample
-                                                          : sample_of(step.project(), source->second);
-  return context;
+Result<quality::CheckContext> context_of(const StepContext& step, engine::Connection& connection,
+                                         const StagedTable& staged) {
+  CheckSubject subject;
+  subject.table = step.outline.name;
+  subject.columns = staged.written.columns;
+  subject.now = step.run.now();
+  if (const auto live = step.run.live.find(step.outline.name); live != step.run.live.end())
+    subject.previous = live->second;
+  subject.is_there = [&step](const std::string& table) { return step.run.snapshots.find(table).has_value(); };
+  return check_context(step.project(), step.registry(), connection, std::move(subject));
 }
 
 Result<void> split_quarantine(const StepContext& step, engine::Connection& connection,
@@ -126,7 +102,8 @@ Result<void> judge_what_is_left(const StepContext& step, engine::Connection& con
   std::vector<project::Check> table_rules;
   for (const project::Check& check : checks)
     if (quality::is_table_rule(check.kind)) table_rules.push_back(check);
-  TM_TRY(quality::CheckReport again, quality::run_checks(context_of(step, connection, left), table_rules));
+  TM_TRY(const quality::CheckContext context, context_of(step, connection, left));
+  TM_TRY(quality::CheckReport again, quality::run_checks(context, table_rules));
   report.observed = std::move(again.observed);
   auto judged = again.results.begin();
   for (quality::CheckResult& result : report.results)
@@ -146,11 +123,8 @@ Result<Audited> audit(const StepContext& step, StagedTable staged,
   TM_TRY(const std::unique_ptr<Watched> connection, step.connect(Engines::Kind::Transforming));
   TM_CHECK(step.view_inputs(**connection));
   TM_CHECK((*connection)->view_parquet(step.outline.name, {out.table.file}));
-  if (const auto live = step.run.live.find(step.outline.name); live != step.run.live.end())
-    TM_CHECK(
-        (*connection)
-            ->view_parquet(std::string(kPreviousView), {step.registry().object_path(live->second.object)}));
-  TM_TRY(quality::CheckReport report, quality::run_checks(context_of(step, **connection, out.table), checks));
+  TM_TRY(const quality::CheckContext context, context_of(step, **connection, out.table));
+  TM_TRY(quality::CheckReport report, quality::run_checks(context, checks));
   const bool rows_stop = std::ranges::any_of(report.results, [](const quality::CheckResult& result) {
     return result.stops() && !quality::is_table_rule(result.kind);
   });

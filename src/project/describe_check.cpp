@@ -140,7 +140,7 @@ const Object& distribution_object() {
       "distribution",
       "How far a column's distribution may lie from a reference's.",
       {{"reference", scalar(reference(Target::TableOrPrevious)),
-        "A table, or `previous`: this table's last published snapshot.", "previous"},
+        "A table, or `previous`: the snapshot that was live before this one.", "previous"},
        {"column", scalar(column_name()), "The column, where the check stands on the table.",
         "the column the check stands on"},
        {"statistic", scalar(words({"psi", "ks", "wasserstein"})),

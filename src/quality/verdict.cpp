@@ -144,7 +144,7 @@ std::string_view to_text(CheckStatus status) {
     case CheckStatus::Failed:
       return "failed";
     case CheckStatus::NotEnoughHistory:
-      return "not enough history";
+      return "not_enough_history";
     case CheckStatus::Error:
       return "error";
   }

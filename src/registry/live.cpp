@@ -22,6 +22,15 @@ Result<std::map<std::string, Table>> Registry::live_tables() const {
   return tables;
 }
 
+Result<std::optional<Table>> Registry::live_before(const std::string& table) const {
+  const std::lock_guard guard(impl_->mutex);
+  return impl_->database.first(
+      "SELECT " TM_TABLE_COLUMNS
+      " FROM live_tables now JOIN live_tables l ON l.name = now.name AND l.live_until = now.live_since "
+      "JOIN tables t ON t.id = l.table_id WHERE now.name = ?1 AND now.live_until IS NULL AND t.dropped = 0",
+      [](Row row) { return table_at(row, 0); }, table);
+}
+
 Result<std::optional<Table>> Registry::table(int64_t id) const {
   const std::lock_guard guard(impl_->mutex);
   return impl_->database.first(

@@ -199,6 +199,8 @@ class Registry {
 
   // Live state ------------------------------------------------------------------------------------------
   Result<std::map<std::string, Table>> live_tables() const;
+  /// The snapshot that the live one took the place of; nothing: it is the first, or gc dropped the other.
+  Result<std::optional<Table>> live_before(const std::string& table) const;
   Result<std::optional<Table>> table(int64_t id) const;
   Result<std::vector<Table>> table_history(const std::string& name, size_t limit = 100) const;
   Result<std::vector<std::string>> models() const;

@@ -45,6 +45,20 @@ TEST(Release, none_is_made_when_nothing_moved) {
   EXPECT_EQ(must(registry->generation()), before);
 }
 
+TEST(Release, the_live_snapshot_took_the_place_of_another) {
+  TestHome home;
+  const auto registry = home.open();
+  home.publish(*registry, "run1", {{"flights", "k1", "first"}, {"airports", "k1", "a"}});
+  EXPECT_FALSE(must(registry->live_before("flights")));
+  home.publish(*registry, "run2", {{"flights", "k2", "second"}});
+  home.publish(*registry, "run3", {{"flights", "k3", "third"}});
+  EXPECT_EQ(must(registry->live_before("flights")).value().step_key, "k2");
+  EXPECT_FALSE(must(registry->live_before("airports")));
+  EXPECT_FALSE(must(registry->live_before("planes")));
+  must(registry->rollback_release(1, "as before"));
+  EXPECT_EQ(must(registry->live_before("flights")).value().step_key, "k3");
+}
+
 TEST(Release, a_run_that_names_nonsense_moves_nothing) {
   TestHome home;
   const auto registry = home.open();
