@@ -110,8 +110,9 @@ int profile(const GlobalOptions& global, const std::string& table) {
   // A data file can be profiled without a project.
   auto session = open_session(global, Options::Mode::ReadOnly);
   if (!session && !std::filesystem::is_regular_file(table)) return report(global, session.error());
-  const auto profile = pipeline::profile_table(session ? &session->project : nullptr,
-                                               session ? session->registry.get() : nullptr, table);
+  const auto profile = pipeline::profile_table(
+      session ? &session->project : nullptr, session ? session->registry.get() : nullptr, table,
+      session ? pipeline::budget_of(session->project) : budget_of(global));
   if (!profile) return report(global, profile.error());
   if (global.json) {
     print_json({{"table", table},
@@ -151,7 +152,7 @@ int predict(const GlobalOptions& global, const PredictOptions& options) {
   batch.input = options.input;
   batch.output = options.output;
   batch.timezone = session->project.timezone;
-  batch.threads = session->project.threads.value_or(0);
+  batch.budget = pipeline::budget_of(session->project);
   const auto result = pipeline::predict_file(*session->registry, batch);
   if (!result) return report(global, result.error());
   if (global.json)

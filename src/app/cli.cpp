@@ -161,7 +161,8 @@ int run_cli(int argc, char** argv) {
   serve_app->add_option("--host", serve_options.host, "address to listen on");
   serve_app->add_option("--port", serve_options.port, "port; 0 takes any free one")
       ->check(CLI::Range(0, 65535));
-  serve_app->add_option("--threads", serve_options.threads, "threads (default: one a core)")
+  serve_app
+      ->add_option("--threads", serve_options.threads, "threads (default: TIDEMILL_THREADS, or one a core)")
       ->check(CLI::Range(0, 1024));
   serve_app->add_option("--grace", grace, "on SIGTERM, serve on as not ready for so long");
   serve_app->add_flag("--insecure", serve_options.insecure,
@@ -318,3 +319,4 @@ int run_cli(int argc, char** argv) {
 }
 
 }  // namespace tidemill::app
+  if (const auto limits = read_limits(global); !limits) return report(global, limits.error());

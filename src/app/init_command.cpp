@@ -122,7 +122,8 @@ Result<ColumnFacts> measure(engine::Connection& connection, const engine::Column
   return facts;
 }
 
-Result<DataFacts> measure_file(const Path& file, const Path& folder, const std::string& target) {
+Result<DataFacts> measure_file(const GlobalOptions& global, const Path& file, const Path& folder,
+                               const std::string& target) {
   if (!std::filesystem::exists(file))
     return user_error("init.no_file", fmt::format("there is no file {}", file.native()));
   const Path absolute = std::filesystem::weakly_canonical(file);
@@ -132,7 +133,8 @@ Result<DataFacts> measure_file(const Path& file, const Path& folder, const std::
   if (engine::is_reserved_table_name(data.table) || data.table == "features") data.table += "_data";
   data.path = relative.empty() || relative.native().starts_with("..") ? absolute.native() : relative.native();
 
-  engine::DatabaseOptions options;
+  engine::DatabaseOptions options =
+      pipeline::engine_within(budget_of(global), pipeline::temporary_spill_folder());
   options.access = engine::DatabaseOptions::Access::Open;
   TM_TRY(const auto database, engine::Database::open(options));
   TM_TRY(engine::Connection connection, database->connect());
@@ -233,7 +235,7 @@ int init(const GlobalOptions& global, const InitOptions& options) {
                                 {},
                                 {}});
 
-  const auto data = measure_file(options.from, folder, options.target);
+  const auto data = measure_file(global, options.from, folder, options.target);
   if (!data) return report(global, data.error());
   const auto draft = draft_project(name.empty() ? data->table : name, *data, options.target);
   if (!draft) return report(global, draft.error());

@@ -73,7 +73,7 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   api::ServerOptions server_options;
   server_options.host = options.host;
   server_options.port = options.port;
-  server_options.threads = options.threads;
+  server_options.threads = options.threads > 0 ? options.threads : global.threads.value_or(0);
   auto server =
       api::Server::start(server_options, [&](const api::Request& request) { return routes.answer(request); });
   if (!server) return report(global, server.error());

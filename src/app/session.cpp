@@ -1,11 +1,55 @@
 #include "app/session.hpp"
 
+#include <cmath>
+#include <cstdlib>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "app/output.hpp"
+#include "project/scalar.hpp"
 
 namespace tidemill::app {
+
+namespace {
+
+constexpr const char* kThreads = "TIDEMILL_THREADS";
+constexpr const char* kMemory = "TIDEMILL_MEMORY";
+
+// Set to nothing is not set: so a script can take it back.
+std::optional<std::string> variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr || *value == '\0' ? std::nullopt : std::optional<std::string>(value);
+}
+
+std::unexpected<Error> bad_variable(const char* name, const std::string& value, const std::string& hint) {
+  return user_error("usage.environment", fmt::format("the environment variable {} is '{}'", name, value), {},
+                    hint);
+}
+
+}  // namespace
+
+Result<void> read_limits(GlobalOptions& global) {
+  if (const auto text = variable(kThreads)) {
+    const auto number = project::parse_number(*text);
+    if (!number || *number != std::floor(*number) || *number < 1 || *number > project::kMostThreads)
+      return bad_variable(kThreads, *text, fmt::format("a whole number from 1 to {}", project::kMostThreads));
+    global.threads = static_cast<int>(*number);
+  }
+  if (const auto text = variable(kMemory)) {
+    const auto bytes = project::parse_bytes(*text);
+    if (!bytes || *bytes < project::kLeastMemory)
+      return bad_variable(kMemory, *text,
+                          fmt::format("a size of {} MB or more, with its unit: 512MB, 4GB, 2GiB",
+                                      project::kLeastMemory / 1'000'000));
+    global.memory_bytes = *bytes;
+  }
+  return {};
+}
+
+pipeline::Budget budget_of(const GlobalOptions& global) {
+  return pipeline::budget_of(global.threads, global.memory_bytes);
+}
 
 std::shared_ptr<const Clock> clock_of(const GlobalOptions& global) {
   return global.as_of ? fixed_clock(*global.as_of) : system_clock();
@@ -23,7 +67,10 @@ std::expected<project::Project, Errors> load_project(const GlobalOptions& global
   options.environment = global.environment;
   options.home = global.home;
   options.parameters = global.parameters;
-  return project::load(options);
+  auto project = project::load(options);
+  if (project && global.threads) project->threads = global.threads;
+  if (project && global.memory_bytes) project->memory_bytes = global.memory_bytes;
+  return project;
 }
 
 std::expected<Session, Errors> open_session(const GlobalOptions& global, registry::Options::Mode mode) {

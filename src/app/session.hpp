@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/clock.hpp"
+#include "pipeline/budget.hpp"
 #include "project/project.hpp"
 #include "registry/registry.hpp"
 
@@ -15,6 +16,8 @@ struct GlobalOptions {
   std::optional<Path> home;
   std::map<std::string, std::string> parameters;
   std::optional<Instant> as_of;
+  std::optional<int> threads;  // TIDEMILL_THREADS and TIDEMILL_MEMORY: they come before the project file
+  std::optional<int64_t> memory_bytes;
   bool json = false;
   bool quiet = false;
   bool color = false;  // stderr is a terminal and NO_COLOR is not set
@@ -25,6 +28,11 @@ struct Session {
   std::shared_ptr<const Clock> clock;
   std::unique_ptr<registry::Registry> registry;
 };
+
+/// Reads TIDEMILL_THREADS and TIDEMILL_MEMORY. Error: usage.environment.
+Result<void> read_limits(GlobalOptions& global);
+/// For what works without a project.
+pipeline::Budget budget_of(const GlobalOptions& global);
 
 std::shared_ptr<const Clock> clock_of(const GlobalOptions& global);
 std::expected<project::Project, Errors> load_project(const GlobalOptions& global);

@@ -19,6 +19,7 @@ namespace tidemill::engine {
 
 namespace {
 
+constexpr int64_t kBinderMemory = int64_t{64} << 20;  // it plans and reads nothing
 constexpr std::string_view kStubFunction = "tidemill_table";
 /// A table whose columns are known to one bind.
 struct KnownTable {
@@ -180,7 +181,7 @@ Binder::~Binder() = default;
 
 Result<std::unique_ptr<Binder>> Binder::open(const std::string& timezone) {
   auto impl = std::make_unique<Impl>();
-  DatabaseOptions options{.threads = 1, .timezone = timezone};
+  const DatabaseOptions options{.threads = 1, .memory_bytes = kBinderMemory, .timezone = timezone};
   TM_TRY(impl->database, Database::open(options));
   TM_CHECK(impl->database->register_predict([](const PredictBatch& batch) -> Result<std::vector<double>> {
     return std::vector<double>(batch.rows);  // planning calls nothing; a folded constant would

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <thread>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "engine/scratch_for_tests.hpp"
@@ -249,22 +250,30 @@ TEST(database, out_of_memory_is_an_error_with_a_hint) {
   EXPECT_EQ(text(db.connection, "SELECT 1"), "1");
 }
 
-TEST(database, sorts_four_times_its_memory_by_spilling_and_respects_the_cap) {
-  const ScratchFolder folder;
-  const std::string sort =
-      "SELECT range AS n, md5(range::VARCHAR) AS t FROM range(4000000) ORDER BY hash(range)";
-  DatabaseOptions options{.threads = 1, .memory_bytes = 64 << 20};
-  options.spill_folder = folder / "spill";
-  options.allowed_folders = {folder.path()};
-  Opened db = open(options);
-  auto written = db.connection.write_parquet(sort, folder / "a.parquet");
-  ASSERT_TRUE(written) << to_text(written.error());
-  EXPECT_EQ(written->rows, 4000000);
-  options.spill_cap_bytes = 8 << 20;
-  Opened capped = open(options);
-  written = capped.connection.write_parquet(sort, folder / "b.parquet");
-  ASSERT_FALSE(written);
-  EXPECT_EQ(written.error().code, "engine.memory");
+// Each of these keeps some 300 MB of rows, and with a cap of 8 MB on what is spilled it fails: so it spilled.
+TEST(database, sorts_joins_and_aggregates_four_times_its_memory_by_spilling_up_to_the_cap) {
+  const auto rows = [](int from) {
+    return fmt::format("(SELECT range AS n, md5((range + {})::VARCHAR) AS t FROM range(4000000))", from);
+  };
+  const std::pair<std::string, int64_t> statements[] = {
+      {fmt::format("SELECT * FROM {} ORDER BY hash(n)", rows(0)), 4000000},
+      {fmt::format("SELECT a.n, a.t FROM {} AS a JOIN {} AS b USING (t)", rows(0), rows(1)), 3999999},
+      {fmt::format("SELECT t, count(*) AS rows, max(n) AS last FROM {} GROUP BY t", rows(0)), 4000000}};
+  for (const auto& [sql, expected_rows] : statements) {
+    const ScratchFolder folder;
+    DatabaseOptions options{.threads = 1, .memory_bytes = 64 << 20};
+    options.spill_folder = folder / "spill";
+    options.allowed_folders = {folder.path()};
+    Opened db = open(options);
+    auto written = db.connection.write_parquet(sql, folder / "a.parquet");
+    ASSERT_TRUE(written) << to_text(written.error()) << "\n" << sql;
+    EXPECT_EQ(written->rows, expected_rows) << sql;
+    options.spill_cap_bytes = 8 << 20;
+    Opened capped = open(options);
+    written = capped.connection.write_parquet(sql, folder / "b.parquet");
+    ASSERT_FALSE(written) << sql;
+    EXPECT_EQ(written.error().code, "engine.memory") << sql;
+  }
 }
 
 TEST(database, connection_outlives_its_database) {

@@ -11,6 +11,8 @@ namespace tidemill::engine {
 
 namespace {
 
+constexpr int64_t kSearchMemory = int64_t{64} << 20;  // one thread that streams
+
 /// Broken text cut to what a reader can take in, at a character's border.
 std::string shown(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
@@ -79,7 +81,8 @@ struct Found {
 
 std::optional<Found> find_row(const FileScan& scan, const Path& file, const std::string& column,
                               const std::string& value) {
-  auto database = Database::open({.threads = 1, .access = DatabaseOptions::Access::Open});
+  auto database =
+      Database::open({.threads = 1, .memory_bytes = kSearchMemory, .access = DatabaseOptions::Access::Open});
   if (!database) return std::nullopt;
   auto connection = (*database)->connect();
   if (!connection) return std::nullopt;

@@ -101,9 +101,10 @@ Result<BatchResult> predict_file(registry::Registry& registry, const BatchOption
   TM_TRY(const std::string copy_options, copy_options_of(options.output));
   TM_TRY(const std::string format, format_of(options.input));
 
-  TM_TRY(const auto database, engine::Database::open({.threads = options.threads,
-                                                      .timezone = options.timezone,
-                                                      .access = engine::DatabaseOptions::Access::Open}));
+  engine::DatabaseOptions opening = engine_within(options.budget, temporary_spill_folder());
+  opening.timezone = options.timezone;
+  opening.access = engine::DatabaseOptions::Access::Open;
+  TM_TRY(const auto database, engine::Database::open(opening));
   TM_CHECK(database->register_predict(
       [&](const engine::PredictBatch& batch) { return predictors.predict(batch); }));
   TM_TRY(engine::Connection connection, database->connect());

@@ -6,6 +6,7 @@
 
 #include "base/file.hpp"
 #include "base/json.hpp"
+#include "pipeline/budget.hpp"
 #include "registry/registry.hpp"
 
 namespace tidemill::pipeline {
@@ -15,7 +16,7 @@ struct BatchOptions {
   Path input;         // any file the engine reads: .parquet, .csv, .json, .jsonl, and .gz or .zst behind text
   Path output;        // any it writes; appears whole or not at all
   std::string timezone = "UTC";
-  int threads = 0;  // 0: all
+  Budget budget;
 };
 struct BatchResult {
   std::string model;

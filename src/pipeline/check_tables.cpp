@@ -1,13 +1,15 @@
 #include "pipeline/check_tables.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include <fmt/format.h>
 
 #include "engine/scan.hpp"
+#include "pipeline/check_context.hpp"
 #include "pipeline/file_format.hpp"
 #include "pipeline/outline.hpp"
-#include "pipeline/check_context.hpp"
 
 namespace tidemill::pipeline {
 
@@ -18,8 +20,9 @@ struct Reading {
   engine::Connection connection;
 };
 
-Result<Reading> open_reading(const project::Project& project) {
-  engine::DatabaseOptions options;
+Result<Reading> open_reading(const project::Project& project, const registry::Registry& registry) {
+  engine::DatabaseOptions options =
+      engine_within(budget_of(project), registry.staging_folder(fmt::format("spill.{}", ::getpid())));
   options.timezone = project.timezone;
   options.access = engine::DatabaseOptions::Access::Sandboxed;
   options.allowed_folders = {project.home};
@@ -110,7 +113,7 @@ Result<std::vector<CheckedTable>> check_tables(const project::Project& project, 
       return data_error("check.no_table", fmt::format("{} was not made yet", name),
                         project.place_of_table(name), "tidemill run " + name);
     }
-    TM_TRY(Reading reading, open_reading(project));
+    TM_TRY(Reading reading, open_reading(project, registry));
     for (const auto& [other, table] : live)
       if (other != name)
         TM_CHECK(reading.connection.view_parquet(other, {registry.object_path(table.object)}));
@@ -142,14 +145,14 @@ Result<std::vector<CheckedTable>> check_tables(const project::Project& project, 
 }
 
 Result<quality::Profile> profile_table(const project::Project* project, registry::Registry* registry,
-                                       const std::string& table_or_file) {
+                                       const std::string& table_or_file, const Budget& budget) {
   if (project != nullptr && registry != nullptr && project->is_table(table_or_file)) {
     TM_TRY(const auto live, registry->live_tables());
     const auto snapshot = live.find(table_or_file);
     if (snapshot == live.end())
       return data_error("check.no_table", fmt::format("{} was not made yet", table_or_file),
                         project->place_of_table(table_or_file), "tidemill run " + table_or_file);
-    TM_TRY(Reading reading, open_reading(*project));
+    TM_TRY(Reading reading, open_reading(*project, *registry));
     TM_CHECK(
         reading.connection.view_parquet(table_or_file, {registry->object_path(snapshot->second.object)}));
     return quality::profile(reading.connection, engine::quote_name(table_or_file));
@@ -158,7 +161,7 @@ Result<quality::Profile> profile_table(const project::Project* project, registry
   if (!std::filesystem::is_regular_file(file))
     return user_error("usage.unknown_table", fmt::format("there is no table and no file '{}'", table_or_file),
                       {}, project == nullptr ? "" : did_you_mean(table_or_file, all_tables(*project)));
-  engine::DatabaseOptions options;
+  engine::DatabaseOptions options = engine_within(budget, temporary_spill_folder());
   options.access = engine::DatabaseOptions::Access::Open;
   TM_TRY(const auto database, engine::Database::open(options));
   TM_TRY(engine::Connection connection, database->connect());

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/budget.hpp"
 #include "project/project.hpp"
 #include "quality/quality.hpp"
 #include "registry/registry.hpp"
@@ -33,6 +34,6 @@ Result<std::vector<CheckedTable>> check_tables(const project::Project& project, 
 
 /// What a live table, or a data file, looks like, and checks it would pass.
 Result<quality::Profile> profile_table(const project::Project* project, registry::Registry* registry,
-                                       const std::string& table_or_file);
+                                       const std::string& table_or_file, const Budget& budget);
 
 }  // namespace tidemill::pipeline

@@ -1,7 +1,6 @@
 #include "pipeline/engines.hpp"
 
-#include <unistd.h>
-#include <thread>
+#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -9,48 +8,26 @@ namespace tidemill::pipeline {
 
 namespace {
 
-constexpr double kShareOfMachine = 0.6;
-constexpr int64_t kSlotMemory = int64_t{512} << 20;
-constexpr int64_t kLeastMemory = int64_t{128} << 20;
-constexpr int64_t kSpillPerMemory = 16;  // spilling sorts and joins need several times the data
-
-int64_t machine_memory() {
-  const int64_t physical = static_cast<int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
-  // A container's limit is what counts inside of it.
-  if (const auto limit = read_file("/sys/fs/cgroup/memory.max", 64);
-      limit && !limit->empty() && (*limit)[0] != 'm')
-    return std::min<int64_t>(physical, std::strtoll(limit->c_str(), nullptr, 10));
-  return physical;
+OneThread one_thread_of(const project::Project& project) {
+  const bool needed = std::any_of(project.transforms.begin(), project.transforms.end(),
+                                  [](const auto& each) { return each.second.deterministic; });
+  return needed ? OneThread::Needed : OneThread::NotNeeded;
 }
 
 }  // namespace
-
-int Budget::slots() const {
-  return std::clamp<int>(static_cast<int>(memory_bytes / kSlotMemory), 1, std::max(threads, 1));
-}
-
-Budget budget_of(const project::Project& project) {
-  Budget budget;
-  budget.threads =
-      project.threads.value_or(static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
-  budget.memory_bytes = project.memory_bytes.value_or(
-      static_cast<int64_t>(kShareOfMachine * static_cast<double>(machine_memory())));
-  budget.memory_bytes = std::max(budget.memory_bytes, kLeastMemory);
-  return budget;
-}
 
 Engines::Engines(const project::Project& project, Path staging, const Budget& budget, Predictors& predictors)
     : project_(project), staging_(std::move(staging)), budget_(budget), predictors_(predictors) {}
 
 Result<std::shared_ptr<engine::Database>> Engines::open(Kind kind) {
-  engine::DatabaseOptions options;
+  const MemoryParts parts = parts_of(budget_.memory_bytes, one_thread_of(project_));
+  const int64_t memory_bytes = kind == Kind::Reading     ? parts.reading_bytes
+                               : kind == Kind::OneThread ? parts.one_thread_bytes
+                                                         : parts.transforming_bytes;
+  const int threads = kind == Kind::OneThread ? 1 : budget_.threads;
+  engine::DatabaseOptions options =
+      engine_within({threads, memory_bytes}, staging_ / fmt::format("spill{}", static_cast<int>(kind)));
   options.timezone = project_.timezone;
-  options.threads = kind == Kind::OneThread ? 1 : budget_.threads;
-  // Reading streams; transforming sorts and joins.
-  options.memory_bytes =
-      kind == Kind::Reading ? std::max(budget_.memory_bytes / 4, kLeastMemory) : budget_.memory_bytes;
-  options.spill_folder = staging_ / fmt::format("spill{}", static_cast<int>(kind));
-  options.spill_cap_bytes = budget_.memory_bytes * kSpillPerMemory;
   options.access = kind == Kind::Reading ? engine::DatabaseOptions::Access::Open
                                          : engine::DatabaseOptions::Access::Sandboxed;
   options.allowed_folders = {project_.home};

@@ -8,20 +8,12 @@
 #include <vector>
 
 #include "engine/database.hpp"
+#include "pipeline/budget.hpp"
 #include "pipeline/cancellation.hpp"
 #include "pipeline/predictors.hpp"
 #include "project/project.hpp"
 
 namespace tidemill::pipeline {
-
-/// What a run may use. A step takes one slot, training all of them: sorts and joins side by side ran out of
-/// memory where one after the other did not, so the number of slots follows from memory too.
-struct Budget {
-  int threads = 1;
-  int64_t memory_bytes = 0;
-  int slots() const;
-};
-Budget budget_of(const project::Project& project);
 
 class Engines {
  public:

@@ -227,6 +227,7 @@ Result<StepWork> run_model(const StepContext& step) {
   input.columns = columns;
   input.model = &model;
   input.threads = step.run.budget.threads;
+  input.memory_bytes = step.run.budget.memory_bytes;
   input.provenance = provenance_of(step, model);
   input.pipeline = pipeline_of(step, model);
   input.champion_features = before;

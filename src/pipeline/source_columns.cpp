@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/sha256.hpp"
+#include "pipeline/budget.hpp"
 #include "pipeline/columns.hpp"
 #include "pipeline/fingerprint.hpp"
 #include "pipeline/spec.hpp"
@@ -30,9 +31,10 @@ class Looker {
   /// The columns; in `looked` what else was seen of files.
   Result<std::vector<engine::Column>> look(const project::Source& source, LookedAt& looked) {
     if (!database_) {
-      TM_TRY(database_, engine::Database::open({.threads = 1,
-                                                .timezone = project_.timezone,
-                                                .access = engine::DatabaseOptions::Access::Open}));
+      engine::DatabaseOptions options = engine_within({1, budget_of(project_).memory_bytes}, {});
+      options.timezone = project_.timezone;
+      options.access = engine::DatabaseOptions::Access::Open;
+      TM_TRY(database_, engine::Database::open(options));
     }
     TM_TRY(engine::Connection connection, database_->connect());
     if (!source.connection.empty()) {

@@ -195,9 +195,12 @@ const Object& run_object() {
       "run",
       "Limits of a run.",
       {{"timeout", scalar(duration()), "The longest time a run may take.", "no limit"},
-       {"memory", scalar({Scalar::Kind::Bytes}), "The memory that parallel steps share.",
-        "80 % of the machine's"},
-       {"threads", scalar(whole(1, 1024)), "The threads that parallel steps share.", "the machine's cores"}}};
+       {"memory", scalar({.kind = Scalar::Kind::Bytes, .min = kLeastMemory}),
+        "The memory that parallel steps share. `TIDEMILL_MEMORY` in the environment comes before it.",
+        "60 % of the machine's"},
+       {"threads", scalar(whole(1, kMostThreads)),
+        "The threads that parallel steps share. `TIDEMILL_THREADS` in the environment comes before it.",
+        "the machine's cores"}}};
   return described;
 }
 

@@ -228,7 +228,7 @@ class Loader {
     project.run_timeout = run.duration("timeout");
     project.memory_bytes = parse_bytes(run.text("memory"));
     if (const auto threads = run.integer("threads"))
-      project.threads = static_cast<int>(std::clamp<int64_t>(*threads, 1, 1024));
+      project.threads = static_cast<int>(std::clamp<int64_t>(*threads, 1, kMostThreads));
   }
 
   Declared declared(const Project& project) const {

@@ -16,6 +16,9 @@
 
 namespace tidemill::project {
 
+inline constexpr int64_t kLeastMemory = 64'000'000;  // with less the SQL engine cannot sort
+inline constexpr int kMostThreads = 1024;
+
 enum class Severity { Error, Warn };
 enum class OnFail { Stop, Quarantine, Continue };
 
@@ -230,7 +233,7 @@ struct Project {
   Json labels = Json::object();
   Json notify = Json::object();
   std::optional<Duration> run_timeout;
-  std::optional<int64_t> memory_bytes;  // budget of a run
+  std::optional<int64_t> memory_bytes;  // the budget of the process, where it is said
   std::optional<int> threads;
   std::vector<Secret> secrets;  // every value that holds a ${env:…} or ${file:…}: name is how it was written,
                                 // "postgres://${env:USER}@db"

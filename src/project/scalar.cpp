@@ -264,10 +264,13 @@ std::optional<Misfit> misfit(const Scalar& scalar, const YamlNode& node) {
       if (type == ScalarType::Bool) return wrong_type(node);
       return bad_value(fmt::format("'{}' is not a share", node.shown), "write 1% or 0.01");
     case Kind::Bytes:
-      if (!parse_bytes(node.text))
-        return bad_value(fmt::format("'{}' is not a size", node.shown),
-                         "a number and a unit: 512MB, 4GB, 2GiB");
-      return std::nullopt;
+      if (const auto bytes = parse_bytes(node.text)) {
+        if (static_cast<double>(*bytes) < scalar.min)
+          return bad_value(fmt::format("'{}' is less than {:.0f} MB", node.shown, scalar.min / 1e6));
+        return std::nullopt;
+      }
+      return bad_value(fmt::format("'{}' is not a size", node.shown),
+                       "a number and a unit: 512MB, 4GB, 2GiB");
     case Kind::FailLimit:
       if (!parse_fail_limit(node.text))
         return bad_value(fmt::format("'{}' is not a limit", node.shown),

@@ -19,6 +19,9 @@ constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
 constexpr uint32_t kMaxLevels = 1U << 24;                     // codes are float32
 constexpr int64_t kFarthestMicros = 250'000'000'000'000'000;  // some 7 900 years from 1970, either way
 constexpr size_t kMaxCells = size_t{1} << 36;
+// A value while it is trained on: 4 bytes of ours with room to grow, XGBoost's entry (8) and its bin (1 or
+// 2).
+constexpr size_t kBytesPerCell = 16;
 constexpr double kRareRows = 10;     // a level with fewer training rows than this,
 constexpr double kRareShare = 0.01;  // and less of them than this share, folds into the rest
 
@@ -65,9 +68,17 @@ class Reader {
   Result<void> take(const engine::Chunk& chunk) {
     if (input_.stop && *input_.stop) return environment_error("interrupted", "training was interrupted");
     const size_t count = chunk.rows();
-    if ((data_.rows + count) * std::max<size_t>(data_.columns, 1) > kMaxCells)
+    const size_t cells = (data_.rows + count) * std::max<size_t>(data_.columns, 1);
+    if (cells > kMaxCells)
       return data_error("training.too_many_rows", fmt::format("more than {} values to train on", kMaxCells),
                         model_.place);
+    if (input_.memory_bytes > 0 && cells > static_cast<size_t>(input_.memory_bytes) / kBytesPerCell)
+      return environment_error(
+          "training.memory",
+          fmt::format("to train on more than {} rows with {} features takes more memory than the {} MB there "
+                      "may be",
+                      data_.rows, data_.columns, input_.memory_bytes / 1'000'000),
+          "raise run.memory or TIDEMILL_MEMORY, or train on fewer rows (`where`) or features");
     size_t column = 0;
     TM_CHECK(take_keys(chunk));
     column += keys_.size();

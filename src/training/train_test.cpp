@@ -183,6 +183,17 @@ TEST_F(Train, a_row_keeps_its_side_when_the_sessions_time_zone_changes) {
   }
 }
 
+TEST_F(Train, says_so_before_rows_outgrow_the_memory_there_may_be) {
+  make_table(4000);
+  const project::Model m = model();
+  TrainInput in = input(m);
+  in.memory_bytes = 64'000;
+  const auto refused = train(in);
+  EXPECT_ERROR(refused, "training.memory");
+  in.memory_bytes = 64'000'000;
+  EXPECT_TRUE(train(in));
+}
+
 TEST_F(Train, gives_the_same_bytes_on_any_number_of_threads_and_in_any_row_order) {
   make_table(30'000);
   project::Model m = model();

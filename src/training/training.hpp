@@ -22,6 +22,7 @@ struct TrainInput {
   std::vector<engine::Column> columns;
   const project::Model* model = nullptr;
   int threads = 1;
+  int64_t memory_bytes = 0;          // 0: no limit; else too many rows are an error, not the machine's end
   Json provenance = Json::object();  // hashes, git, versions: copied into the package
   Json pipeline = Json::object();    // copied into the package
   /// Features of the champion's package, when there is one: with `exclude`, a new column is an error until it
@@ -39,7 +40,7 @@ struct TrainOutput {
 };
 
 /// Errors: training.* (User or Data): null target (names `where`), one class, too few rows, too many
-/// categories, unknown column …
+/// categories, unknown column …; training.memory (Environment): the rows do not fit.
 Result<TrainOutput> train(const TrainInput& input);
 
 /// Columns of the model's table that are features, in order. Errors: training.new_column,
