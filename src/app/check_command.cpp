@@ -164,7 +164,7 @@ int predict(const GlobalOptions& global, const PredictOptions& options) {
 }
 
 int explain(const GlobalOptions& global, const std::string& step) {
-  auto session = open_session(global, Options::Mode::ReadWrite);
+  auto session = open_session_to_look(global);
   if (!session) return report(global, session.error());
   const Instant now = session->clock->now();
   auto fingerprints = pipeline::fingerprint(session->project, *session->registry, now);

@@ -56,7 +56,7 @@ std::string_view word_of(pipeline::StepState state) {
 }  // namespace
 
 int plan(const GlobalOptions& global, const SelectOptions& options) {
-  auto session = open_session(global, registry::Options::Mode::ReadWrite);
+  auto session = open_session_to_look(global);
   if (!session) return report(global, session.error());
   warn_of_idle_keys(global, session->project);
   const Instant now = session->clock->now();

@@ -18,13 +18,6 @@ namespace {
 
 constexpr Duration kDrainLimit{30'000'000};
 
-std::expected<Session, Errors> open_for_serving(const GlobalOptions& global) {
-  auto session = open_session(global, registry::Options::Mode::ReadWrite);
-  if (!session && session.error().size() == 1 && session.error()[0].code == "io.denied")
-    return open_session(global, registry::Options::Mode::ReadOnly);  // a read-only home can still be served
-  return session;
-}
-
 timespec timespec_of(Duration duration) {
   return {duration.micros / 1'000'000, (duration.micros % 1'000'000) * 1000};
 }
@@ -48,7 +41,7 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
                                 {},
                                 {},
                                 "listen on 127.0.0.1 behind a proxy, or say --insecure"});
-  auto session = open_for_serving(global);
+  auto session = open_session_to_look(global);
   if (!session) return report(global, session.error());
   warn_of_idle_keys(global, session->project);
   if (session->project.deployments.empty())

@@ -39,6 +39,9 @@ std::expected<project::Project, Errors> load_project(const GlobalOptions& global
 /// Loads the project and opens its home. ReadOnly commands do not make a home: without one the error says to
 /// run first.
 std::expected<Session, Errors> open_session(const GlobalOptions& global, registry::Options::Mode mode);
+/// For commands that change nothing but keep what they found out, or follow what others change: writable
+/// where that is possible, else ReadOnly.
+std::expected<Session, Errors> open_session_to_look(const GlobalOptions& global);
 
 /// Keys of the project file that this version reads and does nothing about: nobody shall wait for them.
 void warn_of_idle_keys(const GlobalOptions& global, const project::Project& project);

@@ -137,6 +137,9 @@ Result<BatchResult> predict_file(registry::Registry& registry, const BatchOption
 
   const Path output = std::filesystem::absolute(options.output);
   TM_CHECK(make_folder(output.parent_path()));
+  // Asked before the scan: what the engine says of a file it cannot make does not tell input from output.
+  if (::access(output.parent_path().c_str(), W_OK) != 0)
+    return errno_error("write", options.output.native(), errno);
   const Path part = output.parent_path() / fmt::format(".{}.{}.part", output.filename().native(), ::getpid());
   auto written = connection.execute(fmt::format("CREATE TEMP VIEW input AS {}", select));
   if (written)
