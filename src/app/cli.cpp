@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include "app/commands.hpp"
+#include "app/complete.hpp"
 #include "app/output.hpp"
 #include "base/log.hpp"
 #include "base/version.hpp"
@@ -276,6 +277,10 @@ int run_cli(int argc, char** argv) {
   completion_app->callback([&] { command = [&] { return completion(shell); }; });
 
   const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  if (!words.empty() && words[0] == "complete") {  // for the shells' scripts: what stands behind it is data
+    for (const std::string& one : completions(cli, {words.begin() + 1, words.end()})) print(one);
+    return 0;
+  }
   const auto usage = [&](const std::string& message, const std::string& hint) {
     global.json = std::find(words.begin(), words.end(), "--json") != words.end();
     return report(global, Error{ErrorKind::User, "usage.arguments", message, {}, {}, {}, hint});
@@ -290,7 +295,12 @@ int run_cli(int argc, char** argv) {
     fmt::print("tidemill {}\n", kVersion);
     return 0;
   } catch (const CLI::ParseError& e) {
-    const std::string hint = suggestion(cli, words);
+    std::string hint = suggestion(cli, words);
+    if (hint.empty() && !words.empty()) {  // one of a list: what could stand in the last word's place?
+      std::vector<std::string> before(words.begin(), words.end() - 1);
+      before.emplace_back();
+      hint = did_you_mean(words.back(), completions(cli, before));
+    }
     return usage(e.what(), hint.empty() ? "see tidemill --help" : hint);
   }
   if (!command) {
@@ -312,6 +322,7 @@ int run_cli(int argc, char** argv) {
       return usage(fmt::format("--param '{}' is not NAME=VALUE", parameter), "");
     global.parameters[parameter.substr(0, equals)] = parameter.substr(equals + 1);
   }
+  if (const auto limits = read_limits(global); !limits) return report(global, limits.error());
   const auto grace_duration = duration_option(grace, "--grace");
   if (!grace_duration) return report(global, grace_duration.error());
   serve_options.grace = *grace_duration;
@@ -319,4 +330,3 @@ int run_cli(int argc, char** argv) {
 }
 
 }  // namespace tidemill::app
-  if (const auto limits = read_limits(global); !limits) return report(global, limits.error());

@@ -8,35 +8,33 @@ namespace tidemill::app {
 
 namespace {
 
-constexpr std::string_view kCommands =
-    "init plan run check profile serve predict runs models tables releases explain diff promote rollback gc "
-    "audit verify schema completion";
-
-// Tables and models of the project at hand come from the registry; a shell shows nothing when there is none.
+// Each asks `tidemill complete` with the words so far. Where that knows nothing, the shell offers files.
 constexpr std::string_view kBash = R"sh(# bash completion of tidemill
-_tidemill() {{
-  local word=${{COMP_WORDS[COMP_CWORD]}} command=${{COMP_WORDS[1]}}
-  if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "{0}" -- "$word"))
-  elif [[ $word == -* ]]; then
-    COMPREPLY=($(compgen -W "$(tidemill "$command" --help 2>/dev/null | grep -oE -- '--[a-z-]+' | sort -u)" -- "$word"))
-  elif [[ $command =~ ^(plan|run|check|profile|explain)$ ]]; then
-    COMPREPLY=($(compgen -W "$(tidemill tables 2>/dev/null | awk 'NR>1{{print $1}}')" -- "$word"))
-  elif [[ $command =~ ^(predict|promote|rollback)$ ]]; then
-    COMPREPLY=($(compgen -W "$(tidemill models 2>/dev/null | awk 'NR>1{{print $1}}' | sort -u)" -- "$word"))
-  else
-    COMPREPLY=($(compgen -f -- "$word"))
-  fi
-}}
+_tidemill() {
+  local IFS=$'\n'
+  COMPREPLY=($(tidemill complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+}
 complete -o default -F _tidemill tidemill
 )sh";
 constexpr std::string_view kZsh = R"sh(#compdef tidemill
-autoload -U +X bashcompinit && bashcompinit
+_tidemill() {
+  local -a found
+  found=(${(f)"$(tidemill complete "${(@)words[2,CURRENT]}" 2>/dev/null)"})
+  if (( $#found )); then compadd -a found; else _files; fi
+}
+if [ "$funcstack[1]" = _tidemill ]; then _tidemill "$@"; else compdef _tidemill tidemill; fi
 )sh";
 constexpr std::string_view kFish = R"sh(# fish completion of tidemill
-complete -c tidemill -f -n __fish_use_subcommand -a "{0}"
-complete -c tidemill -n "__fish_seen_subcommand_from plan run check profile explain" -f -a "(tidemill tables 2>/dev/null | awk 'NR>1{{print \$1}}')"
-complete -c tidemill -n "__fish_seen_subcommand_from predict promote rollback" -a "(tidemill models 2>/dev/null | awk 'NR>1{{print \$1}}' | sort -u)"
+function __tidemill_complete
+  set -l words (commandline -opc) (commandline -ct)
+  set -l found (tidemill complete $words[2..] 2>/dev/null)
+  if test (count $found) -gt 0
+    printf '%s\n' $found
+  else
+    __fish_complete_path (commandline -ct)
+  end
+end
+complete -c tidemill -f -a '(__tidemill_complete)'
 )sh";
 
 }  // namespace
@@ -47,10 +45,7 @@ int schema(bool markdown) {
 }
 
 int completion(const std::string& shell) {
-  if (shell == "zsh")
-    print(std::string(kZsh) + fmt::format(kBash, kCommands));
-  else
-    print(fmt::format(fmt::runtime(shell == "bash" ? kBash : kFish), kCommands));
+  fmt::print("{}", shell == "zsh" ? kZsh : shell == "fish" ? kFish : kBash);
   return 0;
 }
 

@@ -1,0 +1,138 @@
+#include "app/complete.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <CLI/CLI.hpp>
+
+namespace tidemill::app {
+
+namespace {
+
+/// What the finished words say.
+struct Typed {
+  const CLI::App* command = nullptr;     // nullptr: none yet
+  std::vector<std::string> positionals;  // of the command
+  std::string value_of;                  // option whose value is being written
+  GlobalOptions global;
+};
+
+const CLI::Option* option_of(const CLI::App* app, const std::string& word) {
+  return app == nullptr ? nullptr : app->get_option_no_throw(word.substr(0, word.find('=')));
+}
+
+void note_value(GlobalOptions& global, const std::string& option, const std::string& value) {
+  if (option == "-p" || option == "--project") global.project = value;
+  if (option == "-e" || option == "--env") global.environment = value;
+  if (option == "--home") global.home = value;
+}
+
+Typed read(const CLI::App& cli, const std::vector<std::string>& words) {
+  Typed typed;
+  for (size_t i = 0; i + 1 < words.size(); ++i) {
+    const std::string& word = words[i];
+    if (!typed.value_of.empty()) {
+      note_value(typed.global, typed.value_of, word);
+      typed.value_of.clear();
+    } else if (word.starts_with("-")) {
+      const CLI::Option* option = option_of(typed.command, word);
+      if (option == nullptr) option = option_of(&cli, word);
+      if (option == nullptr || option->get_items_expected_max() == 0) continue;
+      const size_t equals = word.find('=');
+      if (equals == std::string::npos)
+        typed.value_of = word;
+      else
+        note_value(typed.global, word.substr(0, equals), word.substr(equals + 1));
+    } else if (typed.command == nullptr) {
+      const auto named = cli.get_subcommands([&](const CLI::App* app) { return app->get_name() == word; });
+      if (!named.empty()) typed.command = named[0];
+    } else {
+      typed.positionals.push_back(word);
+    }
+  }
+  return typed;
+}
+
+template <class Map>
+void add_names(std::vector<std::string>& names, const Map& map) {
+  for (const auto& [name, value] : map) names.push_back(name);
+}
+
+enum class Names { Tables, Models, Steps };
+/// With mistakes in the project file there are no names: the shell is no place to report them.
+std::vector<std::string> names_of(const GlobalOptions& global, Names wanted) {
+  std::vector<std::string> names;
+  const auto project = load_project(global);
+  if (!project) return names;
+  if (wanted != Names::Models) {
+    add_names(names, project->sources);
+    add_names(names, project->transforms);
+  }
+  if (wanted != Names::Tables) add_names(names, project->models);
+  if (wanted == Names::Steps) add_names(names, project->exports);
+  return names;
+}
+
+bool is_one_of(const std::string& word, std::initializer_list<const char*> list) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+std::vector<std::string> positional(const Typed& typed, const std::string& word) {
+  const std::string& command = typed.command->get_name();
+  const size_t place = typed.positionals.size();
+  if (is_one_of(command, {"plan", "run"})) {
+    std::vector<std::string> names = names_of(typed.global, Names::Steps);
+    if (word.starts_with("+"))
+      for (std::string& name : names) name.insert(0, "+");
+    return names;
+  }
+  if (command == "check" || (command == "profile" && place == 0))
+    return names_of(typed.global, Names::Tables);
+  if (command == "explain" && place == 0) return names_of(typed.global, Names::Steps);
+  if (is_one_of(command, {"predict", "promote", "rollback"}) && place == 0)
+    return names_of(typed.global, Names::Models);
+  if (is_one_of(command, {"runs", "models", "tables", "releases"})) {
+    if (place == 0) {
+      std::vector<std::string> verbs{"diff", "explain", "show"};
+      if (command == "models") verbs.emplace_back("export");
+      return verbs;
+    }
+    if (command == "models") return names_of(typed.global, Names::Models);
+    if (command == "tables") return names_of(typed.global, Names::Tables);
+  }
+  if (command == "audit" && place == 0) return {"list", "verify"};
+  if (command == "completion" && place == 0) return {"bash", "fish", "zsh"};
+  return {};
+}
+
+std::vector<std::string> option_names(const CLI::App& cli, const CLI::App* command) {
+  std::vector<std::string> names;
+  for (const CLI::App* app : {command, &cli})
+    if (app != nullptr)
+      for (const CLI::Option* option : app->get_options())
+        for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+std::vector<std::string> candidates(const CLI::App& cli, const Typed& typed, const std::string& word) {
+  if (typed.value_of == "--alias") return {"challenger", "champion"};
+  if (!typed.value_of.empty()) return {};
+  if (word.starts_with("-")) return option_names(cli, typed.command);
+  if (typed.command != nullptr) return positional(typed, word);
+  std::vector<std::string> names;
+  for (const CLI::App* command : cli.get_subcommands({})) names.push_back(command->get_name());
+  return names;
+}
+
+}  // namespace
+
+std::vector<std::string> completions(const CLI::App& cli, const std::vector<std::string>& words) {
+  const std::string word = words.empty() ? "" : words.back();
+  std::vector<std::string> found = candidates(cli, read(cli, words), word);
+  std::erase_if(found, [&](const std::string& one) { return !one.starts_with(word); });
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
+}
+
+}  // namespace tidemill::app
