@@ -8,12 +8,16 @@
 
 #include "engine/binder.hpp"
 #include "engine/number_types.hpp"
+#include "quality/row_rule.hpp"
 #include "statistics/intervals.hpp"
 #include "training/training.hpp"
 
 namespace tidemill::app {
 
 namespace {
+
+using engine::is_number_type;
+using quality::is_time_type;
 
 constexpr int64_t kFewestRows = 50;
 constexpr int64_t kMostClasses = 20;
@@ -180,10 +184,6 @@ std::vector<std::pair<std::string, std::string>> unfit(const DataFacts& data, co
 }
 
 }  // namespace
-
-bool is_number_type(const std::string& type) { return engine::is_number_type(type); }
-
-bool is_time_type(const std::string& type) { return type == "DATE" || type.starts_with("TIMESTAMP"); }
 
 Result<TargetKind> kind_of_target(const DataFacts& data, const std::string& target) {
   const ColumnFacts* facts = find(data, target);

@@ -38,8 +38,6 @@ struct Draft {
   std::vector<std::string> warnings;  // what to look at before trusting it
 };
 
-bool is_number_type(const std::string& type);
-bool is_time_type(const std::string& type);
 /// Errors: init.target (absent, with the nearest name; constant; all distinct text), init.too_few_rows.
 Result<TargetKind> kind_of_target(const DataFacts& data, const std::string& target);
 Result<Draft> draft_project(const std::string& name, const DataFacts& data, const std::string& target);

@@ -7,12 +7,18 @@
 #include "app/draft.hpp"
 #include "app/output.hpp"
 #include "engine/binder.hpp"
+#include "engine/number_types.hpp"
 #include "engine/scan.hpp"
+#include "pipeline/file_format.hpp"
 #include "quality/quality.hpp"
+#include "quality/row_rule.hpp"
 
 namespace tidemill::app {
 
 namespace {
+
+using engine::is_number_type;
+using quality::is_time_type;
 
 constexpr int64_t kFewLevels = 20;
 
@@ -45,16 +51,6 @@ std::string project_name(const std::string& folder) {
     out += byte < 0x80 && (std::isalnum(byte) != 0 || c == '-' || c == '_') ? c : '-';
   }
   return out.empty() ? "project" : out;
-}
-
-std::string format_of(const Path& file) {
-  std::string name = file.filename();
-  for (const char* packed : {".gz", ".zst"})
-    if (name.ends_with(packed)) name.erase(name.rfind(packed));
-  if (name.ends_with(".parquet")) return "parquet";
-  if (name.ends_with(".jsonl") || name.ends_with(".ndjson")) return "jsonl";
-  if (name.ends_with(".json")) return "json";
-  return "csv";
 }
 
 std::string stem_of(const Path& file) {
@@ -138,7 +134,8 @@ Result<DataFacts> measure_file(const GlobalOptions& global, const Path& file, co
   options.access = engine::DatabaseOptions::Access::Open;
   TM_TRY(const auto database, engine::Database::open(options));
   TM_TRY(engine::Connection connection, database->connect());
-  const engine::FileScan scan{format_of(file), {absolute}, {}, Json::object()};
+  TM_TRY(const std::string format, pipeline::format_of(file));
+  const engine::FileScan scan{format, {absolute}, {}, Json::object()};
   TM_TRY(const std::string select, engine::select_from_files(connection, scan));
   if (auto loaded = connection.execute("CREATE TEMP TABLE data AS " + select); !loaded)
     return std::unexpected(engine::explain_scan_error(scan, std::move(loaded).error()));
