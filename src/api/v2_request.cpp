@@ -168,7 +168,8 @@ class DataReader {
         return true;
       }
       case Kind::Real:
-        return value.get_double().get(out) == SUCCESS && std::isfinite(static_cast<float>(out));
+        if (value.get_double().get(out) != SUCCESS) return false;
+        return type_.name == "FP32" ? std::isfinite(static_cast<float>(out)) : std::isfinite(out);
       case Kind::Text:
         break;
     }

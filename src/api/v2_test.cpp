@@ -77,7 +77,8 @@ TEST(V2, holds_each_value_against_its_datatype) {
       {"UINT64", {"-1", "18446744073709551616"}},
       {"INT64", {"9223372036854775808", "1.5"}},
       {"FP32", {"true", "1e39", "\"1\"", "{}"}},
-      {"FP64", {"1e300", "-1e300", "1e999", "false"}},
+      {"FP32", {"1e300", "-1e300"}},
+      {"FP64", {"1e999", "false"}},
       {"BYTES", {"1", "true", "{}"}}};
   for (const auto& [datatype, values] : held)
     for (const std::string& value : values)

@@ -1,6 +1,7 @@
 #include "serving/infer.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <unordered_map>
 
@@ -47,6 +48,14 @@ Result<void> check_kind(const forest::Feature& feature, const Tensor& tensor) {
                                                   tensor.datatype, feature.category ? "BYTES" : "a number"));
 }
 
+/// XGBoost's models see floats: what is finite and yet none is refused, as training refuses it.
+Result<void> check_range(const forest::Feature& feature, const Cell& cell, double encoded) {
+  if (!std::isinf(encoded) || cell.kind != Cell::Kind::Number || std::isinf(cell.number)) return {};
+  return user_error("infer.range",
+                    fmt::format("input '{}' has the value {}, which the model's floats cannot hold",
+                                feature.name, cell.number));
+}
+
 Result<Encoded> encode(const forest::Predictor& predictor, const std::vector<Tensor>& inputs) {
   const auto& features = predictor.package().features;
   if (inputs.empty()) return user_error("infer.no_inputs", "the request has no inputs");
@@ -68,8 +77,11 @@ Result<Encoded> encode(const forest::Predictor& predictor, const std::vector<Ten
       return user_error("infer.shape", fmt::format("input '{}' has {} columns, the model has {} features",
                                                    tensor.name, tensor.shape[1], features.size()));
     for (size_t f = 0; f < features.size(); ++f) TM_CHECK(check_kind(features[f], tensor));
-    for (size_t i = 0; i < encoded.values.size(); ++i)
-      encoded.values[i] = predictor.encode(i % features.size(), cell_of(tensor, i), encoded.counts);
+    for (size_t i = 0; i < encoded.values.size(); ++i) {
+      const Cell cell = cell_of(tensor, i);
+      encoded.values[i] = predictor.encode(i % features.size(), cell, encoded.counts);
+      TM_CHECK(check_range(features[i % features.size()], cell, encoded.values[i]));
+    }
     return encoded;
   }
 
@@ -96,8 +108,12 @@ Result<Encoded> encode(const forest::Predictor& predictor, const std::vector<Ten
           fmt::format("input '{}' has another number of rows than '{}', or more than one column", tensor.name,
                       inputs[0].name));
     TM_CHECK(check_kind(features[f], tensor));
-    for (size_t r = 0; r < encoded.rows; ++r)
-      encoded.values[r * features.size() + f] = predictor.encode(f, cell_of(tensor, r), encoded.counts);
+    for (size_t r = 0; r < encoded.rows; ++r) {
+      const Cell cell = cell_of(tensor, r);
+      double& value = encoded.values[r * features.size() + f];
+      value = predictor.encode(f, cell, encoded.counts);
+      TM_CHECK(check_range(features[f], cell, value));
+    }
   }
   for (size_t f = 0; f < features.size(); ++f)
     if (!given[f]) encoded.counts.missing += static_cast<int64_t>(encoded.rows);
