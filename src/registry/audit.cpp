@@ -59,6 +59,10 @@ Result<std::optional<Head>> head_in_file(const Path& path) {
 
 }  // namespace
 
+std::string audit_note(int64_t entries, std::string_view hash) {
+  return tidemill::to_text(Json{{"entries", entries}, {"hash", hash}}) + "\n";
+}
+
 Result<void> Registry::Impl::add_audit(std::string_view what, const Json& details) {
   TM_TRY(const Head head, head_of(database));
   AuditEntry entry{head.entries + 1, clock->now(), who, std::string(what)};
@@ -76,8 +80,7 @@ Result<void> Registry::Impl::add_audit(std::string_view what, const Json& detail
 void Registry::Impl::write_audit_head() {
   const auto written = [&]() -> Result<void> {
     TM_TRY(const Head head, head_of(database));
-    return write_file(audit_head_path(),
-                      tidemill::to_text(Json{{"entries", head.entries}, {"hash", head.hash}}) + "\n");
+    return write_file(audit_head_path(home), audit_note(head.entries, head.hash));
   }();
   // The act itself is done and durable; the next one writes the file again.
   if (!written) log::warning("cannot note the end of the audit trail: {}", written.error().message);
@@ -99,7 +102,7 @@ Result<std::vector<AuditEntry>> Registry::audit(size_t limit) const {
 Result<int64_t> Registry::verify_audit() const {
   const std::lock_guard guard(impl_->mutex);
   TM_TRY(const auto noted,
-         head_in_file(impl_->audit_head_path()));  // before the rows: it may lag behind them only
+         head_in_file(audit_head_path(impl_->home)));  // before the rows: it may lag behind them only
   TM_TRY(Transaction transaction, impl_->begin_read());
   std::string previous(kNoHash);
   int64_t count = 0;

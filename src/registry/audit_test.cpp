@@ -75,6 +75,17 @@ TEST_F(Audit, a_head_file_that_lags_after_a_kill_is_no_break) {
   must(write_file(home.path() / "audit.head", old));
   EXPECT_EQ(must(home.open()->verify_audit()), 5);
 }
+TEST(NewHome, has_a_note_of_its_trail_before_the_first_entry) {
+  TestHome home;
+  home.open();
+  const Path note = home.path() / "audit.head";
+  const std::string first = must(read_file(note));
+  EXPECT_EQ(must(home.open()->verify_audit()), 0);
+  TestHome::begin(*home.open(), "run1");
+  must(home.open()->lock_for_run("run2"));  // takes over from run1, which is an entry
+  must(write_file(note, first));            // a power cut before the second note
+  EXPECT_EQ(must(home.open()->verify_audit()), 1);
+}
 TEST_F(Audit, a_failed_act_leaves_no_entry) {
   EXPECT_FALSE(home.open()->promote("late", 99, "champion", ""));
   EXPECT_FALSE(home.open()->rollback_release(99, ""));

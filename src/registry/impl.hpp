@@ -21,6 +21,10 @@ struct WriterLock {
   int runs = 0;                  // RunLocks alive: the lock stays while there is one
 };
 
+/// audit.head beside the database: what it says of a trail of so many entries, the newest with this hash.
+inline Path audit_head_path(const Path& home) { return home / "audit.head"; }
+std::string audit_note(int64_t entries, std::string_view hash);
+
 struct Registry::Impl {
   explicit Impl(Database opened) : database(std::move(opened)) {}
 
@@ -37,7 +41,6 @@ struct Registry::Impl {
   Path database_path() const { return home / "meta.db"; }
   Path lock_path() const { return home / "lock"; }
   Path objects_lock_path() const { return home / "objects.lock"; }
-  Path audit_head_path() const { return home / "audit.head"; }
 
   Result<void> demand_writable(std::string_view doing) const;
   Result<Transaction> begin_write(std::string_view doing);

@@ -87,6 +87,8 @@ Result<void> make_database(const Path& path, Instant now) {
       TM_TRY(const Database database, prepare(aside, now));
     }
     TM_CHECK(sync_file(aside));
+    // Before there can be an entry: its first note may be cut off, but must not seem to have been taken away.
+    TM_CHECK(write_file(audit_head_path(path.parent_path()), audit_note(0, kNoHash)));
     return name_once(aside, path);
   }();
   for (const char* ending : {"", "-wal", "-shm"}) ::unlink((aside.native() + ending).c_str());
