@@ -1,5 +1,5 @@
 // A forest as the plain arrays that kernels read. KeyIndex says what nodes ask; compile() lays trees out for
-// both engines. Source of the two-byte node, the bit-sliced form and their costs: docs/benchmarks.md.
+// both engines.
 #pragma once
 
 #include <compare>
@@ -102,7 +102,7 @@ class CompiledForest {
 template <class T, class K>
 CompiledForest<T, K> compile(const Forest& forest, const KeyIndex<T>& index);
 
-/// Estimated nanoseconds on one core, from the constants of docs/benchmarks.md: only their order matters.
+/// Estimated nanoseconds on one core (costs.cpp): only their order matters.
 struct Costs {
   double walk_row = 0;
   double block64 = 0;

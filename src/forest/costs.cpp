@@ -5,7 +5,8 @@ namespace tidemill::forest {
 
 namespace {
 
-/// Nanoseconds, measured on one core of an AMD EPYC of 2023 (docs/benchmarks.md, forest).
+/// Nanoseconds, rounded from `./dev bench forest --engines`. They need not be right, only tell the engines
+/// apart.
 struct UnitCosts {
   double row_column, row_step;      // walk: rank one value; one level of one tree
   double column64, node64, leaf64;  // a block of 64 rows: masks of a column; a node; leaves of a tree

@@ -1,12 +1,10 @@
 #include "forest/engine.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <array>
 #include <cstdlib>
 #include <limits>
-#include <map>
 #include <new>
-#include <string>
 
 #include "forest/compile.hpp"
 
@@ -85,8 +83,12 @@ class CompiledEngine final : public Engine {
       : Engine(std::move(forest)),
         compiled_(std::move(compiled)),
         kernels_(kernels_of(set)),
+        view_(compiled_.view()),
         forced_(options.kind),
-        costs_(costs_of(compiled_, set)) {}
+        costs_(costs_of(compiled_, set)) {
+    for (const EngineKind kind : {EngineKind::Walk, EngineKind::Sliced64, EngineKind::SlicedWide})
+      scratch_for(view_, rows_of(kind), nullptr, &scratch_bytes_[static_cast<size_t>(kind)]);
+  }
 
   void predict_margin(std::span<const float> rows, std::span<float> margins) const override {
     if constexpr (std::is_same_v<T, float>)
@@ -102,13 +104,8 @@ class CompiledEngine final : public Engine {
   }
 
   bool has(EngineKind kind) const override {
-    if (kind == EngineKind::Plain) return true;
-    const Compiled<T, K> view = compiled_.view();
-    if (kind == EngineKind::Walk) return view.groups != nullptr || view.trees == 0;
-    if (view.sliced_trees == nullptr) return false;
-    size_t bytes = 0;
-    scratch_for(view, rows_of(kind), nullptr, &bytes);
-    return bytes <= kMaxScratchBytes;
+    if (kind == EngineKind::Plain || kind == EngineKind::Walk) return true;
+    return view_.sliced_trees != nullptr && scratch_bytes_[static_cast<size_t>(kind)] <= kMaxScratchBytes;
   }
 
   EngineKind chosen(size_t rows) const override {
@@ -130,41 +127,38 @@ class CompiledEngine final : public Engine {
   }
 
  private:
-  size_t rows_of(EngineKind kind) const { return kind == EngineKind::Sliced64 ? 64 : kernels_.wide_rows; }
+  /// Of a block; the walk takes row by row.
+  size_t rows_of(EngineKind kind) const {
+    return kind == EngineKind::Walk ? 1 : kind == EngineKind::Sliced64 ? 64 : kernels_.wide_rows;
+  }
 
   void predict(std::span<const T> rows, std::span<T> margins) const {
     static thread_local Arena arena;
-    const Compiled<T, K> view = compiled_.view();
     const KernelsOf<T, K>& kernels = typed<T, K>(kernels_);
-    size_t left = margins.size() / view.outputs;
+    size_t left = margins.size() / view_.outputs;
     const T* from = rows.data();
     T* to = margins.data();
     while (left > 0) {
       const EngineKind kind = chosen(left);
-      size_t count = left;
-      if (kind == EngineKind::Plain) {
-        forest::predict_margin(forest_, rows, margins);
-        return;
-      }
-      const size_t block = kind == EngineKind::Walk ? 1 : rows_of(kind);
-      size_t bytes = 0;
-      scratch_for(view, block, nullptr, &bytes);
-      const Scratch<T, K> scratch = scratch_for(view, block, arena.take(bytes), nullptr);
-      if (kind == EngineKind::Walk) {
-        kernels.walk(view, from, count, to, scratch);
-      } else {
-        count = std::min(left, block);
-        kernels.sliced(view, kind == EngineKind::Sliced64 ? Width::Rows64 : Width::Wide, from, count, to,
+      if (kind == EngineKind::Plain) return forest::predict_margin(forest_, rows, margins);
+      std::byte* const memory = arena.take(scratch_bytes_[static_cast<size_t>(kind)]);
+      const Scratch<T, K> scratch = scratch_for(view_, rows_of(kind), memory, nullptr);
+      const size_t count = kind == EngineKind::Walk ? left : std::min(left, rows_of(kind));
+      if (kind == EngineKind::Walk)
+        kernels.walk(view_, from, count, to, scratch);
+      else
+        kernels.sliced(view_, kind == EngineKind::Sliced64 ? Width::Rows64 : Width::Wide, from, count, to,
                        scratch);
-      }
       left -= count;
-      from += count * view.features;
-      to += count * view.outputs;
+      from += count * view_.features;
+      to += count * view_.outputs;
     }
   }
 
   CompiledForest<T, K> compiled_;
   const Kernels& kernels_;
+  Compiled<T, K> view_;                    // of compiled_
+  std::array<size_t, 4> scratch_bytes_{};  // of a call, by kind
   std::optional<EngineKind> forced_;
   Costs costs_;
 };

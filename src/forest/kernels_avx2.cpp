@@ -7,7 +7,7 @@
 namespace tidemill::forest {
 namespace {
 
-struct Avx2 {
+struct Avx2 : body::Plain<Avx2> {
   struct Wide {
     static constexpr size_t kRows = 256;
     __m256i w;
@@ -33,24 +33,6 @@ struct Avx2 {
     for (int i = 0; i < 4; ++i)
       bits |= _mm256_movemask_pd(_mm256_cmp_pd(_mm256_loadu_pd(table + 4 * i), value, _CMP_LE_OQ)) << (4 * i);
     return static_cast<uint32_t>(__builtin_popcount(static_cast<uint32_t>(bits)));
-  }
-  template <class T, class K>
-  static void rank_column(const NumericColumn<T>& column, const T* x, size_t rows, K* out) {
-    body::rank_column<Avx2>(column, x, rows, out);
-  }
-  template <class Word, class T, class K>
-  static bool masks_in_planes(const Compiled<T, K>&, const NumericColumn<T>&, const T*,
-                              const Scratch<T, K>&) {
-    return false;
-  }
-  template <class T>
-  static void transpose(const T* rows, size_t stride, size_t count, size_t columns, size_t block, T* out) {
-    body::transpose(rows, stride, count, columns, block, out);
-  }
-  template <class T>
-  static void add_leaves(const uint64_t* bits, size_t words, size_t chunk, uint32_t count, const T* leaves,
-                         T* sums) {
-    body::add_leaves(bits, words, chunk, count, leaves, sums);
   }
 };
 

@@ -198,7 +198,7 @@ inline void transpose16(const float* rows, size_t stride, __mmask16 columns, siz
   }
 }
 
-struct Avx512 {
+struct Avx512 : body::Plain<Avx512> {
   struct Wide {
     static constexpr size_t kRows = 512;
     __m512i w;
@@ -244,10 +244,7 @@ struct Avx512 {
         return search_column<8>(column.search, x, rows, out);
     }
   }
-  template <class K>
-  static void rank_column(const NumericColumn<double>& column, const double* x, size_t rows, K* out) {
-    body::rank_column<Avx512>(column, x, rows, out);
-  }
+  using Plain::rank_column;
 
   template <class Word, class K>
   static bool masks_in_planes(const Compiled<float, K>& forest, const NumericColumn<float>& column,
@@ -309,11 +306,7 @@ struct Avx512 {
     }
     return true;
   }
-  template <class Word, class K>
-  static bool masks_in_planes(const Compiled<double, K>&, const NumericColumn<double>&, const double*,
-                              const Scratch<double, K>&) {
-    return false;
-  }
+  using Plain::masks_in_planes;
   /// NaN has rank 0 by itself.
   template <size_t Words>
   static void add_missing(const NumericKey& key, uint32_t count, const float* x, uint64_t* masks) {
@@ -334,10 +327,7 @@ struct Avx512 {
     for (; r + 16 <= count; r += 16) transpose16(rows + r * stride, stride, mask, block, out + r);
     body::transpose(rows + r * stride, stride, count - r, columns, block, out + r);
   }
-  static void transpose(const double* rows, size_t stride, size_t count, size_t columns, size_t block,
-                        double* out) {
-    body::transpose(rows, stride, count, columns, block, out);
-  }
+  using Plain::transpose;
 
   /// Leaf numbers of 64 rows as bytes: bit b of each from word b.
   static __m512i numbers(const uint64_t* bits, size_t words, size_t chunk, uint32_t count) {

@@ -61,6 +61,30 @@ inline void add_leaves(const uint64_t* bits, size_t words, size_t chunk, uint32_
   }
 }
 
+/// What an instruction set does in plain C++ unless it has something better: to be inherited by Isa.
+template <class Isa>
+struct Plain {
+  template <class T, class K>
+  static void rank_column(const NumericColumn<T>& column, const T* x, size_t rows, K* out) {
+    body::rank_column<Isa>(column, x, rows, out);
+  }
+  /// Makes all masks of a column without its ranks, or says that it cannot.
+  template <class Word, class T, class K>
+  static bool masks_in_planes(const Compiled<T, K>&, const NumericColumn<T>&, const T*,
+                              const Scratch<T, K>&) {
+    return false;
+  }
+  template <class T>
+  static void transpose(const T* rows, size_t stride, size_t count, size_t columns, size_t block, T* out) {
+    body::transpose(rows, stride, count, columns, block, out);
+  }
+  template <class T>
+  static void add_leaves(const uint64_t* bits, size_t words, size_t chunk, uint32_t count, const T* leaves,
+                         T* sums) {
+    body::add_leaves(bits, words, chunk, count, leaves, sums);
+  }
+};
+
 constexpr float kFirstInexactCategory = 16777216.0F;  // see forest.cpp
 
 template <class T>

@@ -4,7 +4,7 @@
 namespace tidemill::forest {
 namespace {
 
-struct Portable {
+struct Portable : body::Plain<Portable> {
   struct Wide {
     static constexpr size_t kRows = 256;
     uint64_t w[4];
@@ -34,24 +34,6 @@ struct Portable {
     uint32_t count = 0;
     for (size_t i = 0; i < 16; ++i) count += table[i] <= x ? 1 : 0;
     return count;
-  }
-  template <class T, class K>
-  static void rank_column(const NumericColumn<T>& column, const T* x, size_t rows, K* out) {
-    body::rank_column<Portable>(column, x, rows, out);
-  }
-  template <class Word, class T, class K>
-  static bool masks_in_planes(const Compiled<T, K>&, const NumericColumn<T>&, const T*,
-                              const Scratch<T, K>&) {
-    return false;
-  }
-  template <class T>
-  static void transpose(const T* rows, size_t stride, size_t count, size_t columns, size_t block, T* out) {
-    body::transpose(rows, stride, count, columns, block, out);
-  }
-  template <class T>
-  static void add_leaves(const uint64_t* bits, size_t words, size_t chunk, uint32_t count, const T* leaves,
-                         T* sums) {
-    body::add_leaves(bits, words, chunk, count, leaves, sums);
   }
 };
 

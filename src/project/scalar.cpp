@@ -104,9 +104,12 @@ std::optional<Misfit> name_misfit(std::string_view text) {
     return Misfit{"project.bad_name", fmt::format("'{}' is not a name", text),
                   is_identifier(repaired) ? fmt::format("write {}", repaired) : ""};
   }
-  if (is_reserved_name(text))
+  if (is_reserved_name(text)) {
+    std::string free = fmt::format("{}_data", text);
+    if (is_reserved_name(free)) free = fmt::format("my_{}", text);  // its beginning is what is reserved
     return Misfit{"project.reserved_name", fmt::format("the name '{}' is reserved for SQL", text),
-                  fmt::format("write {}_data or the like", text)};
+                  fmt::format("write {} or the like", free)};
+  }
   return std::nullopt;
 }
 
