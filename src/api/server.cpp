@@ -200,8 +200,9 @@ struct Connection : std::enable_shared_from_this<Connection> {
   awaitable<bool> serve_one() {
     idle = buffer.empty();
     allow(idle ? options.idle_timeout : options.request_timeout);
-    size_t end = buffer.npos;
-    while ((end = buffer.find("\r\n\r\n")) == buffer.npos) {
+    constexpr std::string_view kEndOfHead = "\r\n\r\n";
+    size_t end = buffer.find(kEndOfHead);
+    for (; end == buffer.npos; end = buffer.find(kEndOfHead)) {
       if (buffer.size() > kMaxHeadBytes) {
         const Error error{ErrorKind::User, "http.head_too_large",
                           fmt::format("the request's head has more than {} bytes", kMaxHeadBytes)};
@@ -213,12 +214,12 @@ struct Connection : std::enable_shared_from_this<Connection> {
       idle = false;
     }
     idle = false;
-    auto head = parse_head(std::string_view(buffer).substr(0, end + 4));
+    auto head = parse_head(std::string_view(buffer).substr(0, end + kEndOfHead.size()));
     if (!head) {
       co_await refuse(head.error(), !buffer.starts_with(kHead));
       co_return false;
     }
-    buffer.erase(0, end + 4);
+    buffer.erase(0, end + kEndOfHead.size());
     const bool with_body = head->request.method != "HEAD";
     BodyBudget::Share share(shared.budget);
     auto body = co_await read_body(*head, share);

@@ -180,7 +180,7 @@ std::string read_type(const std::string& format, const std::string& to) {
 /// explain_scan_error reads.
 std::string checked_cast(const std::string& name, const std::string& from, const std::string& to,
                          std::string_view row_column) {
-  const std::string column = quote_name(name);
+  std::string column = quote_name(name);
   if (from == to) return column;
   if (to == "VARCHAR") return fmt::format("CAST({} AS VARCHAR)", column);
   if (signed_rank(from) && (signed_rank(to) > signed_rank(from) || to == "DOUBLE"))

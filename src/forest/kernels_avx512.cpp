@@ -250,7 +250,7 @@ struct Avx512 : body::Plain<Avx512> {
   static bool masks_in_planes(const Compiled<float, K>& forest, const NumericColumn<float>& column,
                               const float* x, const Scratch<float, K>& scratch) {
     constexpr size_t kRows = Word::Wide::kRows, kWords = kRows / 64;
-    if (column.count > kMaxByteRank) return false;
+    if (column.levels == 0 || column.count > kMaxByteRank) return false;
     alignas(64) uint64_t planes[kMostLevels * kWords];
     switch (column.levels) {
       case 1:
@@ -294,7 +294,7 @@ struct Avx512 : body::Plain<Avx512> {
       const auto* from = reinterpret_cast<const __m512i*>(scratch.ranks);
       if (half < kMasks) {  // few masks: one by one
         for (size_t r = 0; r <= column.count; ++r) {
-          const uint64_t word = scratch.ranks[r % half];
+          const uint64_t word = scratch.ranks[r & (half - 1)];
           masks[r] = r < half ? planes[0] | word : planes[0] & word;
         }
       } else {

@@ -89,7 +89,7 @@ constexpr float kFirstInexactCategory = 16777216.0F;  // see forest.cpp
 
 template <class T>
 inline uint32_t slot_of(const CategoryColumn& column, T x) {
-  if (x != x) return column.slots + 1;
+  if (__builtin_isnan(x)) return column.slots + 1;
   // LightGBM, whose rows are doubles, truncates (−1, 0) to code 0; to XGBoost it is no code.
   const bool negative = sizeof(T) == sizeof(double) ? !(x > -1) : !(x >= 0);
   if (negative || x >= static_cast<T>(kFirstInexactCategory)) return column.slots;
@@ -100,7 +100,7 @@ inline uint32_t slot_of(const CategoryColumn& column, T x) {
 template <class T>
 inline bool is_missing(T x, uint32_t zero_is_missing) {
   constexpr T kZero = static_cast<T>(1e-35F);
-  return x != x || (zero_is_missing != 0 && x >= -kZero && x <= kZero);
+  return __builtin_isnan(x) || (zero_is_missing != 0 && x >= -kZero && x <= kZero);
 }
 
 // ---- the walk: few rows ----

@@ -18,21 +18,20 @@ Result<int64_t> export_to_file(const StepContext& step, const project::Export& t
   const Path path = export_path(step.project(), target);
   TM_CHECK(make_folder(path.parent_path()));
   const Path part = path.parent_path() / fmt::format(".{}.{}.part", path.filename().native(), step.run.run);
-  auto written = [&]() -> Result<void> {
+  const auto written = [&]() -> Result<void> {
     TM_TRY(const std::unique_ptr<Watched> connection, step.connect(Engines::Kind::Reading));
-    return (*connection)
-        ->execute(fmt::format("COPY (SELECT * FROM read_parquet({})) TO {} ({})",
-                              engine::quote_text(step.registry().object_path(table.object).native()),
-                              engine::quote_text(part.native()), options));
+    TM_CHECK((*connection)
+                 ->execute(fmt::format("COPY (SELECT * FROM read_parquet({})) TO {} ({})",
+                                       engine::quote_text(step.registry().object_path(table.object).native()),
+                                       engine::quote_text(part.native()), options)));
+    TM_TRY(const std::string digest, sha256_file(part));
+    TM_CHECK(publish_file(part, path));
+    return keep_exported(step.registry(), step.outline.name, digest);
   }();
-  Result<std::string> digest = written ? sha256_file(part) : std::string();
-  if (!digest) written = std::unexpected(std::move(digest).error());
-  if (written) written = publish_file(part, path);
-  if (written) written = keep_exported(step.registry(), step.outline.name, *digest);
   if (!written) {
     std::error_code ignored;
     std::filesystem::remove(part, ignored);
-    return std::unexpected(std::move(written).error());
+    return std::unexpected(written.error());
   }
   return table.rows;
 }
