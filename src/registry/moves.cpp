@@ -28,7 +28,7 @@ bool is_alias_name(std::string_view text) {
 
 }  // namespace
 
-Result<int64_t> add_release(Database& database, std::optional<std::string> run, Instant at,
+Result<int64_t> add_release(Database& database, const std::optional<std::string>& run, Instant at,
                             const std::string& note) {
   TM_CHECK(
       database.run("INSERT INTO releases (run, made_at, note) VALUES (?1, ?2, ?3)", run, at, redact(note)));

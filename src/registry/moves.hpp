@@ -15,7 +15,7 @@ struct Move {
 };
 
 /// A new row in releases; also raises the generation.
-Result<int64_t> add_release(Database& database, std::optional<std::string> run, Instant at,
+Result<int64_t> add_release(Database& database, const std::optional<std::string>& run, Instant at,
                             const std::string& note);
 Result<Release> load_release(Database& database, int64_t id);
 

@@ -70,7 +70,7 @@ std::string staged_name(std::string_view random) {
 Result<ObjectId> Registry::put_object(const Path& staged) {
   TM_CHECK(impl_->demand_writable("store an object"));
   TM_CHECK(impl_->hold_writer_lock(0));
-  TM_TRY(const std::string id, sha256_file(staged));
+  TM_TRY(std::string id, sha256_file(staged));
   const Path target = object_path(id);
   TM_CHECK(make_folder(target.parent_path()));
   if (::chmod(staged.c_str(), 0444) != 0) return errno_error("make read-only", staged.native(), errno);

@@ -80,7 +80,7 @@ Result<void> add_version(Database& database, const StepRecord& step, Version& ve
 }
 
 Result<void> add_output(Database& database, const StepRecord& step, std::optional<int64_t> table,
-                        std::optional<std::string> model, std::optional<int> number) {
+                        const std::optional<std::string>& model, std::optional<int> number) {
   // A step without an output of ours acts on the world (an export): the world is as its last act left it, so
   // an earlier key is not up to date.
   if (!table && !model)
