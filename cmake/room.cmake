@@ -1,11 +1,25 @@
 # tidemill_room(NAME DEPENDS rooms… LIBS third-party… TEST_LIBS third-party… TESTDATA): src/NAME/*.cpp becomes tidemill_NAME, its *_test.cpp NAME_test.
-# TESTDATA: its tests read files of the tree, and are told where it lies. All rooms share one precompiled header.
+# TESTDATA: its tests read files of the tree, and are told where it lies. All rooms share one precompiled header,
+# and all tests another, which has what tests include besides. Tests are compiled without optimization: they are built far more often than
+# they are long to run.
 file(WRITE ${CMAKE_BINARY_DIR}/pch/pch.cpp "// carries the shared precompiled header\n")
 add_library(tidemill_pch OBJECT ${CMAKE_BINARY_DIR}/pch/pch.cpp)
-target_precompile_headers(tidemill_pch PRIVATE
-  <algorithm> <cstdint> <expected> <filesystem> <functional> <map> <memory> <mutex> <optional> <set> <span> <string>
+set(shared_headers <algorithm> <cstdint> <expected> <filesystem> <functional> <map> <memory> <mutex> <optional> <set> <span> <string>
   <string_view> <unordered_map> <utility> <variant> <vector> <fmt/format.h> <nlohmann/json.hpp>)
+target_precompile_headers(tidemill_pch PRIVATE ${shared_headers})
 target_link_libraries(tidemill_pch PRIVATE fmt::fmt nlohmann_json::nlohmann_json)
+
+if(TIDEMILL_TESTS)
+  set(test_options)
+  if(NOT TIDEMILL_SANITIZE)
+    set(test_options -O0)
+  endif()
+  file(WRITE ${CMAKE_BINARY_DIR}/pch/test_pch.cpp "// carries the tests' precompiled header\n")
+  add_library(tidemill_test_pch OBJECT ${CMAKE_BINARY_DIR}/pch/test_pch.cpp)
+  target_compile_options(tidemill_test_pch PRIVATE ${test_options})
+  target_precompile_headers(tidemill_test_pch PRIVATE ${shared_headers} <gtest/gtest.h> <rapidcheck.h> <rapidcheck/gtest.h>)
+  target_link_libraries(tidemill_test_pch PRIVATE fmt::fmt nlohmann_json::nlohmann_json GTest::gtest)
+endif()
 
 # Kernels for an instruction set are chosen at run time: only these files may use it.
 function(tidemill_kernels)
@@ -46,7 +60,8 @@ function(tidemill_room name)
   endforeach()
   if(TIDEMILL_TESTS AND tests)
     add_executable(${name}_test ${tests})
-    target_precompile_headers(${name}_test REUSE_FROM tidemill_pch)
+    target_compile_options(${name}_test PRIVATE ${test_options})
+    target_precompile_headers(${name}_test REUSE_FROM tidemill_test_pch)
     target_link_libraries(${name}_test PRIVATE tidemill_${name} GTest::gtest GTest::gtest_main ${RAPIDCHECK_LIBRARY} ${ROOM_TEST_LIBS})
     if(ROOM_TESTDATA)
       target_compile_definitions(${name}_test PRIVATE TIDEMILL_ROOT="${CMAKE_SOURCE_DIR}")

@@ -1,4 +1,5 @@
-// Feeds files (or all files of folders) through a fuzzer's entry once: so that ordinary builds hold every corpus too.
+// Feeds files (or all files of folders) through a fuzzer's entry once: so that ordinary builds hold every
+// corpus too.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

@@ -1,4 +1,5 @@
-// Inference requests as hostile JSON: refused with a reason, or read into columns that are what shape and datatype say.
+// Inference requests as hostile JSON: refused with a reason, or read into columns that are what shape and
+// datatype say.
 #include <cmath>
 #include <cstdlib>
 

@@ -1,6 +1,7 @@
-// forest_predict MODEL ROWS MARGINS PREDICTIONS: reads rows (doubles, row-major, little-endian), predicts with every engine on every
-// instruction set of this machine, and writes what all of them say, as doubles. 1 where two of them differ. For tests that compare with
-// the trainers themselves: rows are rounded to float for XGBoost's models.
+// forest_predict MODEL ROWS MARGINS PREDICTIONS: reads rows (doubles, row-major, little-endian), predicts
+// with every engine on every instruction set of this machine, and writes what all of them say, as doubles. 1
+// where two of them differ. For tests that compare with the trainers themselves: rows are rounded to float
+// for XGBoost's models.
 #include <bit>
 #include <cstdio>
 #include <cstring>
@@ -37,13 +38,15 @@ std::string compare(const Forest& forest, const std::vector<T>& rows, std::vecto
       if (set == InstructionSet::Portable) took += std::string(" ") + std::string(to_text(kind));
       std::vector<T> seen(margins.size());
       engine->predict_margin(std::span<const T>(rows), std::span<T>(seen));
-      if (!same(margins, seen)) return std::string(to_text(kind)) + " on " + std::string(to_text(set)) + " differs";
+      if (!same(margins, seen))
+        return std::string(to_text(kind)) + " on " + std::string(to_text(set)) + " differs";
     }
     const auto engine = Engine::make(forest, {.instruction_set = set, .kind = {}});
     const size_t count = margins.size() / forest.outputs;
     for (size_t r = 0; r < std::min(count, kFewRows); ++r) {
       std::vector<T> one(forest.outputs);
-      engine->predict_margin(std::span<const T>(rows).subspan(r * forest.features, forest.features), std::span<T>(one));
+      engine->predict_margin(std::span<const T>(rows).subspan(r * forest.features, forest.features),
+                             std::span<T>(one));
       if (std::memcmp(one.data(), margins.data() + r * forest.outputs, one.size() * sizeof(T)) != 0)
         return "one row on " + std::string(to_text(set)) + " differs";
     }
@@ -62,7 +65,9 @@ int run(const Forest& forest, const std::vector<double>& rows, char** argv) {
   for (const int file : {3, 4}) {
     if (file == 4) apply_link(forest, std::span<T>(margins));
     const std::vector<double> out(margins.begin(), margins.end());
-    if (auto written = write_file(argv[file], {reinterpret_cast<const char*>(out.data()), out.size() * sizeof(double)}); !written)
+    if (auto written =
+            write_file(argv[file], {reinterpret_cast<const char*>(out.data()), out.size() * sizeof(double)});
+        !written)
       return fail(written.error().message);
   }
   return 0;
@@ -79,6 +84,8 @@ int main(int argc, char** argv) {
   if (!forest) return fail(to_text(forest.error()));
   std::vector<double> rows(bytes->size() / sizeof(double));
   std::memcpy(rows.data(), bytes->data(), rows.size() * sizeof(double));
-  if (forest->features == 0 || rows.size() % forest->features != 0) return fail("the rows are not as wide as the model");
-  return forest->precision == Precision::Float ? run<float>(*forest, rows, argv) : run<double>(*forest, rows, argv);
+  if (forest->features == 0 || rows.size() % forest->features != 0)
+    return fail("the rows are not as wide as the model");
+  return forest->precision == Precision::Float ? run<float>(*forest, rows, argv)
+                                               : run<double>(*forest, rows, argv);
 }

@@ -1,5 +1,6 @@
-// case_query: answers the SQL on its stdin with DuckDB, for cases and the demo; rows on stdout, ` | ` between the columns,
-// or one JSON object a line with --json. Speaks to DuckDB itself and not through our engine, so that it can judge what we wrote.
+// case_query: answers the SQL on its stdin with DuckDB, for cases and the demo; rows on stdout, ` | ` between
+// the columns, or one JSON object a line with --json. Speaks to DuckDB itself and not through our engine, so
+// that it can judge what we wrote.
 #include <cstdint>
 #include <cstdio>
 #include <iostream>
@@ -22,8 +23,10 @@ std::string text_of(duckdb_result& result, idx_t column, idx_t row) {
 // Nested types come as text, so that every row can be printed.
 std::string rows_as(const std::string& sql, bool json) {
   std::string inner = sql;
-  while (!inner.empty() && (inner.back() == ';' || inner.back() == '\n' || inner.back() == ' ')) inner.pop_back();
-  return json ? "SELECT to_json(q)::VARCHAR FROM (" + inner + "\n) AS q" : "SELECT CAST(COLUMNS(*) AS VARCHAR) FROM (" + inner + "\n)";
+  while (!inner.empty() && (inner.back() == ';' || inner.back() == '\n' || inner.back() == ' '))
+    inner.pop_back();
+  return json ? "SELECT to_json(q)::VARCHAR FROM (" + inner + "\n) AS q"
+              : "SELECT CAST(COLUMNS(*) AS VARCHAR) FROM (" + inner + "\n)";
 }
 
 int fail(duckdb_result& result) {
@@ -43,7 +46,9 @@ int main(int argc, char** argv) {
   const std::string sql{std::istreambuf_iterator<char>(std::cin), {}};
   duckdb_database database = nullptr;
   duckdb_connection connection = nullptr;
-  if (duckdb_open(nullptr, &database) != DuckDBSuccess || duckdb_connect(database, &connection) != DuckDBSuccess) return 70;
+  if (duckdb_open(nullptr, &database) != DuckDBSuccess ||
+      duckdb_connect(database, &connection) != DuckDBSuccess)
+    return 70;
   int code = 0;
   duckdb_result result;
   for (const char* setting : {"SET threads = 1", "SET TimeZone = 'UTC'"}) {
@@ -56,7 +61,8 @@ int main(int argc, char** argv) {
     const idx_t columns = duckdb_column_count(&result);
     for (idx_t row = 0; row < duckdb_row_count(&result); ++row) {
       std::string line;
-      for (idx_t column = 0; column < columns; ++column) line += (column > 0 ? " | " : "") + text_of(result, column, row);
+      for (idx_t column = 0; column < columns; ++column)
+        line += (column > 0 ? " | " : "") + text_of(result, column, row);
       std::puts(line.c_str());
     }
   }

@@ -1,5 +1,5 @@
 // How many bytes of request bodies all connections may hold together. A body's share grows with what has
-// come, not with what its head claims, and is given back when its request was answered.
+// come, not with what its head claims, and is given back when its answer is made.
 #pragma once
 
 #include <atomic>
@@ -15,7 +15,7 @@ class BodyBudget {
   class Share {
    public:
     explicit Share(BodyBudget& budget) : budget_(budget) {}
-    ~Share() { budget_.used_ -= held_; }
+    ~Share() { give_back(); }
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
     /// False, and the share stays as it was, when the budget has not so much left.
@@ -28,6 +28,10 @@ class BodyBudget {
       }
       held_ = bytes;
       return true;
+    }
+    void give_back() {
+      budget_.used_ -= held_;
+      held_ = 0;
     }
 
    private:

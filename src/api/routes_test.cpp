@@ -7,7 +7,8 @@ namespace {
 
 int status_for(std::string_view header, std::string_view value) {
   serving::Deployments none;
-  Routes routes(none, {});
+  Inference inference(none);
+  const Routes routes(inference, {});
   Request request;
   request.method = "GET";
   request.path = "/v2/health/live";
@@ -29,6 +30,36 @@ TEST(Routes, answer_no_page_of_a_foreign_origin) {
   for (const char* origin : {"http://127.0.0.1.evil.com", "http://127.attacker.com", "null", "localhost",
                              "http://localhost/x", "http://localhost:80.evil.com"})
     EXPECT_EQ(status_for("origin", origin), 403) << origin;
+}
+
+TEST(Routes, match_whole_parts_of_a_path) {
+  Parameters parts;
+  EXPECT_TRUE(matches("/", "/", parts));
+  EXPECT_TRUE(matches("/v2", "/v2", parts));
+  EXPECT_TRUE(matches("/v2/models/{deployment}/versions/{version}/infer", "/v2/models/infer/versions/3/infer",
+                      parts));
+  EXPECT_EQ(parts.deployment, "infer");
+  EXPECT_EQ(parts.version, "3");
+  for (const char* path : {"", "/v2/", "/v2x", "/v", "/v2/models"})
+    EXPECT_FALSE(matches("/v2", path, parts)) << path;
+  for (const char* path :
+       {"/v2/models//infer", "/v2/models/a/infer/", "/v2/models/a", "/v2/models/a/b/infer"})
+    EXPECT_FALSE(matches("/v2/models/{deployment}/infer", path, parts)) << path;
+}
+
+TEST(Routes, change_nothing_for_a_caller_without_token) {
+  serving::Deployments none;
+  Inference inference(none);
+  const Routes routes(inference, {});
+  for (const Endpoint& endpoint : routes.endpoints()) {
+    Request request;
+    request.method = endpoint.method();
+    request.path = endpoint.path();
+    const Answer answer = routes.answer(request);
+    const int status = std::get<Response>(answer).status;
+    const bool open = endpoint.scope() <= Scope::Predict;
+    EXPECT_EQ(status == 401 || status == 403, !open) << endpoint.method() << ' ' << endpoint.path();
+  }
 }
 
 }  // namespace

@@ -12,8 +12,8 @@
 #include <asio.hpp>
 
 #include "api/body_budget.hpp"
+#include "api/replies.hpp"
 #include "api/workers.hpp"
-#include "base/json.hpp"
 #include "base/log.hpp"
 
 namespace tidemill::api {
@@ -27,14 +27,6 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
 std::chrono::microseconds micros(Duration duration) { return std::chrono::microseconds(duration.micros); }
-
-Response error_response(const Error& error) {
-  Response response;
-  response.status = http_status(error);
-  response.body = to_text(Json{{"error", error.message}});
-  if (response.status == 503) response.headers.emplace_back("Retry-After", "1");
-  return response;
-}
 
 Error overloaded(std::string message) {
   return Error{ErrorKind::Environment, "http.overloaded", std::move(message)};
@@ -177,19 +169,19 @@ struct Connection : std::enable_shared_from_this<Connection> {
     const SteadyTime deadline = std::chrono::steady_clock::now() + micros(options.queue_timeout);
     std::function<void()> job = [pending, work = std::move(work), deadline] {
       pending->response = std::chrono::steady_clock::now() > deadline
-                              ? error_response(overloaded("the request waited too long for a worker"))
+                              ? error_reply(overloaded("the request waited too long for a worker"))
                               : work();
       asio::post(pending->executor, [pending] { pending->done.cancel(); });
     };
     if (!shared.workers.submit(std::move(job)))
-      co_return error_response(overloaded("too many long requests wait already"));
+      co_return error_reply(overloaded("too many long requests wait already"));
     asio::error_code ended;
     co_await pending->done.async_wait(asio::redirect_error(use_awaitable, ended));
     co_return std::move(pending->response);
   }
 
   awaitable<void> refuse(const Error& error, bool with_body) {
-    const Response response = error_response(error);
+    const Response response = error_reply(error);
     co_await send(response, false, with_body);
   }
 
@@ -236,6 +228,8 @@ struct Connection : std::enable_shared_from_this<Connection> {
       Response response = co_await have_done(*work);
       answer = std::move(response);
     }
+    std::string().swap(request.body);  // a client that reads its answer slowly holds no body meanwhile
+    share.give_back();
     const bool keep_alive = request.keep_alive && !draining;
     co_return co_await send(std::get<Response>(answer), keep_alive, with_body) && keep_alive;
   }
@@ -348,23 +342,24 @@ int Server::port() const { return impl_->port; }
 bool Server::stop(Duration limit) {
   if (impl_->stopped) return true;
   impl_->stopped = true;
+  std::atomic<size_t> draining{0};  // lanes that accept no more
   for (auto& lane : impl_->lanes)
-    asio::post(lane->context, [&lane = *lane] {
+    asio::post(lane->context, [&lane = *lane, &draining] {
       asio::error_code ignored;
       lane.acceptor.close(ignored);
       const auto connections = lane.connections;  // drain() may end some, and each erases itself
       for (const auto& connection : connections) connection->drain();
+      ++draining;
     });
   const SteadyTime deadline = std::chrono::steady_clock::now() + micros(limit);
-  const auto open = [&] {
-    size_t count = 0;
-    for (const auto& lane : impl_->lanes) count += lane->open.load();
-    return count;
+  const auto busy = [&] {
+    return draining.load() < impl_->lanes.size() ||
+           std::any_of(impl_->lanes.begin(), impl_->lanes.end(),
+                       [](const auto& lane) { return lane->open.load() > 0; });
   };
-  // The posted drain runs before this loop can see zero only if there was nothing to drain.
-  while (open() > 0 && std::chrono::steady_clock::now() < deadline)
+  while (busy() && std::chrono::steady_clock::now() < deadline)
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  const bool finished = open() == 0;
+  const bool finished = !busy();
   for (auto& lane : impl_->lanes) {
     lane->work.reset();
     lane->context.stop();

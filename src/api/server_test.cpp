@@ -33,9 +33,9 @@ class Client {
     while (text.find(end) == text.npos && ::recv(fd_, &c, 1, 0) == 1) text += c;
     return text;
   }
-  bool closed() {
+  bool closed() {  // or reset: it was never accepted
     char c = 0;
-    return ::recv(fd_, &c, 1, 0) == 0;
+    return ::recv(fd_, &c, 1, 0) <= 0;
   }
 
  private:

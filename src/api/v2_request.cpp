@@ -223,7 +223,7 @@ class DataReader {
     constexpr size_t kMost = 40;
     const size_t end = token.find_last_not_of(" \t\r\n");
     token = token.substr(0, end == token.npos ? 0 : end + 1);
-    return token.size() <= kMost ? std::string(token) : std::string(token.substr(0, kMost)) + "…";
+    return token.size() <= kMost ? std::string(token) : fmt::format("{}…", token.substr(0, kMost));
   }
 
   Tensor& tensor_;

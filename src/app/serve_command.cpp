@@ -62,7 +62,8 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
 
   const auto deployments = serving::Deployments::open(session->project, *session->registry);
-  api::Routes routes(*deployments, {api::is_loopback(options.host), nullptr});
+  api::Inference inference(*deployments);
+  const api::Routes routes(inference, {.loopback_only = api::is_loopback(options.host)});
   api::ServerOptions server_options;
   server_options.host = options.host;
   server_options.port = options.port;
@@ -78,7 +79,7 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   std::fflush(stderr);
 
   follow_promotions(ending, *deployments, *session->registry, options.poll);
-  routes.stop_being_ready();
+  inference.stop_being_ready();
   const timespec grace = timespec_of(options.grace);
   if (options.grace.micros > 0)
     ::sigtimedwait(&ending, nullptr, &grace);  // a second signal cuts the grace short

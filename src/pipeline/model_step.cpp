@@ -37,9 +37,10 @@ Result<std::optional<std::vector<std::string>>> champion_features(const StepCont
   const auto read = load_package(step.registry(), version);
   if (!read) {
     // Else one broken version would keep every later one from being trained. Its gate says that it fails.
-    step.log.line(fmt::format("warning: the champion, version {}, cannot be read ({}): columns that are new "
-                              "since then are taken as features",
-                              version.number, read.error().message));
+    step.log.line(
+        fmt::format("warning: the champion, version {}, cannot be read ({}): columns that are new "
+                    "since then are taken as features",
+                    version.number, read.error().message));
     return std::optional<std::vector<std::string>>();
   }
   const forest::Package& package = *read;

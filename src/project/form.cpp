@@ -39,7 +39,7 @@ Form list_of(Form item, size_t min_items, size_t max_items) {
   return form;
 }
 
-Form one_or_list(Scalar item) { return either(scalar(item), list_of(scalar(item), 1)); }
+Form one_or_list(const Scalar& item) { return either(scalar(item), list_of(scalar(item), 1)); }
 
 Form object(const Object& object) {
   Form form;

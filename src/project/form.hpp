@@ -63,7 +63,7 @@ struct Object {
 Form scalar(Scalar scalar);
 Form any_of(Scalar a, Scalar b);
 Form list_of(Form item, size_t min_items = 0, size_t max_items = Form::kMaxItems);
-Form one_or_list(Scalar item);
+Form one_or_list(const Scalar& item);
 Form object(const Object& object);
 Form map_of(Scalar names, Form values, std::string noun);
 /// Either form: their kinds (scalar, list, map) must not overlap, except that scalars add up.

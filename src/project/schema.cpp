@@ -25,7 +25,7 @@ std::string definition_name(const Object& object) {
 }
 
 Json text_schema() { return {{"type", "string"}, {"minLength", 1}}; }
-Json pattern_schema(const char* pattern, std::vector<Json> examples = {}) {
+Json pattern_schema(const char* pattern, const std::vector<Json>& examples = {}) {
   Json schema{{"type", "string"}, {"pattern", pattern}};
   if (!examples.empty()) schema["examples"] = examples;
   return schema;

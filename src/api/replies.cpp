@@ -1,0 +1,19 @@
+#include "api/replies.hpp"
+
+namespace tidemill::api {
+
+Response json_reply(const Json& json) { return Response{200, "application/json", to_text(json), {}}; }
+
+Response empty_reply(int status) { return Response{status, "application/json", "", {}}; }
+
+Response error_reply(const Error& error) {
+  std::string text = error.message;
+  if (!error.hint.empty()) text += " (" + error.hint + ")";
+  Response response{http_status(error), "application/json", to_text(Json{{"error", text}}), {}};
+  if (response.status == 503) response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+Error not_found(std::string message) { return Error{ErrorKind::User, "http.not_found", std::move(message)}; }
+
+}  // namespace tidemill::api
