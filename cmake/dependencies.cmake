@@ -6,6 +6,7 @@ find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(Threads REQUIRED)
 find_package(simdjson REQUIRED)
+find_package(ZLIB REQUIRED)
 
 if(NOT EXISTS "${TIDEMILL_DEPS}/duckdb/lib/libduckdb.so")
   message(FATAL_ERROR "DuckDB's library is not under TIDEMILL_DEPS='${TIDEMILL_DEPS}': run ./dev build, which sets it up")

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "api/content_coding.hpp"
 #include "api/replies.hpp"
 
 namespace tidemill::api {
@@ -27,8 +28,8 @@ bool matches(std::string_view pattern, std::string_view path, Parameters& parame
   return path.empty();
 }
 
-Router::Router(std::vector<Endpoint> endpoints, AccessOptions access)
-    : endpoints_(std::move(endpoints)), access_(access) {}
+Router::Router(std::vector<Endpoint> endpoints, RouterOptions options)
+    : endpoints_(std::move(endpoints)), access_(options.access), max_body_bytes_(options.max_body_bytes) {}
 
 Answer Router::answer(const Request& request) const {
   if (const auto admitted = access_.admit(request); !admitted) return error_reply(admitted.error());
@@ -43,7 +44,9 @@ Answer Router::answer(const Request& request) const {
     }
     if (const auto may = access_.allow(request, endpoint.scope(), parameters); !may)
       return error_reply(may.error());
-    return endpoint.answer(request, parameters);
+    return answer_coded(request, max_body_bytes_, [&endpoint, parameters](const Request& decoded) {
+      return endpoint.answer(decoded, parameters);
+    });
   }
   if (allowed.empty()) return error_reply(not_found(fmt::format("there is nothing at {}", request.path)));
   Response response = error_reply(Error{ErrorKind::User, "http.method",

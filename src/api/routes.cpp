@@ -30,6 +30,6 @@ std::vector<Endpoint> all_endpoints(Inference& inference) {
 
 }  // namespace
 
-Routes::Routes(Inference& inference, AccessOptions access) : router_(all_endpoints(inference), access) {}
+Routes::Routes(Inference& inference, RouterOptions options) : router_(all_endpoints(inference), options) {}
 
 }  // namespace tidemill::api

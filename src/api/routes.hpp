@@ -9,7 +9,7 @@ namespace tidemill::api {
 class Routes {
  public:
   /// The inference must outlive the routes.
-  Routes(Inference& inference, AccessOptions access);
+  Routes(Inference& inference, RouterOptions options);
   /// Thread-safe.
   Answer answer(const Request& request) const { return router_.answer(request); }
   const std::vector<Endpoint>& endpoints() const { return router_.endpoints(); }

@@ -12,11 +12,13 @@
 
 namespace tidemill::api {
 
+inline constexpr size_t kMaxBodyBytes = size_t{64} << 20;
+
 struct ServerOptions {
   std::string host = "127.0.0.1";
   int port = 8080;  // 0: any free one
   int threads = 0;  // 0: one a core
-  size_t max_body_bytes = size_t{64} << 20;
+  size_t max_body_bytes = kMaxBodyBytes;
   size_t max_bytes_in_flight = size_t{256} << 20;  // of all bodies together; beyond: 503
   size_t max_connections = 4096;                   // a thread
   int workers = 0;                                 // threads for what takes long; 0: one a core

@@ -43,9 +43,6 @@ Answer infer(Inference& inference, const Request& request, const Parameters& par
   const Inference::Call call = inference.begin(parameters.deployment, "v2");
   const auto refuse = [&](const Error& error) { return finish(inference, call, error_reply(error)); };
   if (const auto can = inference.check(call, parameters.version); !can) return refuse(can.error());
-  if (const auto encoding = request.header("content-encoding"); !encoding.empty() && encoding != "identity")
-    return refuse(Error{ErrorKind::User, "http.media_type",
-                        fmt::format("the body has Content-Encoding '{}'; send it as it is", encoding)});
   if (!request.header("inference-header-content-length").empty())
     return refuse(Error{ErrorKind::User, "http.not_implemented", "binary tensors are not spoken here yet"});
   if (request.body.size() <= kMostBytesAtOnce) return read(inference, call, request.body, On::ServingThread);

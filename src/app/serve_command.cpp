@@ -63,7 +63,7 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
 
   const auto deployments = serving::Deployments::open(session->project, *session->registry);
   api::Inference inference(*deployments);
-  const api::Routes routes(inference, {.loopback_only = api::is_loopback(options.host)});
+  const api::Routes routes(inference, {.access = {.loopback_only = api::is_loopback(options.host)}});
   api::ServerOptions server_options;
   server_options.host = options.host;
   server_options.port = options.port;

@@ -1,0 +1,183 @@
+#include "api/content_coding.hpp"
+
+#include <charconv>
+#include <memory>
+
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include "api/replies.hpp"
+
+namespace tidemill::api {
+
+namespace {
+
+constexpr size_t kMostDecodedAtOnce = size_t{256} << 10;  // by a thread that serves other connections too
+constexpr size_t kLeastEncoded = size_t{4} << 10;         // a shorter answer goes as it is
+constexpr size_t kPiece = size_t{64} << 10;
+constexpr int kFastest = 1;
+constexpr int kMaxWindow = 15, kGzipHeader = 16;  // zlib's windowBits
+
+int window_bits(Coding coding) { return coding == Coding::Gzip ? kMaxWindow + kGzipHeader : kMaxWindow; }
+
+std::string_view name_of(Coding coding) { return coding == Coding::Gzip ? "gzip" : "deflate"; }
+
+std::string_view next_part(std::string_view& rest, char separator) {
+  const size_t end = rest.find(separator);
+  std::string_view part = rest.substr(0, end);
+  rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
+  while (!part.empty() && (part.front() == ' ' || part.front() == '\t')) part.remove_prefix(1);
+  while (!part.empty() && (part.back() == ' ' || part.back() == '\t')) part.remove_suffix(1);
+  return part;
+}
+
+bool equal(std::string_view text, std::string_view lower) {
+  return text.size() == lower.size() &&
+         std::equal(text.begin(), text.end(), lower.begin(), [](char a, char b) {
+           return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
+         });
+}
+
+std::optional<Coding> coding_named(std::string_view name) {
+  if (equal(name, "identity")) return Coding::Identity;
+  if (equal(name, "gzip") || equal(name, "x-gzip")) return Coding::Gzip;
+  if (equal(name, "deflate")) return Coding::Deflate;
+  return std::nullopt;
+}
+
+// "q=0.5" → 0.5; nothing said is 1, what is no number is 0.
+double weight_of(std::string_view parameter) {
+  if (parameter.empty()) return 1;
+  if (!parameter.starts_with("q=") && !parameter.starts_with("Q=")) return 0;
+  parameter.remove_prefix(2);
+  double weight = 0;
+  const auto [end, error] = std::from_chars(parameter.data(), parameter.data() + parameter.size(), weight);
+  return error == std::errc{} && end == parameter.data() + parameter.size() ? weight : 0;
+}
+
+void encode_answer(Response& response, Coding coding) {
+  if (coding == Coding::Identity || response.body.size() < kLeastEncoded) return;
+  response.body = encode(response.body, coding);
+  response.headers.emplace_back("Content-Encoding", name_of(coding));
+  response.headers.emplace_back("Vary", "Accept-Encoding");
+}
+
+Response done_by(Answer answer, Coding accepted) {
+  Response response =
+      std::holds_alternative<Work>(answer) ? std::get<Work>(answer)() : std::get<Response>(std::move(answer));
+  encode_answer(response, accepted);
+  return response;
+}
+
+Request with_body(const Request& request, std::string body) {
+  return {.method = request.method,
+          .path = request.path,
+          .query = request.query,
+          .headers = request.headers,
+          .body = std::move(body),
+          .keep_alive = request.keep_alive};
+}
+
+}  // namespace
+
+Result<Coding> content_coding(std::string_view header) {
+  if (header.empty()) return Coding::Identity;
+  if (const auto coding = coding_named(header)) return *coding;
+  return user_error(
+      "http.media_type",
+      fmt::format("the body has the Content-Encoding '{}', known are gzip and deflate", header));
+}
+
+Coding accepted_coding(std::string_view header) {
+  Coding best = Coding::Identity;
+  double best_weight = 0;
+  while (!header.empty()) {
+    std::string_view part = next_part(header, ',');
+    const auto coding = coding_named(next_part(part, ';'));
+    const double weight = weight_of(next_part(part, ';'));
+    if (!coding || weight <= best_weight) continue;
+    best = *coding;
+    best_weight = weight;
+  }
+  return best;
+}
+
+Result<std::string> decode(std::string_view body, Coding coding, size_t max_bytes) {
+  if (coding == Coding::Identity) return std::string(body);
+  const auto broken = [&] {
+    return user_error(
+        "http.coding",
+        fmt::format("the body is not {}, as its Content-Encoding says, or it breaks off", name_of(coding)));
+  };
+  z_stream stream{};
+  if (inflateInit2(&stream, window_bits(coding)) != Z_OK)
+    return environment_error("http.overloaded", "no memory to read a compressed body");
+  const std::unique_ptr<z_stream, int (*)(z_stream*)> end(&stream, inflateEnd);
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(body.data()));
+  stream.avail_in = static_cast<uInt>(body.size());
+  std::string decoded;
+  for (int state = Z_OK; state != Z_STREAM_END;) {
+    const size_t before = decoded.size();
+    decoded.resize(before + kPiece);
+    stream.next_out = reinterpret_cast<Bytef*>(decoded.data() + before);
+    stream.avail_out = kPiece;
+    state = inflate(&stream, Z_NO_FLUSH);
+    decoded.resize(before + kPiece - stream.avail_out);
+    if (decoded.size() > max_bytes)
+      return user_error("http.too_large",
+                        fmt::format("the body has more than {} bytes once decoded", max_bytes));
+    if (state != Z_OK && state != Z_STREAM_END) return broken();
+  }
+  if (stream.avail_in > 0) return broken();
+  return decoded;
+}
+
+std::string encode(std::string_view body, Coding coding) {
+  if (coding == Coding::Identity) return std::string(body);
+  z_stream stream{};
+  constexpr int kMemory = 8;
+  if (deflateInit2(&stream, kFastest, Z_DEFLATED, window_bits(coding), kMemory, Z_DEFAULT_STRATEGY) != Z_OK)
+    throw std::bad_alloc();
+  const std::unique_ptr<z_stream, int (*)(z_stream*)> end(&stream, deflateEnd);
+  std::string encoded(deflateBound(&stream, body.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(body.data()));
+  stream.avail_in = static_cast<uInt>(body.size());
+  stream.next_out = reinterpret_cast<Bytef*>(encoded.data());
+  stream.avail_out = static_cast<uInt>(encoded.size());
+  deflate(&stream, Z_FINISH);
+  encoded.resize(encoded.size() - stream.avail_out);
+  return encoded;
+}
+
+Answer answer_coded(const Request& request, size_t max_body_bytes, const Handler& handler) {
+  const auto coding = content_coding(request.header("content-encoding"));
+  if (!coding) return error_reply(coding.error());
+  const Coding accepted = accepted_coding(request.header("accept-encoding"));
+  if (*coding == Coding::Identity) {
+    Answer answer = handler(request);
+    if (accepted == Coding::Identity) return answer;
+    if (auto* work = std::get_if<Work>(&answer))
+      return Work([work = std::move(*work), accepted] { return done_by(work, accepted); });
+    encode_answer(std::get<Response>(answer), accepted);
+    return answer;
+  }
+
+  auto decoded = decode(request.body, *coding, std::min(max_body_bytes, kMostDecodedAtOnce));
+  if (decoded) {
+    const auto whole = std::make_shared<const Request>(with_body(request, std::move(*decoded)));
+    Answer answer = handler(*whole);
+    if (auto* work = std::get_if<Work>(&answer))
+      return Work([whole, work = std::move(*work), accepted] { return done_by(work, accepted); });
+    encode_answer(std::get<Response>(answer), accepted);
+    return answer;
+  }
+  if (decoded.error().code != "http.too_large") return error_reply(decoded.error());
+  return Work([&request, max_body_bytes, handler, coding = *coding, accepted]() -> Response {
+    auto body = decode(request.body, coding, max_body_bytes);
+    if (!body) return error_reply(body.error());
+    const Request whole = with_body(request, std::move(*body));
+    return done_by(handler(whole), accepted);
+  });
+}
+
+}  // namespace tidemill::api
