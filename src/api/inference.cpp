@@ -23,28 +23,52 @@ bool is_safe_id(std::string_view id) {
 
 }  // namespace
 
-Inference::Call Inference::begin(const std::string& deployment, std::string_view protocol) const {
-  return {deployment, protocol, deployments_.find(deployment), std::chrono::steady_clock::now()};
+void Flight::computed(std::chrono::steady_clock::time_point begun, const serving::InferResponse& response) {
+  request_.compute_seconds = seconds_since(begun);
+  request_.rows = response.rows;
+  request_.unseen_categories = response.counts.unseen_categories;
+}
+
+void Flight::count(int code) {
+  if (counted_) return;
+  counted_ = true;
+  request_.code = code;
+  request_.seconds = seconds_since(begun_);
+  series_.end(request_);
+}
+
+Inference::Call Inference::begin(const std::string& deployment, std::string_view protocol) {
+  const auto live = deployments_.find(deployment);
+  // A name that no deployment has is not a label: strangers must not grow the metrics.
+  InferenceSeries& series =
+      live != nullptr ? metrics_.series(deployment, live->version, live->role, protocol)
+                      : metrics_.series(deployments_.has(deployment) ? deployment : "", 0, "", protocol);
+  return {deployment, live, std::make_shared<Flight>(series)};
 }
 
 Result<void> Inference::check(const Call& call, std::string_view version) const {
-  if (!deployments_.has(call.deployment)) {
-    Error error = not_found(fmt::format("there is no deployment '{}'", call.deployment));
-    error.hint = did_you_mean(call.deployment, deployments_.names());
+  return check(call.deployment, call.live.get(), version);
+}
+
+Result<void> Inference::check(const std::string& deployment, const serving::LiveModel* live,
+                              std::string_view version) const {
+  if (!deployments_.has(deployment)) {
+    Error error = not_found(fmt::format("there is no deployment '{}'", deployment));
+    error.hint = did_you_mean(deployment, deployments_.names());
     return std::unexpected(std::move(error));
   }
-  if (call.live == nullptr) return user_error("http.not_ready", deployments_.problem(call.deployment));
-  if (!version.empty() && version != std::to_string(call.live->version))
-    return std::unexpected(not_found(fmt::format("deployment '{}' serves version {}, not {}", call.deployment,
-                                                 call.live->version, version)));
+  if (live == nullptr) return user_error("http.not_ready", deployments_.problem(deployment));
+  if (!version.empty() && version != std::to_string(live->version))
+    return std::unexpected(not_found(
+        fmt::format("deployment '{}' serves version {}, not {}", deployment, live->version, version)));
   return {};
 }
 
 Result<std::shared_ptr<const serving::LiveModel>> Inference::look(const std::string& deployment,
                                                                   std::string_view version) const {
-  const Call call = begin(deployment, "");
-  TM_CHECK(check(call, version));
-  return call.live;
+  auto live = deployments_.find(deployment);
+  TM_CHECK(check(deployment, live.get(), version));
+  return live;
 }
 
 std::string Inference::prediction_id(std::string_view callers) {
@@ -57,27 +81,11 @@ bool Inference::takes_long(const Call& call, const serving::InferRequest& reques
 
 Result<serving::InferResponse> Inference::predict(const Call& call,
                                                   const serving::InferRequest& request) const {
+  const auto begun = std::chrono::steady_clock::now();
   TM_TRY(serving::InferResponse response, serving::infer(*call.live, request));
+  call.flight->computed(begun, response);
   if (sink_ != nullptr) sink_->predicted(*call.live, request, response, system_clock()->now());
   return response;
-}
-
-void Inference::count(const Call& call, int code, const serving::InferResponse* response) {
-  Metrics::Inference inference;
-  // A name that no deployment has is not a label: strangers must not grow the metrics.
-  if (deployments_.has(call.deployment)) inference.model = call.deployment;
-  if (call.live != nullptr) {
-    inference.version = call.live->version;
-    inference.role = call.live->role;
-  }
-  inference.protocol = call.protocol;
-  inference.code = code;
-  if (response != nullptr) {
-    inference.rows = response->rows;
-    inference.unseen_categories = response->counts.unseen_categories;
-  }
-  inference.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - call.begun).count();
-  metrics_.count(inference);
 }
 
 bool Inference::ready(const std::string& deployment, std::string_view version) const {

@@ -11,20 +11,45 @@
 
 namespace tidemill::api {
 
+/// A call on its way to its metrics: what is dropped before it was counted was refused, and counts as 503.
+class Flight {
+ public:
+  explicit Flight(InferenceSeries& series) : series_(series), begun_(Clock::now()) { series.begin(); }
+  ~Flight() { count(503); }
+  Flight(const Flight&) = delete;
+  Flight& operator=(const Flight&) = delete;
+  /// It waits for a worker from now on; until a worker takes it.
+  void queue() { queued_ = Clock::now(); }
+  void taken() { request_.queue_seconds += seconds_since(queued_); }
+  void computed(std::chrono::steady_clock::time_point begun, const serving::InferResponse& response);
+  /// The first time only. code: the HTTP status, whatever the protocol.
+  void count(int code);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static double seconds_since(Clock::time_point begun) {
+    return std::chrono::duration<double>(Clock::now() - begun).count();
+  }
+  InferenceSeries& series_;
+  const Clock::time_point begun_;
+  Clock::time_point queued_;
+  InferenceSeries::Request request_;
+  bool counted_ = false;
+};
+
 class Inference {
  public:
   /// sink may be null.
   explicit Inference(const serving::Deployments& deployments, serving::PredictionSink* sink = nullptr)
       : deployments_(deployments), sink_(sink) {}
 
-  /// One request for a prediction; keeps the version that was live when it began.
+  /// One request for a prediction; keeps the version that was live when it began. Copies are the same call.
   struct Call {
     std::string deployment;
-    std::string_view protocol;  // "v2", "grpc", "mlflow", "predict": a label of the metrics
     std::shared_ptr<const serving::LiveModel> live;
-    std::chrono::steady_clock::time_point begun;
+    std::shared_ptr<Flight> flight;
   };
-  Call begin(const std::string& deployment, std::string_view protocol) const;
+  Call begin(const std::string& deployment, std::string_view protocol);
   /// Whether the call can be answered, by that version (empty: whichever is live). Errors: http.not_found,
   /// http.not_ready.
   Result<void> check(const Call& call, std::string_view version) const;
@@ -37,8 +62,6 @@ class Inference {
   /// Whether it is more than a thread that serves other connections should do itself.
   static bool takes_long(const Call& call, const serving::InferRequest& request);
   Result<serving::InferResponse> predict(const Call& call, const serving::InferRequest& request) const;
-  /// Once a call, when its answer is known. code: the HTTP status, whatever the protocol.
-  void count(const Call& call, int code, const serving::InferResponse* response = nullptr);
 
   bool ready() const { return accepting_.load() && deployments_.ready(); }
   bool ready(const std::string& deployment, std::string_view version) const;
@@ -46,8 +69,13 @@ class Inference {
   void stop_being_ready() { accepting_.store(false); }
   const serving::Deployments& deployments() const { return deployments_; }
   std::string metrics_text() const;
+  InferenceSeries::Totals totals(const serving::LiveModel& live) const {
+    return metrics_.totals(live.deployment, live.version);
+  }
 
  private:
+  Result<void> check(const std::string& deployment, const serving::LiveModel* live,
+                     std::string_view version) const;
   const serving::Deployments& deployments_;
   serving::PredictionSink* sink_;
   Metrics metrics_;

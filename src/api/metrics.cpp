@@ -1,5 +1,8 @@
 #include "api/metrics.hpp"
 
+#include <algorithm>
+#include <mutex>
+
 #include <fmt/format.h>
 
 namespace tidemill::api {
@@ -20,70 +23,163 @@ std::string escaped(std::string_view value) {
   return out;
 }
 
+std::string text_of(const InferenceSeries::Labels& labels) {
+  return fmt::format("model=\"{}\",version=\"{}\",role=\"{}\",protocol=\"{}\"", escaped(labels.model),
+                     labels.version, escaped(labels.role), escaped(labels.protocol));
+}
+
 void family(std::string& out, std::string_view name, std::string_view type, std::string_view help) {
   out += fmt::format("# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
 }
 
-void counters(std::string& out, std::string_view name, std::string_view help,
-              const std::map<std::string, uint64_t>& values) {
-  family(out, name, "counter", help);
-  for (const auto& [labels, value] : values) out += fmt::format("{}{{{}}} {}\n", name, labels, value);
+template <class T>
+void sample(std::string& out, std::string_view name, std::string_view labels, T value) {
+  out += fmt::format("{}{{{}}} {}\n", name, labels, value);
 }
 
 }  // namespace
 
-void Metrics::count(const Inference& inference) {
-  const std::string model = fmt::format("model=\"{}\",version=\"{}\",role=\"{}\"", escaped(inference.model),
-                                        inference.version, escaped(inference.role));
-  const std::string protocol = fmt::format("{},protocol=\"{}\"", model, escaped(inference.protocol));
-  const std::lock_guard lock(mutex_);
-  ++requests_[fmt::format("{},code=\"{}\"", protocol, inference.code)];
-  Histogram& histogram = durations_[protocol];
-  size_t bucket = 0;
-  while (bucket < kBounds.size() && inference.seconds > kBounds[bucket]) ++bucket;
-  ++histogram.buckets[bucket];
-  histogram.sum += inference.seconds;
-  rows_[model] += inference.rows;
-  if (inference.unseen_categories > 0) unseen_[model] += static_cast<uint64_t>(inference.unseen_categories);
+template <size_t n>
+uint64_t Histogram<n>::count() const {
+  uint64_t total = 0;
+  for (const auto& bucket : buckets_) total += bucket.load(std::memory_order_relaxed);
+  return total;
+}
+
+template <size_t n>
+void Histogram<n>::append(std::string& out, std::string_view name, std::string_view labels) const {
+  uint64_t total = 0;
+  for (size_t b = 0; b <= n; ++b) {
+    total += buckets_[b].load(std::memory_order_relaxed);
+    const std::string bound = b < n ? fmt::format("{}", bounds_[b]) : "+Inf";
+    out += fmt::format("{}_bucket{{{},le=\"{}\"}} {}\n", name, labels, bound, total);
+  }
+  out += fmt::format("{}_sum{{{}}} {}\n{}_count{{{}}} {}\n", name, labels, sum(), name, labels, total);
+}
+
+void InferenceSeries::end(const Request& request) {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  const size_t code =
+      static_cast<size_t>(std::find(kCodes.begin(), kCodes.end(), request.code) - kCodes.begin());
+  requests_[code].fetch_add(1, kRelaxed);
+  in_flight_.fetch_sub(1, kRelaxed);
+  seconds_.add(request.seconds);
+  if (request.code != 200) {
+    failed_seconds_.fetch_add(request.seconds, kRelaxed);
+    return;
+  }
+  queue_.add(request.queue_seconds);
+  compute_.add(request.compute_seconds);
+  batch_.add(static_cast<double>(request.rows));
+  rows_.fetch_add(request.rows, kRelaxed);
+  if (request.unseen_categories > 0)
+    unseen_.fetch_add(static_cast<uint64_t>(request.unseen_categories), kRelaxed);
+}
+
+InferenceSeries::Totals& InferenceSeries::Totals::operator+=(const Totals& other) {
+  succeeded += other.succeeded;
+  failed += other.failed;
+  rows += other.rows;
+  succeeded_seconds += other.succeeded_seconds;
+  failed_seconds += other.failed_seconds;
+  queue_seconds += other.queue_seconds;
+  compute_seconds += other.compute_seconds;
+  return *this;
+}
+
+InferenceSeries::Totals InferenceSeries::totals() const {
+  Totals totals;
+  totals.succeeded = requests_[0].load();
+  totals.failed = seconds_.count() - std::min(seconds_.count(), totals.succeeded);
+  totals.rows = rows_.load();
+  totals.failed_seconds = failed_seconds_.load();
+  totals.succeeded_seconds = std::max(0.0, seconds_.sum() - totals.failed_seconds);
+  totals.queue_seconds = queue_.sum();
+  totals.compute_seconds = compute_.sum();
+  return totals;
+}
+
+InferenceSeries& Metrics::series(std::string_view model, int version, std::string_view role,
+                                 std::string_view protocol) {
+  const Key key{model, version, role, protocol};
+  {
+    const std::shared_lock lock(mutex_);
+    if (const auto found = series_.find(key); found != series_.end()) return *found->second;
+  }
+  auto made = std::make_unique<InferenceSeries>(
+      InferenceSeries::Labels{std::string(model), version, std::string(role), std::string(protocol)});
+  const auto& labels = made->labels();
+  const Key own{labels.model, labels.version, labels.role, labels.protocol};
+  const std::unique_lock lock(mutex_);
+  return *series_.try_emplace(own, std::move(made)).first->second;
+}
+
+InferenceSeries::Totals Metrics::totals(std::string_view model, int version) const {
+  InferenceSeries::Totals totals;
+  const std::shared_lock lock(mutex_);
+  for (const auto& [key, series] : series_)
+    if (std::get<0>(key) == model && std::get<1>(key) == version) totals += series->totals();
+  return totals;
 }
 
 std::string Metrics::text(const std::vector<Deployment>& deployments) const {
-  const std::lock_guard lock(mutex_);
   std::string out;
-  counters(out, "tidemill_inference_requests_total", "Inference requests by outcome.", requests_);
-  family(out, "tidemill_inference_request_duration_seconds", "histogram",
-         "Time from a request's last byte to its answer.");
-  for (const auto& [labels, histogram] : durations_) {
-    uint64_t total = 0;
-    for (size_t b = 0; b < histogram.buckets.size(); ++b) {
-      total += histogram.buckets[b];
-      const std::string bound = b < kBounds.size() ? fmt::format("{}", kBounds[b]) : "+Inf";
-      out += fmt::format("tidemill_inference_request_duration_seconds_bucket{{{},le=\"{}\"}} {}\n", labels,
-                         bound, total);
-    }
-    out += fmt::format("tidemill_inference_request_duration_seconds_sum{{{}}} {}\n", labels, histogram.sum);
-    out += fmt::format("tidemill_inference_request_duration_seconds_count{{{}}} {}\n", labels, total);
-  }
-  counters(out, "tidemill_inference_rows_total", "Rows predicted.", rows_);
-  counters(out, "tidemill_inference_unseen_categories_total",
-           "Category values that training never saw; taken as missing.", unseen_);
+  const std::shared_lock lock(mutex_);
+  const auto each = [&](std::string_view name, std::string_view type, std::string_view help, auto append) {
+    family(out, name, type, help);
+    for (const auto& [key, series] : series_) append(name, text_of(series->labels()), *series);
+  };
+  const auto histogram = [&](std::string_view name, std::string_view help, auto member) {
+    each(name, "histogram", help,
+         [&](std::string_view of, const std::string& labels, const InferenceSeries& s) {
+           (s.*member).append(out, of, labels);
+         });
+  };
+  const auto number = [&](std::string_view name, std::string_view type, std::string_view help, auto member) {
+    each(name, type, help, [&](std::string_view of, const std::string& labels, const InferenceSeries& s) {
+      sample(out, of, labels, (s.*member).load());
+    });
+  };
+  each("tidemill_inference_requests_total", "counter", "Inference requests by outcome.",
+       [&](std::string_view name, const std::string& labels, const InferenceSeries& s) {
+         for (size_t c = 0; c < s.requests_.size(); ++c) {
+           const std::string code =
+               c < InferenceSeries::kCodes.size() ? std::to_string(InferenceSeries::kCodes[c]) : "other";
+           if (const uint64_t count = s.requests_[c].load(); count > 0)
+             sample(out, name, fmt::format("{},code=\"{}\"", labels, code), count);
+         }
+       });
+  histogram("tidemill_inference_request_duration_seconds", "Time from a request's last byte to its answer.",
+            &InferenceSeries::seconds_);
+  histogram("tidemill_inference_queue_duration_seconds", "Time that an answered request waited for a worker.",
+            &InferenceSeries::queue_);
+  histogram("tidemill_inference_compute_duration_seconds", "Time that predicting itself took.",
+            &InferenceSeries::compute_);
+  histogram("tidemill_inference_batch_rows", "Rows of an answered request.", &InferenceSeries::batch_);
+  number("tidemill_inference_rows_total", "counter", "Rows predicted.", &InferenceSeries::rows_);
+  number("tidemill_inference_in_flight", "gauge", "Requests that are being answered.",
+         &InferenceSeries::in_flight_);
+  number("tidemill_inference_unseen_categories_total", "counter",
+         "Category values that training never saw; taken as missing.", &InferenceSeries::unseen_);
+
   family(out, "tidemill_model_info", "gauge", "Versions that are live.");
   for (const Deployment& deployment : deployments)
     if (deployment.version > 0)
-      out += fmt::format(
-          "tidemill_model_info{{model=\"{}\",registry_model=\"{}\",version=\"{}\",role=\"{}\"}} 1\n",
-          escaped(deployment.model), escaped(deployment.registry_model), deployment.version,
-          escaped(deployment.role));
+      sample(out, "tidemill_model_info",
+             fmt::format("model=\"{}\",registry_model=\"{}\",version=\"{}\",role=\"{}\"",
+                         escaped(deployment.model), escaped(deployment.registry_model), deployment.version,
+                         escaped(deployment.role)),
+             1);
   family(out, "tidemill_deployment_current", "gauge",
          "1 when a deployment serves the version that its alias names, 0 when that could not be loaded.");
   for (const Deployment& deployment : deployments)
-    out += fmt::format("tidemill_deployment_current{{model=\"{}\"}} {}\n", escaped(deployment.model),
-                       deployment.current ? 1 : 0);
+    sample(out, "tidemill_deployment_current", fmt::format("model=\"{}\"", escaped(deployment.model)),
+           deployment.current ? 1 : 0);
   family(out, "tidemill_deployment_load_failures_total", "counter",
          "Attempts to load the version that an alias names which failed.");
   for (const Deployment& deployment : deployments)
-    out += fmt::format("tidemill_deployment_load_failures_total{{model=\"{}\"}} {}\n",
-                       escaped(deployment.model), deployment.load_failures);
+    sample(out, "tidemill_deployment_load_failures_total",
+           fmt::format("model=\"{}\"", escaped(deployment.model)), deployment.load_failures);
   return out;
 }
 

@@ -1,31 +1,100 @@
-// Numbers for Prometheus in its text format. Labels come from fixed sets (deployment, version, protocol,
-// status), so that their number stays bounded.
+// What is counted about predictions, and its text for Prometheus. Labels come from fixed sets (deployment,
+// version, role, protocol, status), so that their number stays bounded. Thread-safe: counting takes no lock
+// once a series exists.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
-#include <mutex>
+#include <memory>
+#include <shared_mutex>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <vector>
-
-#include "base/clock.hpp"
 
 namespace tidemill::api {
 
-class Metrics {
+/// Counts of values by upper bound, as Prometheus has it.
+template <size_t n>
+class Histogram {
  public:
-  struct Inference {
-    std::string model;     // the deployment's name
+  explicit Histogram(const std::array<double, n>& bounds) : bounds_(bounds) {}
+  void add(double value) {
+    size_t bucket = 0;
+    while (bucket < n && value > bounds_[bucket]) ++bucket;
+    buckets_[bucket].fetch_add(1, std::memory_order_relaxed);
+    sum_.fetch_add(value, std::memory_order_relaxed);
+  }
+  double sum() const { return sum_.load(std::memory_order_relaxed); }
+  uint64_t count() const;
+  /// name{labels}: its buckets, sum and count.
+  void append(std::string& out, std::string_view name, std::string_view labels) const;
+
+ private:
+  const std::array<double, n>& bounds_;
+  std::array<std::atomic<uint64_t>, n + 1> buckets_{};
+  std::atomic<double> sum_{0};
+};
+
+inline constexpr std::array kSecondsBounds{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+                                           0.05,   0.1,     0.25,   0.5,   1.0,    2.5,   5.0};
+inline constexpr std::array kRowsBounds{1.0, 2.0, 4.0, 8.0, 16.0, 64.0, 256.0, 1024.0, 8192.0, 65536.0};
+
+/// What one deployment's version answered in one role over one protocol.
+class InferenceSeries {
+ public:
+  struct Labels {
+    std::string model;     // the deployment's name; empty: no deployment was reached
     int version = 0;       // 0: none was reached
     std::string role;      // the alias it is served under
-    std::string protocol;  // "v2"
-    int code = 200;
+    std::string protocol;  // "v2", "grpc", "mlflow", "predict"
+    auto operator<=>(const Labels&) const = default;
+  };
+  explicit InferenceSeries(Labels labels) : labels_(std::move(labels)) {}
+
+  struct Request {
+    int code = 200;      // the HTTP status, whatever the protocol
+    double seconds = 0;  // from its last byte to its answer
+    double queue_seconds = 0;
+    double compute_seconds = 0;
     size_t rows = 0;
     int64_t unseen_categories = 0;
-    double seconds = 0;
   };
-  void count(const Inference& inference);
+  void begin() { in_flight_.fetch_add(1, std::memory_order_relaxed); }
+  void end(const Request& request);
+  const Labels& labels() const { return labels_; }
+
+  struct Totals {
+    uint64_t succeeded = 0, failed = 0, rows = 0;
+    double succeeded_seconds = 0, failed_seconds = 0, queue_seconds = 0, compute_seconds = 0;
+    Totals& operator+=(const Totals& other);
+  };
+  Totals totals() const;
+
+ private:
+  friend class Metrics;
+  static constexpr std::array kCodes{200, 400, 401, 403, 404, 413, 415, 429, 500, 501, 503, 504};
+
+  const Labels labels_;
+  std::array<std::atomic<uint64_t>, kCodes.size() + 1> requests_{};  // the last: any other code
+  std::atomic<int64_t> in_flight_{0};
+  std::atomic<uint64_t> rows_{0}, unseen_{0};
+  std::atomic<double> failed_seconds_{0};
+  Histogram<kSecondsBounds.size()> seconds_{kSecondsBounds}, queue_{kSecondsBounds}, compute_{kSecondsBounds};
+  Histogram<kRowsBounds.size()> batch_{kRowsBounds};
+};
+
+class Metrics {
+ public:
+  /// Made when it is first asked for; stays where it is.
+  InferenceSeries& series(std::string_view model, int version, std::string_view role,
+                          std::string_view protocol);
+  /// Over all roles and protocols.
+  InferenceSeries::Totals totals(std::string_view model, int version) const;
+
   struct Deployment {
     std::string model;           // the deployment's name
     std::string registry_model;  // what it serves now, if anything
@@ -37,17 +106,9 @@ class Metrics {
   std::string text(const std::vector<Deployment>& deployments) const;
 
  private:
-  static constexpr std::array kBounds{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
-                                      0.05,   0.1,     0.25,   0.5,   1.0,    2.5,   5.0};
-  struct Histogram {
-    std::array<uint64_t, kBounds.size() + 1> buckets{};
-    double sum = 0;
-  };
-  mutable std::mutex mutex_;
-  std::map<std::string, uint64_t> requests_;  // labels → count
-  std::map<std::string, Histogram> durations_;
-  std::map<std::string, uint64_t> rows_;
-  std::map<std::string, uint64_t> unseen_;
+  using Key = std::tuple<std::string_view, int, std::string_view, std::string_view>;  // into the labels
+  mutable std::shared_mutex mutex_;
+  std::map<Key, std::unique_ptr<InferenceSeries>> series_;
 };
 
 }  // namespace tidemill::api

@@ -22,6 +22,8 @@ bool matches(std::string_view pattern, std::string_view path, Parameters& parame
       parameters.deployment = part;
     else if (wanted == "{version}" && !part.empty())
       parameters.version = part;
+    else if (wanted.starts_with('{') && !part.empty())
+      continue;
     else if (wanted != part)
       return false;
   }

@@ -88,6 +88,48 @@ Json model_metadata(const serving::LiveModel& live) {
               {"outputs", info_json(serving::output_tensors(live.predictor->package()))}};
 }
 
+Json model_config(const serving::LiveModel& live) {
+  const auto list = [](const std::vector<serving::TensorInfo>& infos) {
+    Json out = Json::array();
+    for (const auto& info : infos) {
+      const bool text = info.datatype == "BYTES";
+      // Dimensions without that of the rows, as max_batch_size > 0 says.
+      Json dims = std::vector<int64_t>(info.shape.begin() + 1, info.shape.end());
+      if (dims.empty()) dims.push_back(1);
+      out.push_back(Json{
+          {"name", info.name}, {"data_type", "TYPE_" + (text ? "STRING" : info.datatype)}, {"dims", dims}});
+    }
+    return out;
+  };
+  const forest::Package& package = live.predictor->package();
+  return Json{{"name", live.deployment},
+              {"platform", "tidemill_forest"},
+              {"backend", "tidemill"},
+              {"max_batch_size", serving::kMaxRowsPerRequest},
+              {"version_policy", {{"specific", {{"versions", {live.version}}}}}},
+              {"input", list(serving::input_tensors(package))},
+              {"output", list(serving::output_tensors(package))}};
+}
+
+Json model_statistics(const serving::LiveModel& live, const InferenceSeries::Totals& totals) {
+  const auto duration = [](uint64_t count, double seconds) {
+    constexpr double kNanosecondsPerSecond = 1e9;
+    return Json{{"count", count}, {"ns", static_cast<uint64_t>(seconds * kNanosecondsPerSecond)}};
+  };
+  return Json{{"name", live.deployment},
+              {"version", std::to_string(live.version)},
+              {"inference_count", totals.rows},
+              {"execution_count", totals.succeeded},
+              {"inference_stats",
+               {{"success", duration(totals.succeeded, totals.succeeded_seconds)},
+                {"fail", duration(totals.failed, totals.failed_seconds)},
+                {"queue", duration(totals.succeeded, totals.queue_seconds)},
+                {"compute_input", duration(totals.succeeded, 0)},
+                {"compute_infer", duration(totals.succeeded, totals.compute_seconds)},
+                {"compute_output", duration(totals.succeeded, 0)}}},
+              {"batch_stats", Json::array()}};
+}
+
 Json server_metadata() {
   return Json{{"name", "tidemill"}, {"version", kVersion}, {"extensions", Json::array()}};
 }

@@ -1,6 +1,7 @@
 // The Open Inference Protocol V2 as JSON: bodies to values and back. The HTTP around it is routes.cpp's.
 #pragma once
 
+#include "api/metrics.hpp"
 #include "base/json.hpp"
 #include "serving/infer.hpp"
 
@@ -14,6 +15,10 @@ Result<serving::InferRequest> parse_infer_request(std::string_view body);
 std::string infer_response_json(const serving::InferResponse& response);
 /// GET /v2/models/M.
 Json model_metadata(const serving::LiveModel& live);
+/// The same in the words of Triton's model configuration.
+Json model_config(const serving::LiveModel& live);
+/// In the words of Triton's statistics extension; times in nanoseconds.
+Json model_statistics(const serving::LiveModel& live, const InferenceSeries::Totals& totals);
 Json server_metadata();
 
 }  // namespace tidemill::api

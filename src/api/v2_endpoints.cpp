@@ -13,40 +13,45 @@ namespace {
 // holds up no other connection.
 constexpr size_t kMostBytesAtOnce = size_t{256} << 10;
 
-Response finish(Inference& inference, const Inference::Call& call, Response response,
-                const serving::InferResponse* predicted = nullptr) {
-  inference.count(call, response.status, predicted);
+Response finish(const Inference::Call& call, Response response) {
+  call.flight->count(response.status);
   return response;
 }
 
-Response predict(Inference& inference, const Inference::Call& call, const serving::InferRequest& request) {
+Response predict(const Inference& inference, const Inference::Call& call,
+                 const serving::InferRequest& request) {
   const auto predicted = inference.predict(call, request);
-  if (!predicted) return finish(inference, call, error_reply(predicted.error()));
+  if (!predicted) return finish(call, error_reply(predicted.error()));
   Response response{200, "application/json", infer_response_json(*predicted), {}};
   response.headers.emplace_back("X-Prediction-Id", Inference::prediction_id(request.id));
-  return finish(inference, call, std::move(response), &*predicted);
+  return finish(call, std::move(response));
 }
 
 enum class On { ServingThread, Worker };
 
-Answer read(Inference& inference, const Inference::Call& call, const std::string& body, On on) {
+Answer read(const Inference& inference, const Inference::Call& call, const std::string& body, On on) {
   auto request = parse_infer_request(body);
-  if (!request) return finish(inference, call, error_reply(request.error()));
+  if (!request) return finish(call, error_reply(request.error()));
   if (on == On::Worker || !Inference::takes_long(call, *request)) return predict(inference, call, *request);
+  call.flight->queue();
   return Work(
       [&inference, call, request = std::make_shared<const serving::InferRequest>(std::move(*request))] {
+        call.flight->taken();
         return predict(inference, call, *request);
       });
 }
 
 Answer infer(Inference& inference, const Request& request, const Parameters& parameters) {
   const Inference::Call call = inference.begin(parameters.deployment, "v2");
-  const auto refuse = [&](const Error& error) { return finish(inference, call, error_reply(error)); };
-  if (const auto can = inference.check(call, parameters.version); !can) return refuse(can.error());
+  if (const auto can = inference.check(call, parameters.version); !can)
+    return finish(call, error_reply(can.error()));
   if (!request.header("inference-header-content-length").empty())
-    return refuse(Error{ErrorKind::User, "http.not_implemented", "binary tensors are not spoken here yet"});
+    return finish(call, error_reply(Error{ErrorKind::User, "http.not_implemented",
+                                          "binary tensors are not spoken here yet"}));
   if (request.body.size() <= kMostBytesAtOnce) return read(inference, call, request.body, On::ServingThread);
+  call.flight->queue();
   return Work([&inference, call, &body = request.body] {
+    call.flight->taken();
     return std::get<Response>(read(inference, call, body, On::Worker));
   });
 }
@@ -56,10 +61,91 @@ Answer metadata(const Inference& inference, const Parameters& parameters) {
   return live ? json_reply(model_metadata(**live)) : error_reply(live.error());
 }
 
+Answer config(const Inference& inference, const Parameters& parameters) {
+  const auto live = inference.look(parameters.deployment, parameters.version);
+  return live ? json_reply(model_config(**live)) : error_reply(live.error());
+}
+
+Answer statistics(const Inference& inference, const Parameters& parameters) {
+  std::vector<std::string> names{parameters.deployment};
+  if (parameters.deployment.empty()) names = inference.deployments().names();
+  Json list = Json::array();
+  for (const std::string& name : names) {
+    const auto live = inference.look(name, parameters.version);
+    if (live)
+      list.push_back(model_statistics(**live, inference.totals(**live)));
+    else if (!parameters.deployment.empty())
+      return error_reply(live.error());
+  }
+  return json_reply(Json{{"model_stats", std::move(list)}});
+}
+
+Answer repository_index(const Inference& inference, const Request& request) {
+  bool only_ready = false;
+  if (!request.body.empty()) {
+    const auto body = parse_json(request.body);
+    if (!body) return error_reply(body.error());
+    if (!body->is_object())
+      return error_reply(Error{ErrorKind::User, "v2.malformed", "the body must be a JSON object"});
+    only_ready = body->value("ready", Json(false)) == Json(true);
+  }
+  Json list = Json::array();
+  for (const std::string& name : inference.deployments().names()) {
+    const auto live = inference.look(name, "");
+    if (live)
+      list.push_back(Json{{"name", name},
+                          {"version", std::to_string((*live)->version)},
+                          {"state", "READY"},
+                          {"reason", inference.deployments().problem(name)}});
+    else if (!only_ready)
+      list.push_back(Json{{"name", name}, {"state", "UNAVAILABLE"}, {"reason", live.error().message}});
+  }
+  return json_reply(list);
+}
+
 Answer ready(const Inference& inference, const Parameters& parameters) {
   if (inference.ready(parameters.deployment, parameters.version)) return empty_reply(200);
   if (inference.deployments().has(parameters.deployment)) return empty_reply(503);
   return error_reply(inference.look(parameters.deployment, "").error());
+}
+
+// Of Triton's extensions, what a server of deployments has not.
+void add_unsupported(std::vector<Endpoint>& endpoints) {
+  const auto add = [&](std::string_view method, std::string_view path, std::string_view why) {
+    endpoints.emplace_back(
+        method, path, Scope::Predict, "Not supported.", [why](const Request&, const Parameters&) {
+          return Answer(error_reply(Error{ErrorKind::User, "http.not_implemented", std::string(why)}));
+        });
+  };
+  constexpr std::string_view kLoad =
+      "what is served follows the registry's aliases: use `tidemill promote` and `tidemill rollback`";
+  add("POST", "/v2/repository/models/{deployment}/load", kLoad);
+  add("POST", "/v2/repository/models/{deployment}/unload", kLoad);
+  constexpr std::string_view kShared = "shared memory is not supported: send tensors in the body";
+  for (const std::string_view kind : {"/v2/systemsharedmemory", "/v2/cudasharedmemory"}) {
+    const bool system = kind == "/v2/systemsharedmemory";
+    add("GET", kind, kShared);
+    add("GET", system ? "/v2/systemsharedmemory/status" : "/v2/cudasharedmemory/status", kShared);
+    add("POST", system ? "/v2/systemsharedmemory/unregister" : "/v2/cudasharedmemory/unregister", kShared);
+    add("GET",
+        system ? "/v2/systemsharedmemory/region/{region}/status"
+               : "/v2/cudasharedmemory/region/{region}/status",
+        kShared);
+    add("POST",
+        system ? "/v2/systemsharedmemory/region/{region}/register"
+               : "/v2/cudasharedmemory/region/{region}/register",
+        kShared);
+    add("POST",
+        system ? "/v2/systemsharedmemory/region/{region}/unregister"
+               : "/v2/cudasharedmemory/region/{region}/unregister",
+        kShared);
+  }
+  constexpr std::string_view kSettings = "trace and log settings are not supported";
+  for (const std::string_view method : {"GET", "POST"}) {
+    add(method, "/v2/trace/setting", kSettings);
+    add(method, "/v2/models/{deployment}/trace/setting", kSettings);
+    add(method, "/v2/logging", kSettings);
+  }
 }
 
 }  // namespace
@@ -73,26 +159,40 @@ std::vector<Endpoint> v2_endpoints(Inference& inference) {
   const auto infers = [&inference](const Request& request, const Parameters& parameters) {
     return infer(inference, request, parameters);
   };
+  const auto lists = [&inference](const Request& request, const Parameters&) {
+    return repository_index(inference, request);
+  };
   const auto is_ready = answers(
       [](const Inference& all, const Parameters&) { return Answer(empty_reply(all.ready() ? 200 : 503)); });
   const auto lives = [](const Request&, const Parameters&) { return Answer(empty_reply(200)); };
   const auto describes = [](const Request&, const Parameters&) {
     return Answer(json_reply(server_metadata()));
   };
-  constexpr std::string_view kMetadata = "The model's inputs and outputs.",
-                             kReady = "Whether it can predict.";
   constexpr std::string_view kInfer = "Predictions for the rows of the input tensors.";
-  return {
+  constexpr std::string_view kMetadata = "The model's inputs and outputs.";
+  constexpr std::string_view kReady = "Whether it can predict.";
+  constexpr std::string_view kConfig = "The model's inputs and outputs, as Triton's configuration has them.";
+  constexpr std::string_view kStatistics = "Requests, rows and nanoseconds since the start.";
+  std::vector<Endpoint> endpoints{
       {"POST", "/v2/models/{deployment}/infer", Scope::Predict, kInfer, infers},
       {"POST", "/v2/models/{deployment}/versions/{version}/infer", Scope::Predict, kInfer, infers},
       {"GET", "/v2", Scope::Open, "The server's name, version and extensions.", describes},
       {"GET", "/v2/health/live", Scope::Open, "Whether the server runs.", lives},
       {"GET", "/v2/health/ready", Scope::Open, "Whether every deployment can predict.", is_ready},
+      {"GET", "/v2/models/stats", Scope::Read, kStatistics, answers(statistics)},
       {"GET", "/v2/models/{deployment}", Scope::Read, kMetadata, answers(metadata)},
       {"GET", "/v2/models/{deployment}/versions/{version}", Scope::Read, kMetadata, answers(metadata)},
       {"GET", "/v2/models/{deployment}/ready", Scope::Open, kReady, answers(ready)},
       {"GET", "/v2/models/{deployment}/versions/{version}/ready", Scope::Open, kReady, answers(ready)},
+      {"GET", "/v2/models/{deployment}/config", Scope::Read, kConfig, answers(config)},
+      {"GET", "/v2/models/{deployment}/versions/{version}/config", Scope::Read, kConfig, answers(config)},
+      {"GET", "/v2/models/{deployment}/stats", Scope::Read, kStatistics, answers(statistics)},
+      {"GET", "/v2/models/{deployment}/versions/{version}/stats", Scope::Read, kStatistics,
+       answers(statistics)},
+      {"POST", "/v2/repository/index", Scope::Read, "The deployments and what they serve.", lists},
   };
+  add_unsupported(endpoints);
+  return endpoints;
 }
 
 }  // namespace tidemill::api
