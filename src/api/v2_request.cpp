@@ -1,12 +1,12 @@
 // The Open Inference Protocol's request as JSON, read in one pass without a tree of values in between. A key
 // may stand anywhere; what is known may stand once.
-#include <array>
 #include <cmath>
 #include <limits>
 
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include "api/datatype.hpp"
 #include "api/v2.hpp"
 
 namespace tidemill::api {
@@ -19,25 +19,6 @@ using simdjson::SUCCESS;
 
 constexpr size_t kKeptBytes = size_t{1} << 20;        // a parser's memory for longer bodies is given back
 constexpr size_t kExplainedBytes = size_t{64} << 10;  // where in longer JSON it is broken is not searched
-
-enum class Kind { Bool, Unsigned, Signed, Real, Text };
-struct DataType {
-  std::string_view name;
-  Kind kind;
-  int64_t least = 0;
-  uint64_t most = 0;
-};
-template <class T>
-constexpr DataType whole(std::string_view name) {
-  using Limits = std::numeric_limits<T>;
-  return {name, Limits::is_signed ? Kind::Signed : Kind::Unsigned, static_cast<int64_t>(Limits::min()),
-          static_cast<uint64_t>(Limits::max())};
-}
-constexpr std::array kTypes{
-    DataType{"BOOL", Kind::Bool}, whole<uint8_t>("UINT8"),      whole<uint16_t>("UINT16"),
-    whole<uint32_t>("UINT32"),    whole<uint64_t>("UINT64"),    whole<int8_t>("INT8"),
-    whole<int16_t>("INT16"),      whole<int32_t>("INT32"),      whole<int64_t>("INT64"),
-    DataType{"FP32", Kind::Real}, DataType{"FP64", Kind::Real}, DataType{"BYTES", Kind::Text}};
 
 std::unexpected<Error> malformed(std::string message) {
   return user_error("v2.malformed", std::move(message));
@@ -155,15 +136,13 @@ class DataReader {
       }
       case Kind::Unsigned: {
         uint64_t whole = 0;
-        if (value.get_uint64().get(whole) != SUCCESS || whole > type_.most) return false;
+        if (value.get_uint64().get(whole) != SUCCESS || !type_.holds(whole)) return false;
         out = static_cast<double>(whole);
         return true;
       }
       case Kind::Signed: {
         int64_t whole = 0;
-        if (value.get_int64().get(whole) != SUCCESS || whole < type_.least ||
-            (whole > 0 && static_cast<uint64_t>(whole) > type_.most))
-          return false;
+        if (value.get_int64().get(whole) != SUCCESS || !type_.holds(whole)) return false;
         out = static_cast<double>(whole);
         return true;
       }
@@ -231,18 +210,12 @@ class DataReader {
   const size_t expected_;
 };
 
-Result<const DataType*> find_type(const Tensor& tensor) {
-  std::vector<std::string> names;
-  for (const DataType& type : kTypes) {
-    if (type.name == tensor.datatype) return &type;
-    names.emplace_back(type.name);
-  }
-  if (tensor.datatype == "FP16" || tensor.datatype == "BF16")
+Result<const DataType*> json_datatype(const Tensor& tensor) {
+  TM_TRY(const DataType* type, find_datatype(tensor));
+  if (type->name == "FP16" || type->name == "BF16")
     return user_error("v2.datatype",
                       fmt::format("input '{}': {} has no JSON form", tensor.name, tensor.datatype));
-  return user_error("v2.datatype",
-                    fmt::format("input '{}' has an unknown datatype '{}'", tensor.name, tensor.datatype), {},
-                    did_you_mean(tensor.datatype, names));
+  return type;
 }
 
 Result<std::vector<int64_t>> read_shape(od::value value) {
@@ -301,7 +274,7 @@ class InputReader {
 
   Result<void> data(od::value value, size_t& allowed) {
     read_ = true;
-    TM_TRY(const DataType* type, find_type(tensor_));
+    TM_TRY(const DataType* type, json_datatype(tensor_));
     TM_TRY(const size_t expected, serving::values_of_shape(tensor_));
     if (expected > allowed)
       return user_error("infer.too_large",
