@@ -1,11 +1,14 @@
 #include "api/v2.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <numeric>
 
 #include <fmt/compile.h>
 #include <fmt/format.h>
 
+#include "api/tensor_bytes.hpp"
 #include "base/version.hpp"
 
 namespace tidemill::api {
@@ -40,13 +43,18 @@ void append_value(std::string& out, const Tensor& tensor, size_t i) {
   }
 }
 
-void append_tensor(std::string& out, const Tensor& tensor) {
+void append_head(std::string& out, const Tensor& tensor) {
   out += "{\"name\":";
   append_text(out, tensor.name);
   out += ",\"datatype\":\"" + tensor.datatype + "\",\"shape\":[";
   for (size_t d = 0; d < tensor.shape.size(); ++d)
     fmt::format_to(std::back_inserter(out), "{}{}", d > 0 ? "," : "", tensor.shape[d]);
-  out += "],\"data\":[";
+  out += ']';
+}
+
+void append_tensor(std::string& out, const Tensor& tensor) {
+  append_head(out, tensor);
+  out += ",\"data\":[";
   for (size_t i = 0; i < tensor.values(); ++i) {
     if (i > 0) out += ',';
     append_value(out, tensor, i);
@@ -63,8 +71,30 @@ Json info_json(const std::vector<serving::TensorInfo>& infos) {
 
 }  // namespace
 
-std::string infer_response_json(const serving::InferResponse& response) {
-  std::string out = "{\"model_name\":";
+Tensor classified(const Tensor& tensor, size_t n, const std::vector<std::string>& classes) {
+  const size_t rows = static_cast<size_t>(tensor.shape[0]);
+  const size_t each = rows == 0 ? 0 : tensor.values() / rows;
+  n = std::min(n, each);
+  Tensor out{tensor.name, "BYTES", {tensor.shape[0], static_cast<int64_t>(n)}};
+  std::vector<size_t> order(each);
+  for (size_t r = 0; r < rows; ++r) {
+    const double* row = tensor.numbers.data() + r * each;
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::partial_sort(order.begin(), order.begin() + static_cast<ptrdiff_t>(n), order.end(),
+                      [&](size_t a, size_t b) { return row[a] != row[b] ? row[a] > row[b] : a < b; });
+    for (size_t i = 0; i < n; ++i) {
+      std::string text = fmt::format("{}:{}", row[order[i]], order[i]);
+      if (each > 1 && order[i] < classes.size()) text += ":" + classes[order[i]];
+      out.texts.add(text);
+    }
+  }
+  return out;
+}
+
+V2Reply infer_reply(const V2Request& request, const serving::InferResponse& response,
+                    const std::vector<std::string>& classes) {
+  std::string out = "{\"model_name\":", binary;
+  bool any_binary = false;
   append_text(out, response.deployment);
   fmt::format_to(std::back_inserter(out), ",\"model_version\":\"{}\"", response.version);
   if (!response.id.empty()) {
@@ -73,11 +103,26 @@ std::string infer_response_json(const serving::InferResponse& response) {
   }
   out += ",\"outputs\":[";
   for (size_t i = 0; i < response.outputs.size(); ++i) {
+    const OutputForm form = i < request.named.size() ? request.named[i] : request.all;
+    const bool labelled = form.classes > 0 && response.outputs[i].datatype != "BYTES";
+    const Tensor chosen = labelled ? classified(response.outputs[i], form.classes, classes) : Tensor{};
+    const Tensor& tensor = labelled ? chosen : response.outputs[i];
     if (i > 0) out += ',';
-    append_tensor(out, response.outputs[i]);
+    if (!form.binary) {
+      append_tensor(out, tensor);
+      continue;
+    }
+    any_binary = true;
+    const size_t before = binary.size();
+    append_tensor_bytes(binary, tensor);
+    append_head(out, tensor);
+    fmt::format_to(std::back_inserter(out), ",\"parameters\":{{\"binary_data_size\":{}}}}}",
+                   binary.size() - before);
   }
   out += "]}";
-  return out;
+  if (!any_binary) return {std::move(out), {}};
+  const size_t json_bytes = out.size();
+  return {std::move(out) + binary, json_bytes};
 }
 
 Json model_metadata(const serving::LiveModel& live) {
@@ -131,7 +176,9 @@ Json model_statistics(const serving::LiveModel& live, const InferenceSeries::Tot
 }
 
 Json server_metadata() {
-  return Json{{"name", "tidemill"}, {"version", kVersion}, {"extensions", Json::array()}};
+  return Json{{"name", "tidemill"},
+              {"version", kVersion},
+              {"extensions", {"binary_tensor_data", "classification", "model_configuration", "statistics"}}};
 }
 
 }  // namespace tidemill::api

@@ -1,18 +1,41 @@
 // The Open Inference Protocol V2 as JSON: bodies to values and back. The HTTP around it is routes.cpp's.
 #pragma once
 
+#include <optional>
+
 #include "api/metrics.hpp"
 #include "base/json.hpp"
 #include "serving/infer.hpp"
 
 namespace tidemill::api {
 
+/// How an output is to be written.
+struct OutputForm {
+  bool binary = false;
+  size_t classes = 0;  // as text "score:index:label", so many of the highest; 0: as it is
+};
+
+struct V2Request {
+  serving::InferRequest infer;
+  OutputForm all;                 // of every output when none is named
+  std::vector<OutputForm> named;  // of infer.outputs
+};
+
 /// Values go straight into typed columns, and data is held against shape and datatype: flat or nested exactly
 /// as the shape says, each value one that its datatype and a float can hold. It stops at the first that is
-/// not, and a shape beyond the limits is refused before its data is read. Errors: v2.*, infer.* and json.*
-/// (User), with the input's name; v2.unsupported for parameters that would change the answer.
-Result<serving::InferRequest> parse_infer_request(std::string_view body);
-std::string infer_response_json(const serving::InferResponse& response);
+/// not, and a shape beyond the limits is refused before its data is read. json_bytes: where the JSON ends and
+/// binary tensors begin (Inference-Header-Content-Length). Errors: v2.*, infer.* and json.* (User), with the
+/// input's name; v2.unsupported for parameters that would change the answer.
+Result<V2Request> parse_infer_request(std::string_view body, std::optional<size_t> json_bytes = {});
+
+struct V2Reply {
+  std::string body;
+  std::optional<size_t> json_bytes;  // when binary tensors follow
+};
+V2Reply infer_reply(const V2Request& request, const serving::InferResponse& response,
+                    const std::vector<std::string>& classes);
+/// Triton's classification extension: of each row the n highest values, "score:index" or "score:index:label".
+serving::Tensor classified(const serving::Tensor& tensor, size_t n, const std::vector<std::string>& classes);
 /// GET /v2/models/M.
 Json model_metadata(const serving::LiveModel& live);
 /// The same in the words of Triton's model configuration.

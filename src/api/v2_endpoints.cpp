@@ -1,5 +1,7 @@
 #include "api/v2_endpoints.hpp"
 
+#include <charconv>
+
 #include <fmt/format.h>
 
 #include "api/replies.hpp"
@@ -18,39 +20,59 @@ Response finish(const Inference::Call& call, Response response) {
   return response;
 }
 
-Response predict(const Inference& inference, const Inference::Call& call,
-                 const serving::InferRequest& request) {
-  const auto predicted = inference.predict(call, request);
+Response predict(const Inference& inference, const Inference::Call& call, const V2Request& request) {
+  const auto predicted = inference.predict(call, request.infer);
   if (!predicted) return finish(call, error_reply(predicted.error()));
-  Response response{200, "application/json", infer_response_json(*predicted), {}};
-  response.headers.emplace_back("X-Prediction-Id", Inference::prediction_id(request.id));
+  V2Reply reply = infer_reply(request, *predicted, call.live->predictor->package().classes);
+  Response response{200, "application/json", std::move(reply.body), {}};
+  if (reply.json_bytes) {
+    response.content_type = "application/octet-stream";
+    response.headers.emplace_back("Inference-Header-Content-Length", std::to_string(*reply.json_bytes));
+  }
+  response.headers.emplace_back("X-Prediction-Id", Inference::prediction_id(request.infer.id));
   return finish(call, std::move(response));
+}
+
+// A body and where its JSON ends, if it says so.
+struct Body {
+  std::string_view bytes;
+  std::optional<size_t> json_bytes;
+};
+
+Result<std::optional<size_t>> json_bytes_of(const Request& request) {
+  const std::string_view header = request.header("inference-header-content-length");
+  if (header.empty()) return std::nullopt;
+  size_t bytes = 0;
+  const auto [end, error] = std::from_chars(header.data(), header.data() + header.size(), bytes);
+  if (error != std::errc{} || end != header.data() + header.size())
+    return user_error("v2.malformed", "Inference-Header-Content-Length is not a number");
+  return bytes;
 }
 
 enum class On { ServingThread, Worker };
 
-Answer read(const Inference& inference, const Inference::Call& call, const std::string& body, On on) {
-  auto request = parse_infer_request(body);
+Answer read(const Inference& inference, const Inference::Call& call, const Body& body, On on) {
+  auto request = parse_infer_request(body.bytes, body.json_bytes);
   if (!request) return finish(call, error_reply(request.error()));
-  if (on == On::Worker || !Inference::takes_long(call, *request)) return predict(inference, call, *request);
+  if (on == On::Worker || !Inference::takes_long(call, request->infer))
+    return predict(inference, call, *request);
   call.flight->queue();
-  return Work(
-      [&inference, call, request = std::make_shared<const serving::InferRequest>(std::move(*request))] {
-        call.flight->taken();
-        return predict(inference, call, *request);
-      });
+  return Work([&inference, call, request = std::make_shared<const V2Request>(std::move(*request))] {
+    call.flight->taken();
+    return predict(inference, call, *request);
+  });
 }
 
 Answer infer(Inference& inference, const Request& request, const Parameters& parameters) {
   const Inference::Call call = inference.begin(parameters.deployment, "v2");
   if (const auto can = inference.check(call, parameters.version); !can)
     return finish(call, error_reply(can.error()));
-  if (!request.header("inference-header-content-length").empty())
-    return finish(call, error_reply(Error{ErrorKind::User, "http.not_implemented",
-                                          "binary tensors are not spoken here yet"}));
-  if (request.body.size() <= kMostBytesAtOnce) return read(inference, call, request.body, On::ServingThread);
+  const auto json_bytes = json_bytes_of(request);
+  if (!json_bytes) return finish(call, error_reply(json_bytes.error()));
+  const Body body{request.body, *json_bytes};
+  if (body.bytes.size() <= kMostBytesAtOnce) return read(inference, call, body, On::ServingThread);
   call.flight->queue();
-  return Work([&inference, call, &body = request.body] {
+  return Work([&inference, call, body] {
     call.flight->taken();
     return std::get<Response>(read(inference, call, body, On::Worker));
   });

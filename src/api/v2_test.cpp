@@ -20,11 +20,12 @@ TEST(V2, reads_flat_and_nested_data_alike_and_null_as_missing) {
   const auto nested = parse_infer_request(
       R"({"inputs":[{"name":"x","shape":[2,2],"datatype":"FP64","data":[[1,2.5],[null,4]]}]})");
   ASSERT_TRUE(flat && nested);
-  EXPECT_EQ(flat->id, "q");
-  ASSERT_EQ(flat->inputs[0].numbers.size(), 4U);
-  EXPECT_TRUE(std::isnan(flat->inputs[0].numbers[2]));
-  ASSERT_EQ(nested->inputs[0].numbers.size(), 4U);
-  for (const size_t i : {0, 1, 3}) EXPECT_EQ(flat->inputs[0].numbers[i], nested->inputs[0].numbers[i]);
+  EXPECT_EQ(flat->infer.id, "q");
+  ASSERT_EQ(flat->infer.inputs[0].numbers.size(), 4U);
+  EXPECT_TRUE(std::isnan(flat->infer.inputs[0].numbers[2]));
+  ASSERT_EQ(nested->infer.inputs[0].numbers.size(), 4U);
+  for (const size_t i : {0, 1, 3})
+    EXPECT_EQ(flat->infer.inputs[0].numbers[i], nested->infer.inputs[0].numbers[i]);
 }
 
 TEST(V2, reads_members_in_any_order_and_texts_with_their_escapes) {
@@ -32,15 +33,15 @@ TEST(V2, reads_members_in_any_order_and_texts_with_their_escapes) {
       R"({"outputs":[{"name":"score"}],"more":[{"x":[1]}],"inputs":[{"data":["a\u00e9\"",null,""],"extra":{},)"
       R"("datatype":"BYTES","shape":[3],"name":"t"},{"shape":[1],"data":[7],"name":"n","datatype":"INT8"}],"id":"q"})");
   ASSERT_TRUE(request) << request.error().message;
-  EXPECT_EQ(request->id, "q");
-  EXPECT_EQ(request->outputs, std::vector<std::string>{"score"});
-  ASSERT_EQ(request->inputs.size(), 2U);
-  const serving::Tensor& texts = request->inputs[0];
+  EXPECT_EQ(request->infer.id, "q");
+  EXPECT_EQ(request->infer.outputs, std::vector<std::string>{"score"});
+  ASSERT_EQ(request->infer.inputs.size(), 2U);
+  const serving::Tensor& texts = request->infer.inputs[0];
   ASSERT_EQ(texts.values(), 3U);
   EXPECT_EQ(texts.texts.at(0), "a\u00e9\"");
   EXPECT_EQ(texts.texts.at(1), std::nullopt);
   EXPECT_EQ(texts.texts.at(2), "");
-  EXPECT_EQ(request->inputs[1].numbers, std::vector<double>{7});
+  EXPECT_EQ(request->infer.inputs[1].numbers, std::vector<double>{7});
 }
 
 // One input 'x' with this datatype, shape and data.
@@ -106,8 +107,10 @@ TEST(V2, refuses_parameters_that_would_change_the_answer) {
   };
   EXPECT_EQ(with("", "", ""), "");
   EXPECT_EQ(with(R"("binary_data_output":true)", "", R"("binary_data":true)"), "");
-  EXPECT_EQ(with("", "", R"("classification":3)"), "v2.unsupported");
-  EXPECT_EQ(with("", R"("binary_data_size":8)", ""), "v2.unsupported");
+  EXPECT_EQ(with("", "", R"("classification":3)"), "");
+  EXPECT_EQ(with("", "", R"("classification":-3)"), "v2.malformed");
+  EXPECT_EQ(with("", "", R"("binary_data":1)"), "v2.malformed");
+  EXPECT_EQ(with("", R"("binary_data_size":8)", ""), "v2.malformed");  // and data, too
   EXPECT_EQ(with("", R"("shared_memory_region":"r")", ""), "v2.unsupported");
   EXPECT_EQ(with(R"("sequence_id":1)", "", ""), "v2.unsupported");
 }
@@ -144,9 +147,68 @@ RC_GTEST_PROP(V2, a_double_comes_back_bit_for_bit, (double value)) {
   RC_PRE(std::isfinite(value));
   serving::InferResponse response;
   response.outputs.push_back({"score", "FP64", {1}, {value}});
-  const auto back = parse_json(infer_response_json(response));
+  const auto back = parse_json(infer_reply({}, response, {}).body);
   RC_ASSERT(back.has_value());
   RC_ASSERT((*back)["outputs"][0]["data"][0].get<double>() == value);
+}
+
+// A request of two inputs, of which the first lies behind the JSON.
+std::string two_inputs(size_t binary_bytes, std::string_view shape, std::string_view bytes,
+                       size_t& json_bytes) {
+  std::string body = fmt::format(
+      R"({{"inputs":[{{"name":"a","shape":{},"datatype":"BYTES","parameters":{{"binary_data_size":{}}}}},)"
+      R"({{"name":"b","shape":[2],"datatype":"FP64","data":[1,2]}}]}})",
+      shape, binary_bytes);
+  json_bytes = body.size();
+  return body + std::string(bytes);
+}
+
+TEST(V2, reads_binary_tensors_behind_the_json) {
+  const std::string texts("\2\0\0\0hi\0\0\0\0", 10);
+  size_t json_bytes = 0;
+  const std::string body = two_inputs(texts.size(), "[2]", texts, json_bytes);
+  const auto request = parse_infer_request(body, json_bytes);
+  ASSERT_TRUE(request) << request.error().message;
+  EXPECT_EQ(request->infer.inputs[0].texts.at(0), "hi");
+  EXPECT_EQ(request->infer.inputs[0].texts.at(1), "");
+  EXPECT_EQ(request->infer.inputs[1].numbers, (std::vector<double>{1, 2}));
+}
+
+TEST(V2, takes_binary_tensors_to_the_last_byte_and_no_further) {
+  const std::string texts("\2\0\0\0hi", 6);
+  const auto code = [](size_t size, std::string_view shape, std::string_view bytes, int shift = 0) {
+    size_t json_bytes = 0;
+    const std::string body = two_inputs(size, shape, bytes, json_bytes);
+    const auto request = parse_infer_request(body, json_bytes + static_cast<size_t>(shift));
+    return request ? "" : request.error().code;
+  };
+  EXPECT_EQ(code(6, "[1]", texts), "");
+  EXPECT_EQ(code(6, "[1]", texts + "x"), "v2.malformed");
+  EXPECT_EQ(code(7, "[1]", texts), "v2.malformed");
+  EXPECT_EQ(code(size_t{1} << 60, "[1]", texts), "v2.malformed");
+  EXPECT_EQ(code(6, "[2]", texts), "infer.shape");
+  EXPECT_EQ(code(6, "[4000000000,4000000000]", texts), "infer.shape");
+  EXPECT_EQ(code(6, "[1]", texts, 1), "json.invalid");
+  EXPECT_EQ(code(6, "[1]", texts, 100), "v2.malformed");
+}
+
+TEST(V2, writes_each_output_as_it_was_asked_for) {
+  serving::InferResponse response;
+  response.deployment = "late";
+  response.version = 3;
+  response.outputs.push_back({"scores", "FP64", {1, 3}, {0.25, 0.5, 0.25}});
+  response.outputs.push_back({"decision", "BOOL", {1}, {1}});
+  V2Request request;
+  request.infer.outputs = {"scores", "decision"};
+  request.named = {{.classes = 2}, {.binary = true}};
+  const V2Reply reply = infer_reply(request, response, {"a", "b", "c"});
+  EXPECT_EQ(
+      reply.body,
+      R"({"model_name":"late","model_version":"3","outputs":[{"name":"scores","datatype":"BYTES","shape":[1,2],)"
+      R"("data":["0.5:1:b","0.25:0:a"]},{"name":"decision","datatype":"BOOL","shape":[1],)"
+      R"("parameters":{"binary_data_size":1}}]})"
+      "\x01");
+  EXPECT_EQ(reply.json_bytes, reply.body.size() - 1);
 }
 
 }  // namespace

@@ -1,0 +1,14 @@
+// A tensor's values as JSON: flat or nested exactly as its shape says.
+#pragma once
+
+#include "api/datatype.hpp"
+#include "api/json_reading.hpp"
+
+namespace tidemill::api {
+
+/// Reads so many values into the tensor's empty column; a null is missing. type is find_datatype()'s, values
+/// what serving::values_of_shape() said. Stops at the first that does not fit. Errors: infer.shape,
+/// v2.datatype, json.invalid.
+Result<void> read_tensor_json(od::array data, const DataType& type, size_t values, serving::Tensor& tensor);
+
+}  // namespace tidemill::api
