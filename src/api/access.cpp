@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "base/sha256.hpp"
+
 namespace tidemill::api {
 
 namespace {
@@ -21,29 +23,183 @@ std::string host_part(std::string_view authority) {
   return digits ? std::string(authority.substr(0, end)) : "";
 }
 
+std::unexpected<Error> forbidden(std::string message) {
+  return user_error("http.forbidden", std::move(message));
+}
+
+std::string_view name_of(Scope scope) {
+  switch (scope) {
+    case Scope::Open:
+      return "";
+    case Scope::Read:
+      return "read";
+    case Scope::Predict:
+      return "predict";
+    case Scope::Write:
+      return "write";
+    case Scope::Promote:
+      return "promote";
+    case Scope::Admin:
+      return "admin";
+  }
+  return "admin";
+}
+
+bool has_scope(const registry::Token& token, Scope scope, std::string_view deployment) {
+  return std::any_of(token.scopes.begin(), token.scopes.end(), [&](std::string_view held) {
+    if (held == "admin" || held == name_of(scope)) return true;
+    constexpr std::string_view kPredict = "predict";
+    if (!held.starts_with(kPredict)) return false;
+    // Who may ask a deployment may also look at what it takes and gives.
+    if (scope != Scope::Predict && scope != Scope::Read) return false;
+    held.remove_prefix(kPredict.size());
+    return !deployment.empty() && (held.empty() || held.substr(1) == deployment);
+  });
+}
+
+// Base64 as Basic has it (RFC 4648, 4); nothing when it is not.
+std::optional<std::string> from_base64(std::string_view text) {
+  while (text.ends_with('=')) text.remove_suffix(1);
+  std::string out;
+  uint32_t bits = 0;
+  int held = 0;
+  for (const char c : text) {
+    uint32_t digit = 0;
+    if (c >= 'A' && c <= 'Z')
+      digit = static_cast<uint32_t>(c - 'A');
+    else if (c >= 'a' && c <= 'z')
+      digit = static_cast<uint32_t>(c - 'a') + 26;
+    else if (c >= '0' && c <= '9')
+      digit = static_cast<uint32_t>(c - '0') + 52;
+    else if (c == '+' || c == '/')
+      digit = c == '+' ? 62 : 63;
+    else
+      return std::nullopt;
+    bits = bits << 6 | digit;
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    out += static_cast<char>(bits >> held & 0xff);
+  }
+  return out;
+}
+
+// The scheme's name is in any case (RFC 9110, 11.1).
+bool take_scheme(std::string_view& authorization, std::string_view lower) {
+  const size_t space = authorization.find(' ');
+  if (space != lower.size() ||
+      !std::equal(lower.begin(), lower.end(), authorization.begin(), [](char a, char b) {
+        return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b - 'A' + 'a') : b);
+      }))
+    return false;
+  authorization.remove_prefix(space + 1);
+  while (authorization.starts_with(' ')) authorization.remove_prefix(1);
+  return true;
+}
+
 }  // namespace
 
-Result<void> Access::admit(const Request& request) const {
-  if (!options_.loopback_only) return {};
+std::string token_in(std::string_view authorization) {
+  if (take_scheme(authorization, "bearer")) return std::string(authorization);
+  if (!take_scheme(authorization, "basic")) return "";
+  const auto pair = from_base64(authorization);
+  const size_t colon = pair ? pair->find(':') : std::string::npos;
+  return colon == std::string::npos ? "" : pair->substr(colon + 1);
+}
+
+bool RateLimit::take(Instant now, double* wait_seconds) {
+  constexpr double kMicrosPerSecond = 1e6;
+  const std::lock_guard lock(mutex_);
+  if (now.micros > since_.micros) {
+    const double passed = static_cast<double>(now.micros - since_.micros) / kMicrosPerSecond;
+    left_ = std::min(burst(), left_ + passed * per_second_);
+    since_ = now;
+  }
+  if (left_ >= 1) {
+    left_ -= 1;
+    return true;
+  }
+  *wait_seconds = (1 - left_) / per_second_;
+  return false;
+}
+
+Access::Access(AccessOptions options)
+    : options_(std::move(options)),
+      demands_token_(!options_.loopback_only && !options_.insecure),
+      known_(std::make_shared<const Known>()) {}
+
+void Access::use(const registry::Tokens& tokens) {
+  const auto before = known_.load();
+  auto known = std::make_shared<Known>();
+  known->key = tokens.key;
+  for (const registry::Token& token : tokens.all) {
+    Entry entry{token, nullptr};
+    if (token.rate) {
+      const auto same = before->by_id.find(token.id);
+      const bool kept = same != before->by_id.end() && same->second.rate != nullptr &&
+                        same->second.rate->per_second() == *token.rate;
+      entry.rate = kept ? same->second.rate : std::make_shared<RateLimit>(*token.rate);
+    }
+    known->by_id.emplace(token.id, std::move(entry));
+  }
+  if (!tokens.all.empty()) demands_token_.store(true);
+  known_.store(std::move(known));
+}
+
+Access::Claim Access::claim(const Request& request) {
+  return {request.header("host"), request.header("origin"), request.header("authorization")};
+}
+
+Result<void> Access::admit(const Claim& claim) const {
+  if (!options_.loopback_only || demands_token()) return {};
   const auto refuse = [](std::string_view name, std::string_view value) {
-    return user_error(
-        "http.forbidden",
-        fmt::format("{} '{}' is foreign: without tokens this server answers its own machine only", name,
-                    value));
+    return forbidden(fmt::format(
+        "{} '{}' is foreign: without tokens this server answers its own machine only", name, value));
   };
-  if (const auto host = request.header("host"); !host.empty() && !is_loopback(host_part(host)))
-    return refuse("Host", host);
-  if (const auto origin = request.header("origin"); !origin.empty()) {
-    const size_t scheme = origin.find("://");
-    if (scheme == origin.npos || !is_loopback(host_part(origin.substr(scheme + 3))))
-      return refuse("Origin", origin);
+  if (!claim.host.empty() && !is_loopback(host_part(claim.host))) return refuse("Host", claim.host);
+  if (!claim.origin.empty()) {
+    const size_t scheme = claim.origin.find("://");
+    if (scheme == claim.origin.npos || !is_loopback(host_part(claim.origin.substr(scheme + 3))))
+      return refuse("Origin", claim.origin);
   }
   return {};
 }
 
-Result<void> Access::allow(const Request& request, Scope scope, const Parameters&) const {
-  if (scope == Scope::Open || scope == Scope::Read || scope == Scope::Predict) return {};
-  return user_error("http.forbidden", fmt::format("{} changes something, which needs a token", request.path));
+Result<const Access::Entry*> Access::find(const Known& known, std::string_view authorization) const {
+  const auto refuse = [](std::string message) { return user_error("http.unauthorized", std::move(message)); };
+  if (authorization.empty())
+    return refuse(
+        "this needs a token: send `Authorization: Bearer TOKEN`; `tidemill tokens create` makes one");
+  const std::string token = token_in(authorization);
+  if (!registry::is_token(token)) return refuse("the Authorization header holds no token of tidemill's");
+  const auto found = known.by_id.find(registry::token_id(token));
+  if (found == known.by_id.end() ||
+      !equal_in_constant_time(found->second.token.hash, hmac_sha256(known.key, token)))
+    return refuse("this server knows no such token");
+  if (!found->second.token.usable(options_.clock->now()))
+    return refuse("the token has expired or was revoked");
+  return &found->second;
+}
+
+Result<void> Access::allow(const Claim& claim, Scope scope, std::string_view deployment) const {
+  if (scope == Scope::Open) return {};
+  if (!demands_token()) {
+    if (scope == Scope::Read || scope == Scope::Predict) return {};
+    return forbidden("what changes something needs a token: `tidemill tokens create` makes one");
+  }
+  const auto known = known_.load();
+  TM_TRY(const Entry* entry, find(*known, claim.authorization));
+  if (!has_scope(entry->token, scope, deployment))
+    return forbidden(fmt::format("the token '{}' has no scope for this, which is {}{}{}", entry->token.name,
+                                 name_of(scope), deployment.empty() || scope != Scope::Predict ? "" : ":",
+                                 scope == Scope::Predict ? deployment : ""));
+  double wait_seconds = 0;
+  if (entry->rate == nullptr || entry->rate->take(options_.clock->now(), &wait_seconds)) return {};
+  Error error{ErrorKind::User, "http.too_many_requests",
+              fmt::format("the token '{}' may send {} requests a second", entry->token.name,
+                          entry->rate->per_second())};
+  error.hint = fmt::format("again in {:.3f} s", wait_seconds);
+  return std::unexpected(std::move(error));
 }
 
 }  // namespace tidemill::api

@@ -1,7 +1,14 @@
-// Who may: from the head of a request and the scope that its endpoint needs.
+// Who may: from the head of a request and the scope that its endpoint needs. Thread-safe.
 #pragma once
 
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+
 #include "api/endpoint.hpp"
+#include "base/clock.hpp"
+#include "registry/registry.hpp"
 
 namespace tidemill::api {
 
@@ -9,18 +16,63 @@ struct AccessOptions {
   /// On loopback without tokens only reading and predicting are open, and a foreign Host or Origin is
   /// refused: otherwise any web page could call us through its visitor's browser.
   bool loopback_only = true;
+  /// Beyond loopback without tokens: as on loopback, for everybody (--insecure).
+  bool insecure = false;
+  std::shared_ptr<const Clock> clock = system_clock();
+};
+
+/// So many requests a second, and as many at once.
+class RateLimit {
+ public:
+  explicit RateLimit(double per_second) : per_second_(per_second), left_(burst()) {}
+  double per_second() const { return per_second_; }
+  /// False when there is none left; then *wait_seconds says how long until there is.
+  bool take(Instant now, double* wait_seconds);
+
+ private:
+  double burst() const { return per_second_ < 1 ? 1 : per_second_; }
+  const double per_second_;
+  std::mutex mutex_;
+  double left_;
+  Instant since_{0};
 };
 
 class Access {
  public:
-  explicit Access(AccessOptions options) : options_(options) {}
+  explicit Access(AccessOptions options);
+  /// From now on these. Once there has been one, also one that has expired since, nobody may without.
+  void use(const registry::Tokens& tokens);
+  bool demands_token() const { return demands_token_.load(); }
+
+  /// What a request shows of its caller.
+  struct Claim {
+    std::string_view host, origin, authorization;  // headers, as sent
+  };
+  static Claim claim(const Request& request);
+
   /// Before anything else is told of the request. Error http.forbidden.
-  Result<void> admit(const Request& request) const;
-  /// Error http.forbidden.
-  Result<void> allow(const Request& request, Scope scope, const Parameters& parameters) const;
+  Result<void> admit(const Claim& claim) const;
+  /// deployment: that of the endpoint's path, or empty. Errors: http.unauthorized, http.forbidden,
+  /// http.too_many_requests, whose hint says when to come again.
+  Result<void> allow(const Claim& claim, Scope scope, std::string_view deployment) const;
 
  private:
-  AccessOptions options_;
+  struct Entry {
+    registry::Token token;
+    std::shared_ptr<RateLimit> rate;  // may be null
+  };
+  struct Known {
+    std::string key;
+    std::map<std::string, Entry, std::less<>> by_id;
+  };
+  Result<const Entry*> find(const Known& known, std::string_view authorization) const;
+
+  const AccessOptions options_;
+  std::atomic<bool> demands_token_;
+  std::atomic<std::shared_ptr<const Known>> known_;
 };
+
+/// The token in an Authorization header: a Bearer's, or the password of Basic. Empty where there is none.
+std::string token_in(std::string_view authorization);
 
 }  // namespace tidemill::api

@@ -130,14 +130,15 @@ struct CodeStatus {
   int status;
 };
 constexpr std::array kStatuses{
-    CodeStatus{"http.not_implemented", 501}, CodeStatus{"http.expectation", 417},
-    CodeStatus{"http.version", 505},         CodeStatus{"http.head_too_large", 431},
-    CodeStatus{"http.too_large", 413},       CodeStatus{"http.not_found", 404},
-    CodeStatus{"http.method", 405},          CodeStatus{"http.forbidden", 403},
-    CodeStatus{"http.not_ready", 503},       CodeStatus{"http.media_type", 415},
-    CodeStatus{"infer.too_many_rows", 413},  CodeStatus{"json.too_large", 413},
-    CodeStatus{"infer.too_large", 413},      CodeStatus{"v2.unsupported", 501},
-    CodeStatus{"http.overloaded", 503}};
+    CodeStatus{"http.not_implemented", 501},  CodeStatus{"http.expectation", 417},
+    CodeStatus{"http.version", 505},          CodeStatus{"http.head_too_large", 431},
+    CodeStatus{"http.too_large", 413},        CodeStatus{"http.not_found", 404},
+    CodeStatus{"http.method", 405},           CodeStatus{"http.forbidden", 403},
+    CodeStatus{"http.not_ready", 503},        CodeStatus{"http.media_type", 415},
+    CodeStatus{"infer.too_many_rows", 413},   CodeStatus{"json.too_large", 413},
+    CodeStatus{"infer.too_large", 413},       CodeStatus{"v2.unsupported", 501},
+    CodeStatus{"http.overloaded", 503},       CodeStatus{"http.unauthorized", 401},
+    CodeStatus{"http.too_many_requests", 429}};
 
 }  // namespace
 

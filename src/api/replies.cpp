@@ -10,7 +10,8 @@ Response error_reply(const Error& error) {
   std::string text = error.message;
   if (!error.hint.empty()) text += " (" + error.hint + ")";
   Response response{http_status(error), "application/json", to_text(Json{{"error", text}}), {}};
-  if (response.status == 503) response.headers.emplace_back("Retry-After", "1");
+  if (response.status == 503 || response.status == 429) response.headers.emplace_back("Retry-After", "1");
+  if (response.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"tidemill\"");
   return response;
 }
 

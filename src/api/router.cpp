@@ -30,11 +30,12 @@ bool matches(std::string_view pattern, std::string_view path, Parameters& parame
   return path.empty();
 }
 
-Router::Router(std::vector<Endpoint> endpoints, RouterOptions options)
-    : endpoints_(std::move(endpoints)), access_(options.access), max_body_bytes_(options.max_body_bytes) {}
+Router::Router(std::vector<Endpoint> endpoints, const Access& access, size_t max_body_bytes)
+    : endpoints_(std::move(endpoints)), access_(access), max_body_bytes_(max_body_bytes) {}
 
 Answer Router::answer(const Request& request) const {
-  if (const auto admitted = access_.admit(request); !admitted) return error_reply(admitted.error());
+  const Access::Claim claim = Access::claim(request);
+  if (const auto admitted = access_.admit(claim); !admitted) return error_reply(admitted.error());
   const std::string_view method = request.method == "HEAD" ? "GET" : std::string_view(request.method);
   std::string allowed;
   for (const Endpoint& endpoint : endpoints_) {
@@ -44,7 +45,7 @@ Answer Router::answer(const Request& request) const {
       allowed += (allowed.empty() ? "" : ", ") + std::string(endpoint.method());
       continue;
     }
-    if (const auto may = access_.allow(request, endpoint.scope(), parameters); !may)
+    if (const auto may = access_.allow(claim, endpoint.scope(), parameters.deployment); !may)
       return error_reply(may.error());
     return answer_coded(request, max_body_bytes_, [&endpoint, parameters](const Request& decoded) {
       return endpoint.answer(decoded, parameters);

@@ -7,21 +7,17 @@
 
 namespace tidemill::api {
 
-struct RouterOptions {
-  AccessOptions access = {};
-  size_t max_body_bytes = kMaxBodyBytes;  // once decoded
-};
-
 class Router {
  public:
-  Router(std::vector<Endpoint> endpoints, RouterOptions options);
+  /// max_body_bytes: once decoded. The access must outlive the router.
+  Router(std::vector<Endpoint> endpoints, const Access& access, size_t max_body_bytes = kMaxBodyBytes);
   /// Thread-safe. Nothing at a path: 404; another verb: 405 with Allow.
   Answer answer(const Request& request) const;
   const std::vector<Endpoint>& endpoints() const { return endpoints_; }
 
  private:
   std::vector<Endpoint> endpoints_;
-  Access access_;
+  const Access& access_;
   size_t max_body_bytes_;
 };
 

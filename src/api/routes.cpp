@@ -30,6 +30,6 @@ std::vector<Endpoint> all_endpoints(Inference& inference) {
 
 }  // namespace
 
-Routes::Routes(Inference& inference, RouterOptions options) : router_(all_endpoints(inference), options) {}
+Routes::Routes(Inference& inference, const Access& access) : router_(all_endpoints(inference), access) {}
 
 }  // namespace tidemill::api

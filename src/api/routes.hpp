@@ -8,8 +8,8 @@ namespace tidemill::api {
 
 class Routes {
  public:
-  /// The inference must outlive the routes.
-  Routes(Inference& inference, RouterOptions options);
+  /// Inference and access must outlive the routes.
+  Routes(Inference& inference, const Access& access);
   /// Thread-safe.
   Answer answer(const Request& request) const { return router_.answer(request); }
   const std::vector<Endpoint>& endpoints() const { return router_.endpoints(); }

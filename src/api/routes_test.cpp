@@ -1,5 +1,7 @@
 #include "api/routes.hpp"
 
+#include <functional>
+
 #include <gtest/gtest.h>
 
 namespace tidemill::api {
@@ -8,7 +10,8 @@ namespace {
 int status_for(std::string_view header, std::string_view value) {
   serving::Deployments none;
   Inference inference(none);
-  const Routes routes(inference, {});
+  const Access access({});
+  const Routes routes(inference, access);
   Request request;
   request.method = "GET";
   request.path = "/v2/health/live";
@@ -47,19 +50,37 @@ TEST(Routes, match_whole_parts_of_a_path) {
     EXPECT_FALSE(matches("/v2/models/{deployment}/infer", path, parts)) << path;
 }
 
-TEST(Routes, change_nothing_for_a_caller_without_token) {
+// What each endpoint answers to this caller: its status, by scope.
+void each_status(const Access& access, std::string_view authorization,
+                 const std::function<void(const Endpoint&, int)>& see) {
   serving::Deployments none;
   Inference inference(none);
-  const Routes routes(inference, {});
+  const Routes routes(inference, access);
+  ASSERT_FALSE(routes.endpoints().empty());
   for (const Endpoint& endpoint : routes.endpoints()) {
     Request request;
     request.method = endpoint.method();
     request.path = endpoint.path();
+    if (!authorization.empty()) request.headers.emplace_back("authorization", authorization);
     const Answer answer = routes.answer(request);
-    const int status = std::get<Response>(answer).status;
-    const bool open = endpoint.scope() <= Scope::Predict;
-    EXPECT_EQ(status == 401 || status == 403, !open) << endpoint.method() << ' ' << endpoint.path();
+    see(endpoint, std::get<Response>(answer).status);
   }
+}
+
+TEST(Routes, change_nothing_on_loopback_without_tokens) {
+  const Access access({});
+  each_status(access, "", [](const Endpoint& endpoint, int status) {
+    EXPECT_EQ(status == 403, endpoint.scope() > Scope::Predict) << endpoint.path();
+    EXPECT_NE(status, 401);
+  });
+}
+
+TEST(Routes, show_nobody_more_than_that_they_live_where_tokens_are_demanded) {
+  const Access access({.loopback_only = false});
+  for (const char* authorization : {"", "Bearer x", "Basic eA==", "Bearer tmk_"})
+    each_status(access, authorization, [](const Endpoint& endpoint, int status) {
+      EXPECT_EQ(status == 401, endpoint.scope() != Scope::Open) << endpoint.path();
+    });
 }
 
 }  // namespace

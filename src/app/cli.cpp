@@ -242,6 +242,21 @@ int run_cli(int argc, char** argv) {
   rollback_app->add_option("--reason", rollback_options.reason, "kept in the audit trail");
   rollback_app->callback([&] { command = [&] { return rollback(global, rollback_options); }; });
 
+  TokensOptions tokens_options;
+  CLI::App* tokens_app =
+      sub("tokens", "who may call the API",
+          "  tidemill tokens\n  tidemill tokens create shop --scope predict:late --expires 90d\n"
+          "  tidemill tokens revoke shop\n");
+  tokens_app->add_option("verb", tokens_options.verb, "create, revoke, or nothing to list")
+      ->check(CLI::IsMember({"create", "revoke", "list"}));
+  tokens_app->add_option("name", tokens_options.name, "the token's name");
+  tokens_app->add_option("--scope", tokens_options.scopes,
+                         "predict, predict:DEPLOYMENT, read, write, promote, admin; may be given again");
+  tokens_app->add_option("--expires", tokens_options.expires, "after this time: 90d (default: never)");
+  tokens_app->add_option("--rate", tokens_options.rate, "requests a second (default: any number)")
+      ->check(CLI::PositiveNumber);
+  tokens_app->callback([&] { command = [&] { return tokens(global, tokens_options); }; });
+
   GcOptions gc_options;
   CLI::App* gc_app = sub("gc", "drop what no live or kept release needs",
                          "  tidemill gc --dry-run\n  tidemill gc --keep 5\n");

@@ -64,6 +64,13 @@ struct RollbackOptions {
   std::string reason;
   int64_t release = 0;
 };
+struct TokensOptions {
+  std::string verb;  // "", "list", "create" or "revoke"
+  std::string name;
+  std::vector<std::string> scopes;
+  std::string expires;  // "90d"; empty: never
+  double rate = 0;      // requests a second; 0: any number
+};
 struct GcOptions {
   size_t keep = 10;
   bool dry_run = false;
@@ -86,6 +93,7 @@ int rollback(const GlobalOptions& global, const RollbackOptions& options);
 int gc(const GlobalOptions& global, const GcOptions& options);
 int audit(const GlobalOptions& global, bool verify, size_t limit);
 int verify(const GlobalOptions& global);
+int tokens(const GlobalOptions& global, const TokensOptions& options);
 int schema(bool markdown);
 int completion(const std::string& shell);
 

@@ -1,5 +1,6 @@
 // tidemill serve: deployments behind HTTP. Follows promotions by polling the registry's generation; SIGTERM
 // drains.
+#include <algorithm>
 #include <csignal>
 #include <ctime>
 
@@ -22,27 +23,49 @@ timespec timespec_of(Duration duration) {
   return {duration.micros / 1'000'000, (duration.micros % 1'000'000) * 1000};
 }
 
-// Waits for a signal to end, looking after promotions in between. SIGHUP is not one: a closed terminal ends
-// us as usual.
-void follow_promotions(const sigset_t& ending, serving::Deployments& deployments,
-                       registry::Registry& registry, Duration poll) {
+Result<void> take_tokens(api::Access& access, const registry::Registry& registry) {
+  TM_TRY(const registry::Tokens tokens, registry.tokens());
+  access.use(tokens);
+  return {};
+}
+
+bool has_usable_token(const registry::Registry& registry) {
+  const auto tokens = registry.tokens();
+  const Instant now = system_clock()->now();
+  return tokens && std::any_of(tokens->all.begin(), tokens->all.end(),
+                               [&](const registry::Token& token) { return token.usable(now); });
+}
+
+// Waits for a signal to end, looking after promotions and tokens in between. SIGHUP is not one: a closed
+// terminal ends us as usual.
+void follow_registry(const sigset_t& ending, serving::Deployments& deployments, api::Access& access,
+                     registry::Registry& registry, Duration poll) {
   const timespec pause = timespec_of(poll);
-  while (::sigtimedwait(&ending, nullptr, &pause) < 0) deployments.refresh(registry);
+  while (::sigtimedwait(&ending, nullptr, &pause) < 0) {
+    deployments.refresh(registry);
+    if (const auto taken = take_tokens(access, registry); !taken)
+      log::warning("cannot read the tokens, those of before stay: {}", taken.error().message);
+  }
 }
 
 }  // namespace
 
 int serve(const GlobalOptions& global, const ServeOptions& options) {
-  if (!api::is_loopback(options.host) && !options.insecure)
-    return report(global, Error{ErrorKind::User,
-                                "usage.insecure",
-                                fmt::format("refusing to listen on {} without tokens", options.host),
-                                {},
-                                {},
-                                {},
-                                "listen on 127.0.0.1 behind a proxy, or say --insecure"});
   auto session = open_session_to_look(global);
   if (!session) return report(global, session.error());
+  api::Access access({.loopback_only = api::is_loopback(options.host), .insecure = options.insecure});
+  if (const auto taken = take_tokens(access, *session->registry); !taken)
+    return report(global, taken.error());
+  if (!api::is_loopback(options.host) && !options.insecure && !has_usable_token(*session->registry))
+    return report(global,
+                  Error{ErrorKind::User,
+                        "usage.insecure",
+                        fmt::format("refusing to listen on {} without tokens", options.host),
+                        {},
+                        {},
+                        {},
+                        "tidemill tokens create NAME --scope predict; or listen on 127.0.0.1 behind a "
+                        "proxy, or say --insecure"});
   warn_of_idle_keys(global, session->project);
   if (session->project.deployments.empty())
     return report(global, Error{ErrorKind::User,
@@ -52,7 +75,7 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
                                 {},
                                 {},
                                 "deployments: {NAME: {model: MODEL@champion}}"});
-  // Blocked before any thread starts, so that only follow_promotions takes them.
+  // Blocked before any thread starts, so that only follow_registry takes them.
   sigset_t ending;
   sigemptyset(&ending);
   sigaddset(&ending, SIGINT);
@@ -63,7 +86,7 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
 
   const auto deployments = serving::Deployments::open(session->project, *session->registry);
   api::Inference inference(*deployments);
-  const api::Routes routes(inference, {.access = {.loopback_only = api::is_loopback(options.host)}});
+  const api::Routes routes(inference, access);
   api::ServerOptions server_options;
   server_options.host = options.host;
   server_options.port = options.port;
@@ -78,7 +101,7 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   fmt::print(stderr, "listening on http://{}:{}\n", options.host, (*server)->port());
   std::fflush(stderr);
 
-  follow_promotions(ending, *deployments, *session->registry, options.poll);
+  follow_registry(ending, *deployments, access, *session->registry, options.poll);
   inference.stop_being_ready();
   const timespec grace = timespec_of(options.grace);
   if (options.grace.micros > 0)

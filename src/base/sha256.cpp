@@ -4,8 +4,11 @@
 #include <unistd.h>
 #include <array>
 #include <cerrno>
+#include <span>
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 namespace tidemill {
 
@@ -31,17 +34,37 @@ void Sha256::add_field(std::string_view bytes) {
   add(bytes);
 }
 
-std::string Sha256::hex() {
-  std::array<unsigned char, 32> digest{};
-  EVP_DigestFinal_ex(impl_->context, digest.data(), nullptr);
+namespace {
+
+std::string hex_of(std::span<const unsigned char> digest) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string out;
-  out.reserve(64);
+  out.reserve(2 * digest.size());
   for (const unsigned char byte : digest) {
     out += kDigits[byte >> 4];
     out += kDigits[byte & 15];
   }
   return out;
+}
+
+}  // namespace
+
+std::string Sha256::hex() {
+  std::array<unsigned char, 32> digest{};
+  EVP_DigestFinal_ex(impl_->context, digest.data(), nullptr);
+  return hex_of(digest);
+}
+
+std::string hmac_sha256(std::string_view key, std::string_view message) {
+  std::array<unsigned char, 32> digest{};
+  unsigned int length = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+       reinterpret_cast<const unsigned char*>(message.data()), message.size(), digest.data(), &length);
+  return hex_of(digest);
+}
+
+bool equal_in_constant_time(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 std::string sha256(std::string_view bytes) {

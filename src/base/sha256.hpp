@@ -28,6 +28,10 @@ class Sha256 {
 };
 
 std::string sha256(std::string_view bytes);
+/// HMAC-SHA256 (RFC 2104), hexadecimal.
+std::string hmac_sha256(std::string_view key, std::string_view message);
+/// In a time that depends on the lengths alone.
+bool equal_in_constant_time(std::string_view a, std::string_view b);
 /// Error interrupted once stop is set: a large file takes a while.
 Result<std::string> sha256_file(const std::filesystem::path& path, const std::atomic<bool>* stop = nullptr);
 

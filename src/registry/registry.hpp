@@ -15,6 +15,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/json.hpp"
+#include "registry/token.hpp"
 
 namespace tidemill::registry {
 
@@ -115,6 +116,12 @@ struct AuditEntry {
   std::string what;  // "promote", "rollback", "release", "gc" …
   Json details = Json::object();
   std::string hash;  // SHA-256 over the previous entry's hash and this entry
+};
+
+/// Oldest first, with those that have expired or were revoked.
+struct Tokens {
+  std::string key;  // of the hashes
+  std::vector<Token> all;
 };
 
 struct MetricPoint {
@@ -234,6 +241,20 @@ class Registry {
   Result<void> reinstate(const std::string& step, const std::string& key);
   /// The anchor: the last version promoted by a proven improvement or by a person.
   Result<std::optional<int>> anchor(const std::string& model) const;
+
+  // Tokens of the API, each act with its audit entry -----------------------------------------------------
+  struct NewToken {
+    std::string name;
+    std::vector<std::string> scopes;
+    std::optional<Instant> expires_at = std::nullopt;
+    std::optional<double> rate = std::nullopt;  // requests a second
+  };
+  /// The token itself, which is kept nowhere. Errors: registry.bad_scope, registry.token_exists,
+  /// registry.too_many_tokens.
+  Result<std::string> create_token(const NewToken& wanted);
+  /// Error registry.unknown_token.
+  Result<void> revoke_token(const std::string& name);
+  Result<Tokens> tokens() const;
 
   // Memos and series ------------------------------------------------------------------------------------
   /// Small facts worth keeping: bindings, file hashes. kind is a namespace.

@@ -101,8 +101,15 @@ constexpr const char* kFormat3 = R"sql(
 ALTER TABLE versions ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;
 )sql";
 
+// Who may call the API. A token itself is kept nowhere: hash is its HMAC with home's 'token_key'.
+constexpr const char* kFormat4 = R"sql(
+CREATE TABLE tokens (
+  name TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, hash TEXT NOT NULL, scopes TEXT NOT NULL, rate REAL,
+  made_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER) STRICT, WITHOUT ROWID;
+)sql";
+
 // kSteps[n] makes format n + 1 out of format n, inside the opening transaction. Published steps never change.
-constexpr std::array<const char*, kFormat> kSteps{kFormat1, kFormat2, kFormat3};
+constexpr std::array<const char*, kFormat> kSteps{kFormat1, kFormat2, kFormat3, kFormat4};
 
 Result<int64_t> pragma(Database& database, std::string_view sql) {
   TM_TRY(const auto value, database.first_integer(sql));

@@ -1,0 +1,93 @@
+#include "api/access.hpp"
+
+#include "registry/registry_test_support.hpp"
+
+namespace tidemill::api {
+namespace {
+
+using registry::must;
+using registry::TestHome;
+
+std::string code_of(const Result<void>& result) { return result ? "" : result.error().code; }
+
+class Tokens : public ::testing::Test {
+ protected:
+  std::string make(const registry::Registry::NewToken& wanted) {
+    std::string token = must(registry_->create_token(wanted));
+    access_.use(must(registry_->tokens()));
+    return token;
+  }
+  std::string ask(const std::string& token, Scope scope, std::string_view deployment = "") const {
+    const std::string header = "Bearer " + token;
+    return code_of(access_.allow({.authorization = header}, scope, deployment));
+  }
+  TestHome home_;
+  std::unique_ptr<registry::Registry> registry_ = home_.open();
+  Access access_{{.clock = home_.clock}};
+};
+
+TEST_F(Tokens, are_demanded_as_soon_as_there_is_one_and_ever_after) {
+  EXPECT_EQ(code_of(access_.allow({}, Scope::Predict, "late")), "");
+  const std::string token = make({"ann", {"predict"}});
+  EXPECT_EQ(code_of(access_.allow({}, Scope::Predict, "late")), "http.unauthorized");
+  must(registry_->revoke_token("ann"));
+  access_.use(must(registry_->tokens()));
+  EXPECT_EQ(ask(token, Scope::Predict, "late"), "http.unauthorized");
+  access_.use({});
+  EXPECT_EQ(code_of(access_.allow({}, Scope::Predict, "late")), "http.unauthorized");
+}
+
+TEST_F(Tokens, open_what_their_scopes_say) {
+  const std::string late = make({"late", {"predict:late"}}), all = make({"all", {"predict"}});
+  const std::string read = make({"read", {"read"}}), admin = make({"admin", {"admin"}});
+  for (const std::string& token : {late, all, admin}) EXPECT_EQ(ask(token, Scope::Predict, "late"), "");
+  EXPECT_EQ(ask(late, Scope::Predict, "later"), "http.forbidden");
+  EXPECT_EQ(ask(late, Scope::Predict), "http.forbidden");
+  EXPECT_EQ(ask(read, Scope::Predict, "late"), "http.forbidden");
+  EXPECT_EQ(ask(late, Scope::Read, "late"), "");
+  EXPECT_EQ(ask(late, Scope::Read, "later"), "http.forbidden");
+  EXPECT_EQ(ask(late, Scope::Read), "http.forbidden");
+  EXPECT_EQ(ask(read, Scope::Read), "");
+  for (const std::string& token : {late, all, read}) EXPECT_EQ(ask(token, Scope::Promote), "http.forbidden");
+  EXPECT_EQ(ask(admin, Scope::Promote), "");
+}
+
+TEST_F(Tokens, that_were_never_given_out_open_nothing) {
+  const std::string token = make({"ann", {"admin"}});
+  std::string other = registry::new_token();
+  EXPECT_EQ(ask(other, Scope::Read), "http.unauthorized");
+  EXPECT_EQ(ask(token.substr(0, token.size() - 1), Scope::Read), "http.unauthorized");
+  EXPECT_EQ(ask("", Scope::Read), "http.unauthorized");
+}
+
+TEST_F(Tokens, expire) {
+  const std::string token = make({"ann", {"read"}, Instant{home_.clock->at.micros + 1000}});
+  EXPECT_EQ(ask(token, Scope::Read), "");
+  home_.clock->at.micros += 1000;
+  EXPECT_EQ(ask(token, Scope::Read), "http.unauthorized");
+}
+
+TEST_F(Tokens, have_a_rate_that_outlives_a_reload) {
+  const std::string token = make({.name = "ann", .scopes = {"read"}, .rate = 2});
+  EXPECT_EQ(ask(token, Scope::Read), "");
+  access_.use(must(registry_->tokens()));
+  EXPECT_EQ(ask(token, Scope::Read), "");
+  EXPECT_EQ(ask(token, Scope::Read), "http.too_many_requests");
+  home_.clock->at.micros += 500'000;
+  EXPECT_EQ(ask(token, Scope::Read), "");
+  EXPECT_EQ(ask(token, Scope::Read), "http.too_many_requests");
+  home_.clock->at.micros += 3'600'000'000;  // an hour of silence saves up no more than a second's
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(ask(token, Scope::Read), "");
+  EXPECT_EQ(ask(token, Scope::Read), "http.too_many_requests");
+}
+
+TEST(Authorization, holds_a_token_as_bearer_or_as_the_password_of_basic) {
+  EXPECT_EQ(token_in("Bearer abc"), "abc");
+  EXPECT_EQ(token_in("bEARER  abc"), "abc");
+  EXPECT_EQ(token_in("Basic dXNlcjphYmM="), "abc");  // user:abc
+  for (const char* other : {"", "abc", "Bearerabc", "Basic", "Basic !", "Basic dXNlcg==", "Digest abc"})
+    EXPECT_EQ(token_in(other), "") << other;
+}
+
+}  // namespace
+}  // namespace tidemill::api
