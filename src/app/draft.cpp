@@ -6,8 +6,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "engine/binder.hpp"
+#include "app/draft_names.hpp"
+#include "app/output.hpp"
+#include "app/yaml_text.hpp"
+#include "engine/names.hpp"
 #include "engine/number_types.hpp"
+#include "project/scalar.hpp"
 #include "quality/row_rule.hpp"
 #include "statistics/intervals.hpp"
 #include "training/training.hpp"
@@ -19,12 +23,11 @@ namespace {
 using engine::is_number_type;
 using quality::is_time_type;
 
-constexpr int64_t kFewestRows = 50;
-constexpr int64_t kMostClasses = 20;
 constexpr int64_t kMostLevels = 1000;  // the default of max_categories
 constexpr int64_t kFewLevels = 12;     // accepted_values is suggested up to here
 constexpr int64_t kManyRows = 50'000;
 constexpr double kTooGood = 0.98;
+constexpr double kFilledTooGood = 0.9;  // values are seldom missing so regularly by accident
 constexpr double kDayMicros = 86'400e6;
 constexpr double kTestShare = 0.2;
 constexpr double kLargestTestShare = 0.4;
@@ -42,34 +45,6 @@ bool unique(const DataFacts& data, const ColumnFacts& facts) {
   return facts.nulls == 0 && facts.distinct == data.rows;
 }
 
-// A plain word needs no quotes in YAML; the words YAML reads as something else do.
-std::string yaml(const std::string& text) {
-  const bool plain = !text.empty() &&
-                     std::all_of(text.begin(), text.end(),
-                                 [](char c) {
-                                   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                                          (c >= '0' && c <= '9') || c == '_' || c == '/' || c == '.' ||
-                                          c == '-';
-                                 }) &&
-                     ((text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z') ||
-                      text[0] == '_' || text[0] == '.' || text[0] == '/');
-  std::string lower = text;
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  for (const char* word :
-       {"true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan", ".nan", ".inf"})
-    if (lower == word) return "\"" + text + "\"";
-  if (plain) return text;
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (c == '\n')
-      out += "\\n";
-    else
-      out += c;
-  }
-  return out + "\"";
-}
-
 std::string lower(std::string text) {
   for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
@@ -80,6 +55,7 @@ const ColumnFacts* choose_key(const DataFacts& data, const std::string& target) 
   const ColumnFacts* best = nullptr;
   for (const ColumnFacts& facts : data.columns) {
     if (facts.column.name == target || !unique(data, facts)) continue;
+    if (!facts.written_as.what.empty()) continue;  // a date or measurement that came as text
     const bool integer_or_text = facts.column.type == "VARCHAR" || facts.column.type == "UUID" ||
                                  facts.column.type.ends_with("INT") || facts.column.type == "INTEGER";
     if (!integer_or_text) continue;
@@ -107,21 +83,6 @@ const ColumnFacts* choose_time(const DataFacts& data) {
   return nullptr;
 }
 
-// A JSON value as YAML in flow style, without needless quotes.
-std::string flow(const Json& json) {
-  std::vector<std::string> parts;
-  if (json.is_array()) {
-    for (const Json& item : json) parts.push_back(flow(item));
-    return fmt::format("[{}]", fmt::join(parts, ", "));
-  }
-  if (json.is_object()) {
-    for (const auto& [key, value] : json.items())
-      parts.push_back(fmt::format("{}: {}", yaml(key), flow(value)));
-    return fmt::format("{{{}}}", fmt::join(parts, ", "));
-  }
-  return json.is_string() ? yaml(json.get<std::string>()) : to_text(json);
-}
-
 // What is suggested from one look at the data only warns: what came is not all that may come. An absent or
 // doubled value stops.
 Json softened(const Json& checks) {
@@ -133,14 +94,23 @@ Json softened(const Json& checks) {
   return out;
 }
 
+// A type that the project file has no word for is found in the data as it was here.
+bool is_declarable(const std::string& type) {
+  project::YamlNode node{.kind = project::YamlNode::Kind::Scalar, .text = type, .shown = type};
+  return !project::misfit({project::Scalar::Kind::ColumnType}, node);
+}
+
 std::string column_line(const ColumnFacts& facts, bool is_key) {
-  std::string line =
-      fmt::format("      {}: {{type: {}", yaml(facts.column.name), yaml(lower(facts.column.type)));
+  std::vector<std::string> parts;
+  if (const std::string type = lower(facts.column.type); is_declarable(type))
+    parts.push_back("type: " + yaml_value(type));
   Json checks = softened(facts.checks);
   if (is_key && std::find(checks.begin(), checks.end(), Json("unique")) == checks.end())
     checks.push_back("unique");
-  if (!checks.empty()) line += ", checks: " + flow(checks);
-  return line + "}\n";
+  if (!checks.empty()) parts.push_back("checks: " + yaml_flow(checks));
+  return parts.empty()
+             ? ""
+             : fmt::format("      {}: {{{}}}\n", yaml_key(facts.column.name), fmt::join(parts, ", "));
 }
 
 // "No worse" must be provable: on few rows even an equal model's interval reaches some hundredths down.
@@ -161,6 +131,11 @@ std::string gate_of(TargetKind kind, int64_t rows) {
   return "";
 }
 
+std::string filled_words(const ColumnFacts& facts, const std::string& target) {
+  return fmt::format("is {} almost only where {} is {}", facts.when_filled.filled ? "filled" : "empty",
+                     target, facts.when_filled.of);
+}
+
 // Columns that cannot be features as they are, each with its reason.
 std::vector<std::pair<std::string, std::string>> unfit(const DataFacts& data, const std::string& key,
                                                        const std::string& target) {
@@ -170,6 +145,11 @@ std::vector<std::pair<std::string, std::string>> unfit(const DataFacts& data, co
     if (name == key || name == target) continue;
     if (facts.distinct <= 1)
       out.emplace_back(name, "has one value only");
+    else if (!facts.written_as.what.empty())
+      out.emplace_back(name, fmt::format("is {}: make it one in the transform: {}", facts.written_as.what,
+                                         facts.written_as.sql));
+    else if (is_time_type(facts.column.type) && facts.when_filled.auc >= kFilledTooGood)
+      out.emplace_back(name, fmt::format("is a time that {}", filled_words(facts, target)));
     else if (is_time_type(facts.column.type))
       out.emplace_back(name, "is a time: make features of it in the transform (hour, weekday, age)");
     else if (facts.column.type == "VARCHAR" && (facts.distinct > kMostLevels || unique(data, facts)))
@@ -183,86 +163,71 @@ std::vector<std::pair<std::string, std::string>> unfit(const DataFacts& data, co
   return out;
 }
 
-}  // namespace
-
-Result<TargetKind> kind_of_target(const DataFacts& data, const std::string& target) {
-  const ColumnFacts* facts = find(data, target);
-  if (facts == nullptr) {
-    std::vector<std::string> names;
-    for (const ColumnFacts& column : data.columns) names.push_back(column.column.name);
-    return user_error("init.target", fmt::format("the file has no column '{}'", target), {.file = data.path},
-                      did_you_mean(target, names));
-  }
-  if (data.rows - facts->nulls < kFewestRows)
-    return data_error("init.too_few_rows",
-                      fmt::format("{} rows have a '{}' (at least {} are needed)", data.rows - facts->nulls,
-                                  target, kFewestRows),
-                      {.file = data.path});
-  if (facts->distinct < 2)
-    return data_error("init.target",
-                      fmt::format("'{}' has one value only: there is nothing to learn", target),
-                      {.file = data.path});
-  if (facts->distinct == 2) return TargetKind::Binary;
-  const bool whole = facts->column.type.ends_with("INT") || facts->column.type == "INTEGER";
-  if (facts->column.type == "VARCHAR") {
-    if (facts->distinct > kMostClasses)
-      return data_error("init.target",
-                        fmt::format("'{}' has {} different texts (at most {} classes)", target,
-                                    facts->distinct, kMostClasses),
-                        {.file = data.path});
-    return TargetKind::Multiclass;
-  }
-  if (!is_number_type(facts->column.type))
-    return data_error("init.target",
-                      fmt::format("'{}' is {}: a target is a number, a text of few values, or true and false",
-                                  target, facts->column.type),
-                      {.file = data.path});
-  return whole && facts->distinct <= 5 ? TargetKind::Multiclass : TargetKind::Regression;
+std::string made_key(const DataFacts& data) {
+  std::string key = "row_id";
+  const auto taken = [&](const ColumnFacts& facts) { return engine::same_name(facts.column.name, key); };
+  while (std::ranges::any_of(data.columns, taken)) key += "_";
+  return key;
 }
+
+// A selection names tables and models alike.
+std::string model_name(const DataFacts& data, const std::string& target) {
+  const std::string name = legal_name(target, "target") + "_model";
+  return name == data.table || project::is_reserved_name(name) ? "my_" + name : name;
+}
+
+std::string transform_of(const DataFacts& data, const std::string& target, const std::string& key,
+                         bool make_key) {
+  const std::string table = engine::quote_name(data.table);
+  std::string out =
+      fmt::format("-- What is known of each row when its {} is to be predicted. Add features here.\n",
+                  visible(target, Breaks::Show));
+  if (!make_key) return out + fmt::format("SELECT *\nFROM {}\n", table);
+  return out + fmt::format(
+                   "-- No column names a row, so {0} is a hash of it; the number behind tells equal rows "
+                   "apart.\nSELECT md5(CAST({1} AS VARCHAR)) || '-' || row_number() OVER (PARTITION BY "
+                   "md5(CAST({1} AS VARCHAR))) AS {0}, *\nFROM {1}\n",
+                   key, table);
+}
+
+}  // namespace
 
 Result<Draft> draft_project(const std::string& name, const DataFacts& data, const std::string& target) {
   TM_TRY(const TargetKind kind, kind_of_target(data, target));
   Draft draft;
   draft.transform_name = "features";
   const ColumnFacts* key_column = choose_key(data, target);
-  const std::string key = key_column != nullptr ? key_column->column.name : "row_id";
+  const std::string key = key_column != nullptr ? key_column->column.name : made_key(data);
   const ColumnFacts* time = choose_time(data);
-  const std::string table = engine::quote_name(data.table);
-
-  if (key_column != nullptr) {
-    draft.notes.push_back(fmt::format("key: {} (unique in all {} rows)", key, data.rows));
-    draft.transform_sql = fmt::format(
-        "-- What is known of each row when its {} is to be predicted. Add features here.\nSELECT *\nFROM "
-        "{}\n",
-        target, table);
-  } else {
-    draft.notes.push_back("key: row_id, made from the row's content, as no column is unique");
-    draft.transform_sql = fmt::format(
-        "-- What is known of each row when its {0} is to be predicted. Add features here.\n"
-        "-- No column names a row, so row_id is a hash of it; the number behind tells equal rows apart.\n"
-        "SELECT md5(CAST({1} AS VARCHAR)) || '-' || row_number() OVER (PARTITION BY md5(CAST({1} AS "
-        "VARCHAR))) AS row_id, *\nFROM {1}\n",
-        target, table);
-  }
+  const std::string model = model_name(data, target);
+  draft.transform_sql = transform_of(data, target, key, key_column == nullptr);
+  draft.notes.push_back(
+      key_column != nullptr
+          ? fmt::format("key: {} (unique in all {} rows)", key, data.rows)
+          : fmt::format("key: {}, made from the row's content, as no column is unique", key));
 
   std::string& out = draft.project_file;
   out = fmt::format(
       "# Drafted from {}: {} rows. Every line is yours to change; tidemill schema describes all keys.\nname: "
       "{}\n\nsources:\n  {}:\n    path: {}\n",
-      data.path, data.rows, yaml(name), yaml(data.table), yaml(data.path));
-  if (key_column != nullptr) out += fmt::format("    key: {}\n", yaml(key));
-  out += "    columns:\n";
-  for (const ColumnFacts& facts : data.columns) out += column_line(facts, &facts == key_column);
+      visible(data.path, Breaks::Show), data.rows, yaml_value(name), data.table, yaml_value(data.path));
+  if (key_column != nullptr) out += fmt::format("    key: {}\n", yaml_value(key));
+  out += fmt::format(
+      "    checks:\n      - row_count: {{min: {}}}  # half of today's: a file cut short stops here\n",
+      data.rows / 2);
+  std::string columns;
+  for (const ColumnFacts& facts : data.columns) columns += column_line(facts, &facts == key_column);
+  if (!columns.empty()) out += "    columns:\n" + columns;
 
-  out += fmt::format("\nmodels:\n  {}:\n    from: features\n    key: {}\n    target: {}\n",
-                     yaml(target + "_model"), yaml(key), yaml(target));
+  out += fmt::format("\nmodels:\n  {}:\n    from: features\n    key: {}\n    target: {}\n", model,
+                     yaml_value(key), yaml_value(target));
   if (find(data, target)->nulls > 0)
-    out += fmt::format("    where: {} IS NOT NULL\n", engine::quote_name(target));
+    out += fmt::format("    where: {}\n", yaml_value(engine::quote_name(target) + " IS NOT NULL"));
   const auto excluded = unfit(data, key, target);
   if (!excluded.empty()) {
     out += "    features:\n      exclude:\n";
     for (const auto& [column, reason] : excluded)
-      out += fmt::format("        - {}  # {}\n", yaml(column), reason);
+      out += fmt::format("        - {}  # {}\n", yaml_value(column), visible(reason, Breaks::Show));
   }
   double share = kTestShare;
   if (time != nullptr) {
@@ -270,7 +235,7 @@ Result<Draft> draft_project(const std::string& name, const DataFacts& data, cons
     share = test_share(*time);
     out += fmt::format(
         "    split: {{time: {}, validation: {}d, test: {}d}}  # the newest rows judge, as in life\n",
-        yaml(time->column.name), std::max<int64_t>(1, days * 15 / 100),
+        yaml_value(time->column.name), std::max<int64_t>(1, days * 15 / 100),
         std::max<int64_t>(1, static_cast<int64_t>(std::floor(share * static_cast<double>(days)))));
     draft.notes.push_back(
         share > kTestShare
@@ -293,16 +258,23 @@ Result<Draft> draft_project(const std::string& name, const DataFacts& data, cons
         "gate: none, as {} rows leave too few to judge by: every version becomes champion", data.rows));
   else
     out += "    gate:\n" + gate_of(kind, data.rows);
-  out += fmt::format("\ndeployments:\n  {0}: {{model: {0}@champion}}\n", yaml(target + "_model"));
+  out += fmt::format("\ndeployments:\n  {0}: {{model: {0}@champion}}\n", model);
 
   for (const auto& [column, reason] : excluded)
     draft.notes.push_back(fmt::format("not a feature: {} {}", column, reason));
-  for (const ColumnFacts& facts : data.columns)
-    if (facts.column.name != target && facts.column.name != key && facts.alone >= kTooGood)
-      draft.warnings.push_back(fmt::format(
-          "{} alone tells {} almost surely ({} {:.3f}): is it known before the outcome, or is it a "
-          "consequence of it? If so, exclude it",
-          facts.column.name, target, kind == TargetKind::Regression ? "|correlation|" : "AUC", facts.alone));
+  for (const ColumnFacts& facts : data.columns) {
+    const std::string& column = facts.column.name;
+    if (column == target || column == key) continue;
+    const std::string question = "is it known before the outcome, or is it a consequence of it? If so,";
+    if (facts.when_filled.auc >= kFilledTooGood)
+      draft.warnings.push_back(fmt::format("{} {} (AUC {:.3f}): {} exclude it, and make no features of it",
+                                           column, filled_words(facts, target), facts.when_filled.auc,
+                                           question));
+    else if (facts.alone >= kTooGood)
+      draft.warnings.push_back(
+          fmt::format("{} alone tells {} almost surely ({} {:.3f}): {} exclude it", column, target,
+                      kind == TargetKind::Regression ? "|correlation|" : "AUC", facts.alone, question));
+  }
   return draft;
 }
 

@@ -1,0 +1,123 @@
+#include "app/draft.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "app/draft_names.hpp"
+#include "app/yaml_text.hpp"
+#include "engine/names.hpp"
+#include "engine/scratch_for_tests.hpp"
+#include "project/load.hpp"
+#include "project/scalar.hpp"
+#include "project/yaml.hpp"
+
+namespace tidemill::app {
+
+namespace {
+
+std::string text_of(const Errors& errors) {
+  std::string text;
+  for (const Error& error : errors) text += to_text(error) + "\n";
+  return text;
+}
+
+ColumnFacts column(std::string name, std::string type, int64_t nulls, int64_t distinct) {
+  return {.column = {std::move(name), std::move(type)}, .nulls = nulls, .distinct = distinct};
+}
+
+DataFacts customers(const std::string& target, int64_t nulls) {
+  return {.table = "customers",
+          .path = "customers.csv",
+          .rows = 1000,
+          .columns = {column("id", "BIGINT", 0, 1000), column("spend", "DOUBLE", 0, 900),
+                      column(target, "BOOLEAN", nulls, 2)}};
+}
+
+/// Words that a project file, SQL or YAML might take for something else, and any characters at all.
+rc::Gen<std::string> odd_text() {
+  using namespace rc;
+  const auto words = gen::element<std::string>(
+      "Churned", "Left?", "has left", "zurück", "Übersicht", "2nd", "1", "null", "~", "true", "select",
+      "pg_x", "main", "a: b", "- a", "#x", "'", "\"", "\\", "{a}", "[a]", "&a", "*a", "%a", "!a", "|", ">",
+      "@a", "`", "${env:HOME}", "$${x}", "a\nb", "a\tb", "年", "💶", " ", "x ", ".5", "1e3", "0x1F",
+      "features", "2024-01-01", "<<", "row_id");
+  const auto characters = gen::map(gen::nonEmpty(gen::container<std::string>(gen::inRange<char>(1, 127))),
+                                   [](std::string text) { return text.substr(0, 60); });
+  return gen::oneOf(words, characters,
+                    gen::map(gen::pair(words, words), [](auto two) { return two.first + two.second; }));
+}
+
+bool is_blank(const std::string& name) {
+  return std::ranges::all_of(name, [](char c) { return static_cast<unsigned char>(c) <= ' '; });
+}
+
+}  // namespace
+
+RC_GTEST_PROP(Draft, is_read_back_as_it_was_meant, ()) {
+  const std::string target = *odd_text(), other = *odd_text(), path = *odd_text();
+  RC_PRE(!engine::same_name(target, other) && !is_blank(target) && !is_blank(other));
+  DataFacts data = customers(target, *rc::gen::inRange(0, 2));
+  data.path = path + ".csv";
+  data.columns.push_back(
+      column(other, *rc::gen::element<std::string>("DATE", "VARCHAR", "STRUCT(\"a: b\" INTEGER)"), 0, 1000));
+  data.columns.back().checks = Json::parse(R"([{"accepted_values": ["yes", "no", "${x}"]}])");
+  if (*rc::gen::inRange(0, 2) == 1) data.columns[0].distinct = 7;  // no key
+  const auto draft = draft_project("p", data, target);
+  RC_ASSERT(draft.has_value());
+
+  const engine::ScratchFolder folder;
+  RC_ASSERT(make_folder(folder / "transforms").has_value());
+  RC_ASSERT(write_file(folder / "transforms" / "features.sql", draft->transform_sql).has_value());
+  const auto project = project::load_text(draft->project_file, folder.path(), {});
+  if (!project) RC_FAIL(text_of(project.error()) + draft->project_file);
+  RC_ASSERT(project->sources.at("customers").paths == std::vector{data.path});
+  RC_ASSERT(project->models.size() == 1U);
+  const project::Model& model = project->models.begin()->second;
+  RC_ASSERT(model.target == target);
+  RC_ASSERT(model.where == (data.columns[2].nulls > 0 ? engine::quote_name(target) + " IS NOT NULL" : ""));
+  for (const project::Column& read : project->sources.at("customers").columns)
+    if (engine::same_name(read.name, other))
+      RC_ASSERT(read.checks.at(0).arguments.at("values") == data.columns[3].checks[0]["accepted_values"]);
+}
+
+RC_GTEST_PROP(DraftNames, are_legal_whatever_they_are_made_of, ()) {
+  const std::string name = legal_name(*odd_text(), "data");
+  RC_ASSERT(project::is_identifier(name));
+}
+
+TEST(DraftNames, keep_letters_and_lose_marks) {
+  EXPECT_EQ(legal_name("Übersicht 2024", "data"), "ubersicht_2024");
+  EXPECT_EQ(legal_name("U\xCC\x88"
+                       "bersicht",
+                       "data"),
+            "ubersicht");  // the mark as a character of its own
+  EXPECT_EQ(legal_name("Straße", "data"), "strasse");
+  EXPECT_EQ(legal_name("Left?", "data"), "left");
+  EXPECT_EQ(legal_name("has left", "data"), "has_left");
+  EXPECT_EQ(legal_name("2nd", "data"), "data_2nd");
+  EXPECT_EQ(legal_name("顧客", "data"), "data");
+  EXPECT_EQ(legal_name("žluťoučký", "data"), "zlutoucky");
+}
+
+TEST(Draft, warns_of_a_column_that_is_filled_for_one_outcome_only) {
+  DataFacts data = customers("churned", 0);
+  data.columns.push_back(column("closed_on", "DATE", 800, 90));
+  data.columns.back().when_filled = {.auc = 0.99, .filled = true, .of = "true"};
+  const auto draft = draft_project("p", data, "churned");
+  ASSERT_TRUE(draft.has_value());
+  ASSERT_EQ(draft->warnings.size(), 1U);
+  EXPECT_TRUE(
+      draft->warnings[0].starts_with("closed_on is filled almost only where churned is true (AUC 0.990)"));
+  for (const std::string& note : draft->notes) EXPECT_EQ(note.find("make features of it"), std::string::npos);
+}
+
+TEST(Draft, says_what_to_do_with_dates_and_numbers_that_came_as_text) {
+  DataFacts data = customers("churned", 0);
+  data.columns.push_back(column("signup", "VARCHAR", 0, 669));
+  data.columns.back().written_as = {"a date written 24.12.2024", "strptime(\"signup\", '%d.%m.%Y')"};
+  const auto draft = draft_project("p", data, "churned");
+  ASSERT_TRUE(draft.has_value());
+  EXPECT_NE(draft->project_file.find("- signup  # is a date written 24.12.2024"), std::string::npos);
+}
+
+}  // namespace tidemill::app
