@@ -136,7 +136,8 @@ int profile(const GlobalOptions& global, const std::string& table) {
   for (const Json& column : profile->columns) {
     const std::string name = field(column, "name");
     const auto suggested = profile->suggested_checks.find(name);
-    text.add({name, field(column, "type"), field(column, "nulls"), field(column, "distinct"),
+    const std::string mark = column.contains("distinct_is_estimated") ? "~" : "";
+    text.add({name, field(column, "type"), field(column, "nulls"), mark + field(column, "distinct"),
               field(column, "min"), field(column, "max"), field(column, "mean"),
               suggested == profile->suggested_checks.end() ? "" : to_text(*suggested)});
   }

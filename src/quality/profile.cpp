@@ -23,6 +23,8 @@ constexpr int64_t kLeastRowsPerValue = 20;
 constexpr int64_t kMinRows = 20;
 /// How far a suggested range reaches beyond what was seen, as a share of its width.
 constexpr double kRangeMargin = 0.25;
+/// Of so many rows it is cheap to count the different values of a column; of more they are estimated.
+constexpr int64_t kMostRowsToCountValuesOf = 2'000'000;
 constexpr std::array kQuantiles{0.05, 0.25, 0.5, 0.75, 0.95};
 
 bool has_order(const std::string& type) {
@@ -88,6 +90,24 @@ Json described(const engine::Column& column, const engine::Value* answers, int64
   return json;
 }
 
+Result<int64_t> count_values(engine::Connection& connection, const std::string& relation,
+                             const engine::Column& column) {
+  TM_TRY(const engine::Value count, connection.scalar(fmt::format("SELECT count(DISTINCT {}) FROM {}",
+                                                                  quote_name(column.name), relation)));
+  return to_count(count);
+}
+
+/// In place of the scan's estimate: one column at a time, as each holds all its values.
+Result<void> count_or_mark(engine::Connection& connection, const std::string& relation,
+                           const engine::Column& column, int64_t rows, Json& json) {
+  if (rows > kMostRowsToCountValuesOf) {
+    json["distinct_is_estimated"] = true;
+    return {};
+  }
+  TM_TRY(json["distinct"], count_values(connection, relation, column));
+  return {};
+}
+
 Result<void> add_top_values(engine::Connection& connection, const std::string& relation,
                             const engine::Column& column, Json& json) {
   const std::string name = quote_name(column.name);
@@ -102,6 +122,7 @@ Result<void> add_top_values(engine::Connection& connection, const std::string& r
   // Exact now, where all values were listed.
   if (static_cast<int64_t>(rows.rows.size()) <= kMaxAcceptedValues) {
     json["distinct"] = rows.rows.size();
+    json.erase("distinct_is_estimated");
     json["values"] = Json::array();
     for (const auto& row : rows.rows) json["values"].push_back(to_json(row[0]));
   }
@@ -137,13 +158,15 @@ Result<Json> suggestions(engine::Connection& connection, const std::string& rela
   else if (const double share = json["null_share"].get<double>(); share <= 0.05)
     list.push_back({{"not_null", Json::object()}, {"mostly", std::floor((1 - 2 * share) * 1000) / 1000}});
 
-  // The count is approximate within some percent.
-  const bool may_be_key =
-      static_cast<double>(distinct) > 0.9 * static_cast<double>(present) && !is_float_type(column.type);
+  // An estimate is right within some percent.
+  const bool estimated = json.contains("distinct_is_estimated");
+  const bool may_be_key = (estimated ? static_cast<double>(distinct) > 0.9 * static_cast<double>(present)
+                                     : distinct == present) &&
+                          !is_float_type(column.type);
   if (may_be_key && (column.type == "VARCHAR" || is_number_type(column.type) || column.type == "UUID")) {
-    TM_TRY(const engine::Value exact, connection.scalar(fmt::format("SELECT count(DISTINCT {}) FROM {}",
-                                                                    quote_name(column.name), relation)));
-    if (to_count(exact) == present) {
+    TM_TRY(const int64_t exact,
+           estimated ? count_values(connection, relation, column) : Result<int64_t>(distinct));
+    if (exact == present) {
       list.push_back("unique");
       return list;
     }
@@ -175,6 +198,7 @@ Result<Profile> profile(engine::Connection& connection, const std::string& relat
   Profile profile{.rows = to_count(row[0])};
   for (size_t i = 0; i < columns.size(); ++i) {
     Json json = described(columns[i], row.data() + starts[i], profile.rows);
+    TM_CHECK(count_or_mark(connection, relation, columns[i], profile.rows, json));
     const bool lists_values =
         columns[i].type == "VARCHAR" || columns[i].type == "BOOLEAN" || columns[i].type.starts_with("ENUM");
     if (lists_values || json["distinct"].get<int64_t>() <= kMaxAcceptedValues)

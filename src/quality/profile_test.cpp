@@ -36,6 +36,20 @@ TEST_F(Profiles, columns_are_described_by_what_their_type_allows) {
   EXPECT_EQ(profile.columns[6]["max"], 99);
 }
 
+TEST_F(Profiles, values_are_counted_or_marked_as_estimated) {
+  execute("CREATE TABLE t AS SELECT 'C' || i AS id, i // 3 AS thirds FROM range(30000) r(i)");
+  const Profile counted = profiled("t");
+  EXPECT_EQ(counted.columns[0]["distinct"], 30000);
+  EXPECT_EQ(counted.columns[1]["distinct"], 10000);
+  EXPECT_FALSE(counted.columns[0].contains("distinct_is_estimated"));
+
+  execute("CREATE TABLE many AS SELECT i AS id, i % 5 AS few FROM range(2000001) r(i)");
+  const Profile estimated = profiled("many");
+  EXPECT_EQ(estimated.columns[0]["distinct_is_estimated"], true);
+  EXPECT_FALSE(estimated.columns[1].contains("distinct_is_estimated"));
+  EXPECT_EQ(estimated.suggested_checks["id"], Json::parse(R"(["not_null", "unique"])"));
+}
+
 TEST_F(Profiles, suggested_checks_are_in_the_project_files_form) {
   execute(
       R"(CREATE TABLE t AS SELECT i AS id, ['EWR', 'JFK', 'LGA'][i % 3 + 1] AS origin, (i * 7919) % 1000 AS distance, CASE WHEN i % 100 > 0 THEN i END AS seldom,
