@@ -154,13 +154,16 @@ int predict(const GlobalOptions& global, const PredictOptions& options) {
   batch.output = options.output;
   batch.timezone = session->project.timezone;
   batch.budget = pipeline::budget_of(session->project);
+  const std::string model = options.model.substr(0, options.model.find('@'));
+  if (const auto declared = session->project.models.find(model); declared != session->project.models.end())
+    batch.table = declared->second.from;
   const auto result = pipeline::predict_file(*session->registry, batch);
   if (!result) return report(global, result.error());
   if (global.json)
     print_json(result->to_json());
   else
-    print(fmt::format("{} rows scored by {} version {} into {}", grouped(result->rows), result->model,
-                      result->version, options.output.native()));
+    print(fmt::format("{} row{} scored by {} version {} into {}", grouped(result->rows),
+                      result->rows == 1 ? "" : "s", result->model, result->version, options.output.native()));
   return 0;
 }
 

@@ -14,6 +14,8 @@ namespace tidemill::pipeline {
 
 namespace {
 
+constexpr size_t kMostNamesShown = 12;
+
 struct Answer {
   std::string name;
   std::string sql;
@@ -86,6 +88,35 @@ std::string select_of(const Answers& answers, const std::vector<engine::Column>&
   return fmt::format("SELECT {} FROM (SELECT {} FROM input)", all, scored);
 }
 
+std::string quoted_list(const std::vector<std::string>& names) {
+  const size_t shown = names.size() > kMostNamesShown ? kMostNamesShown - 1 : names.size();
+  std::string out;
+  for (size_t i = 0; i < shown; ++i)
+    out += fmt::format("{}'{}'", i == 0 ? "" : i + 1 == names.size() ? " and " : ", ", names[i]);
+  return shown == names.size() ? out : fmt::format("{} and {} more", out, names.size() - shown);
+}
+
+/// A raw file lacks what the transforms make of it: whoever passes one is told where the whole table is.
+Result<void> check_features(const BatchOptions& options, const registry::Version& version,
+                            const std::vector<forest::Feature>& features,
+                            const std::vector<engine::Column>& columns) {
+  std::vector<std::string> missing;
+  for (const forest::Feature& feature : features)
+    if (!has_column(columns, feature.name)) missing.push_back(feature.name);
+  if (missing.empty()) return {};
+  std::string hint = missing.size() == 1 ? did_you_mean(missing[0], names_of(columns)) : "";
+  if (hint.empty() && !options.table.empty())
+    hint = fmt::format(
+        "{0} reads the table {1}: score that one, from `exports: {{{1}: {{path: out/{1}.parquet}}}}`, or in "
+        "a transform: SELECT *, predict('{0}@champion', f) AS score FROM {1} f",
+        version.model, options.table);
+  return user_error(
+      "predict.missing_feature",
+      fmt::format("{} has no column{} {}, which {}@{} needs", options.input.native(),
+                  missing.size() > 1 ? "s" : "", quoted_list(missing), version.model, version.number),
+      {options.input.native()}, hint);
+}
+
 }  // namespace
 
 Json BatchResult::to_json() const {
@@ -117,12 +148,7 @@ Result<BatchResult> predict_file(registry::Registry& registry, const BatchOption
   TM_TRY(const std::string select, engine::select_from_files(connection, scan));
   TM_TRY(const std::vector<engine::Column> columns, connection.describe(select));
 
-  for (const forest::Feature& feature : predictor->package().features)
-    if (!has_column(columns, feature.name))
-      return user_error("predict.missing_feature",
-                        fmt::format("{} has no column '{}', which {} needs", options.input.native(),
-                                    feature.name, reference),
-                        {options.input.native()}, did_you_mean(feature.name, names_of(columns)));
+  TM_CHECK(check_features(options, version, predictor->package().features, columns));
   const Answers answers = answers_of(*predictor, reference);
   BatchResult result{version.model, version.number, 0, {}};
   for (const auto* list : {&answers.scores, &answers.derived})

@@ -17,6 +17,7 @@ struct BatchOptions {
   Path output;        // any it writes; appears whole or not at all
   std::string timezone = "UTC";
   Budget budget;
+  std::string table = {};  // the one the project's model reads, for the hint; empty: not known
 };
 struct BatchResult {
   std::string model;
