@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "app/commands.hpp"
+#include "app/diff_text.hpp"
 #include "app/output.hpp"
 #include "pipeline/batch.hpp"
 #include "pipeline/check_tables.hpp"
@@ -49,14 +50,6 @@ std::string rows_text(const engine::Rows& rows) {
     text.add(std::move(cells));
   }
   return text.text();
-}
-
-// Numbers in Json stay what they are; a nested value is shown as JSON.
-std::string cell_text(const Json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  if (value.is_null()) return "";
-  if (value.is_number_float()) return fmt::format("{:.6g}", value.get<double>());
-  return to_text(value);
 }
 
 std::string in_words(std::string_view status) {
@@ -206,7 +199,10 @@ int diff(const GlobalOptions& global, const std::string& a, const std::string& b
   if (!session) return report(global, session.error());
   const auto difference = pipeline::diff(*session->registry, a, b);
   if (!difference) return report(global, difference.error());
-  print_json(*difference);
+  if (global.json)
+    print_json(*difference);
+  else
+    print(diff_text(*difference));
   return 0;
 }
 
@@ -215,7 +211,10 @@ int diff_releases(const GlobalOptions& global, const std::string& a, const std::
   if (!session) return report(global, session.error());
   const auto difference = pipeline::diff_releases(*session->registry, a, b);
   if (!difference) return report(global, difference.error());
-  print_json(*difference);
+  if (global.json)
+    print_json(*difference);
+  else
+    print(diff_text(*difference));
   return 0;
 }
 

@@ -66,6 +66,13 @@ std::string visible(std::string_view text, Breaks breaks) {
   return out;
 }
 
+std::string cell_text(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_null()) return "";
+  if (value.is_number_float()) return fmt::format("{:.6g}", value.get<double>());
+  return to_text(value);
+}
+
 void TextTable::add(std::vector<std::string> row) {
   for (std::string& cell : row) cell = visible(cell, Breaks::Show);
   rows_.push_back(std::move(row));

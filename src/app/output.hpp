@@ -40,6 +40,9 @@ enum class Breaks { Keep, Show };  // of lines, and tabs
 /// Data may hold what a terminal obeys: control characters become "\\x1b".
 std::string visible(std::string_view text, Breaks breaks = Breaks::Keep);
 
+/// Texts without quotes, numbers to six digits; what is nested is shown as JSON, null as nothing.
+std::string cell_text(const Json& value);
+
 void print(std::string_view text);  // to stdout, redacted
 void print_json(const Json& json);  // to stdout, indented, a newline at the end
 /// Errors to stderr in the CLI's form (with --json: {"errors":[…]} to stdout), and the exit code of the

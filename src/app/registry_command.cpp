@@ -4,8 +4,10 @@
 
 #include "app/commands.hpp"
 #include "app/output.hpp"
+#include "app/version_text.hpp"
 #include "pipeline/diff.hpp"
 #include "pipeline/outline.hpp"
+#include "pipeline/predictors.hpp"
 
 namespace tidemill::app {
 
@@ -239,7 +241,12 @@ Result<Json> show_version(Registry& registry, const std::string& reference) {
   const auto [model, name] = pipeline::parse_reference(reference);
   TM_TRY(const auto version, registry.version(model, name));
   TM_TRY(const auto aliases, registry.aliases(model));
-  return to_json(version, aliases);
+  Json json = to_json(version, aliases);
+  if (!version.dropped) {  // its package is gone then
+    TM_TRY(const forest::Package package, pipeline::load_package(registry, version));
+    json["importance"] = package.importance;
+  }
+  return json;
 }
 
 Result<int> export_package(Registry& registry, const std::string& reference, const Path& folder) {
@@ -290,6 +297,8 @@ Result<int> show(const GlobalOptions& global, Registry& registry, const Registry
                                                      : show_release(registry, id));
   if (options.what == "runs" && !global.json)
     print(run_text(json));
+  else if (options.what == "models" && !global.json)
+    print(version_text(json));
   else
     print_json(json);
   return 0;
