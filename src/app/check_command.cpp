@@ -6,6 +6,7 @@
 #include "app/commands.hpp"
 #include "app/diff_text.hpp"
 #include "app/output.hpp"
+#include "app/references.hpp"
 #include "pipeline/batch.hpp"
 #include "pipeline/check_tables.hpp"
 #include "pipeline/diff.hpp"
@@ -141,6 +142,7 @@ int profile(const GlobalOptions& global, const std::string& table) {
 int predict(const GlobalOptions& global, const PredictOptions& options) {
   auto session = open_session(global, Options::Mode::ReadOnly);
   if (!session) return report(global, session.error());
+  if (const auto known = check_model(*session, options.model); !known) return report(global, known.error());
   pipeline::BatchOptions batch;
   batch.model = options.model;
   batch.input = options.input;
@@ -170,7 +172,12 @@ int explain(const GlobalOptions& global, const std::string& step) {
       pipeline::plan({&session->project, session->registry.get(), std::move(*fingerprints), {}, false, now});
   if (!planned) return report(global, planned.error());
   const auto why = pipeline::explain(*session->registry, step, &*planned);
-  if (!why) return report(global, why.error());
+  if (!why) {
+    Error error = why.error();
+    if (error.code == "usage.unknown_step" && error.hint.empty())
+      error.hint = "explain takes a table or model, or a step as tidemill plan names it";
+    return report(global, error);
+  }
   if (global.json) {
     print_json(*why);
     return 0;
@@ -197,6 +204,8 @@ int explain(const GlobalOptions& global, const std::string& step) {
 int diff(const GlobalOptions& global, const std::string& a, const std::string& b) {
   auto session = open_session(global, Options::Mode::ReadOnly);
   if (!session) return report(global, session.error());
+  for (const std::string& reference : {a, b})
+    if (const auto known = check_compared(*session, reference); !known) return report(global, known.error());
   const auto difference = pipeline::diff(*session->registry, a, b);
   if (!difference) return report(global, difference.error());
   if (global.json)

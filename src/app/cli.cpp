@@ -184,9 +184,9 @@ int run_cli(int argc, char** argv) {
 
   RegistryOptions registry_options;
   const auto registry_sub = [&](const std::string& name, const std::string& description,
-                                const std::string& examples) {
+                                const std::string& words, const std::string& examples) {
     CLI::App* app = sub(name, description, examples);
-    app->add_option("what", registry_options.rest, "show ID, diff A B, explain ID");
+    app->add_option("what", registry_options.rest, words);
     app->add_option("--limit", registry_options.limit, "rows to print");
     app->callback([&, name] {
       command = [&, name] {
@@ -196,18 +196,22 @@ int run_cli(int argc, char** argv) {
     });
     return app;
   };
-  registry_sub("runs", "what ran; show ID",
+  registry_sub("runs", "what ran; show ID", "show ID or latest, diff ID ID, explain TABLE or MODEL",
                "  tidemill runs\n  tidemill runs show latest --log transform:features\n")
       ->add_option("--log", registry_options.log_step, "with show: the log of this step");
   CLI::App* models_app = registry_sub(
       "models", "versions and aliases; show, diff, export, import",
+      "show MODEL@VERSION, diff two of them, export, import, explain MODEL",
       "  tidemill models\n  tidemill models show late@champion\n  tidemill models diff late@1 late@2\n"
       "  tidemill models import late model.txt          XGBoost's .json or .ubj, LightGBM's text, an MLflow "
       "folder\n");
   models_app->add_option("--folder", registry_options.folder, "with export: where the package's files go");
   models_app->add_option("--alias", registry_options.alias, "with import: what else to call the version");
-  registry_sub("tables", "live tables; show, diff", "  tidemill tables\n  tidemill tables show features\n");
-  registry_sub("releases", "what was live together; show, diff",
+  registry_sub("tables", "live tables; show, diff",
+               "show TABLE, diff TABLE@ID TABLE@ID (snapshots, as show lists them), explain TABLE",
+               "  tidemill tables\n  tidemill tables show features\n  tidemill tables diff features@12 "
+               "features@15\n");
+  registry_sub("releases", "what was live together; show, diff", "show ID, diff ID ID",
                "  tidemill releases\n  tidemill releases show 3\n");
 
   std::string explain_step;

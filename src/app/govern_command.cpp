@@ -6,6 +6,7 @@
 
 #include "app/commands.hpp"
 #include "app/output.hpp"
+#include "app/references.hpp"
 
 namespace tidemill::app {
 
@@ -17,7 +18,7 @@ template <class Act>
 int with_registry(const GlobalOptions& global, Options::Mode mode, const Act& act) {
   auto session = open_session(global, mode);
   if (!session) return report(global, session.error());
-  Result<int> exit = act(*session->registry);
+  Result<int> exit = act(*session);
   return exit ? *exit : report(global, exit.error());
 }
 
@@ -50,7 +51,9 @@ registry::Registry::Pinned pinned_versions(const project::Project& project) {
 }  // namespace
 
 int promote(const GlobalOptions& global, const PromoteOptions& options) {
-  return with_registry(global, Options::Mode::ReadWrite, [&](registry::Registry& registry) -> Result<int> {
+  return with_registry(global, Options::Mode::ReadWrite, [&](Session& session) -> Result<int> {
+    registry::Registry& registry = *session.registry;
+    TM_CHECK(check_model(session, options.model));
     if (options.release_hold) {
       TM_CHECK(registry.release_hold(options.model));
       answer(global, {{"model", options.model}, {"hold", nullptr}},
@@ -68,7 +71,8 @@ int promote(const GlobalOptions& global, const PromoteOptions& options) {
 }
 
 int rollback(const GlobalOptions& global, const RollbackOptions& options) {
-  return with_registry(global, Options::Mode::ReadWrite, [&](registry::Registry& registry) -> Result<int> {
+  return with_registry(global, Options::Mode::ReadWrite, [&](Session& session) -> Result<int> {
+    registry::Registry& registry = *session.registry;
     if ((options.release != 0) == !options.model.empty())
       return user_error("usage.arguments", "rollback takes a model, or --release ID", {},
                         "tidemill rollback late; tidemill rollback --release 3");
@@ -80,6 +84,7 @@ int rollback(const GlobalOptions& global, const RollbackOptions& options) {
                          options.release, release.id));
       return 0;
     }
+    TM_CHECK(check_model(session, options.model));
     TM_TRY(const int version, registry.rollback_alias(options.model, options.alias, options.reason));
     answer(global, {{"model", options.model}, {"alias", options.alias}, {"version", version}, {"hold", true}},
            fmt::format("{0}@{1} is version {2} again; promotion of {0} is on hold until: tidemill promote "
@@ -110,7 +115,8 @@ int gc(const GlobalOptions& global, const GcOptions& options) {
 }
 
 int audit(const GlobalOptions& global, bool verify_chain, size_t limit) {
-  return with_registry(global, Options::Mode::ReadOnly, [&](registry::Registry& registry) -> Result<int> {
+  return with_registry(global, Options::Mode::ReadOnly, [&](Session& session) -> Result<int> {
+    registry::Registry& registry = *session.registry;
     if (verify_chain) {
       TM_TRY(const int64_t entries, registry.verify_audit());
       answer(global, {{"entries", entries}, {"whole", true}},
@@ -136,7 +142,8 @@ int audit(const GlobalOptions& global, bool verify_chain, size_t limit) {
 }
 
 int verify(const GlobalOptions& global) {
-  return with_registry(global, Options::Mode::ReadOnly, [&](registry::Registry& registry) -> Result<int> {
+  return with_registry(global, Options::Mode::ReadOnly, [&](Session& session) -> Result<int> {
+    registry::Registry& registry = *session.registry;
     TM_TRY(const auto problems, registry.verify_objects());
     TM_TRY(const int64_t entries, registry.verify_audit());
     std::string text;

@@ -1,9 +1,11 @@
 // tidemill runs | models | tables | releases: what there is; show ID; export, and import
 // (import_command.cpp).
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "app/commands.hpp"
 #include "app/output.hpp"
+#include "app/references.hpp"
 #include "app/version_text.hpp"
 #include "pipeline/diff.hpp"
 #include "pipeline/outline.hpp"
@@ -237,7 +239,9 @@ Result<Json> show_release(Registry& registry, const std::string& id) {
   return to_json(release);
 }
 
-Result<Json> show_version(Registry& registry, const std::string& reference) {
+Result<Json> show_version(const Session& session, const std::string& reference) {
+  const Registry& registry = *session.registry;
+  TM_CHECK(check_model(session, reference));
   const auto [model, name] = pipeline::parse_reference(reference);
   TM_TRY(const auto version, registry.version(model, name));
   TM_TRY(const auto aliases, registry.aliases(model));
@@ -249,7 +253,9 @@ Result<Json> show_version(Registry& registry, const std::string& reference) {
   return json;
 }
 
-Result<int> export_package(Registry& registry, const std::string& reference, const Path& folder) {
+Result<int> export_package(const Session& session, const std::string& reference, const Path& folder) {
+  const Registry& registry = *session.registry;
+  TM_CHECK(check_model(session, reference));
   if (folder.empty()) return user_error("usage.arguments", "models export needs --folder");
   const auto [model, name] = pipeline::parse_reference(reference);
   TM_TRY(const auto version, registry.version(model, name));
@@ -288,11 +294,12 @@ Result<int> list(const GlobalOptions& global, Registry& registry, const Registry
   return 0;
 }
 
-Result<int> show(const GlobalOptions& global, Registry& registry, const RegistryOptions& options,
+Result<int> show(const GlobalOptions& global, const Session& session, const RegistryOptions& options,
                  const std::string& id) {
+  Registry& registry = *session.registry;
   if (options.what == "runs" && !options.log_step.empty()) return print_log(registry, id, options.log_step);
   TM_TRY(const Json json, options.what == "runs"     ? show_run(registry, id)
-                          : options.what == "models" ? show_version(registry, id)
+                          : options.what == "models" ? show_version(session, id)
                           : options.what == "tables" ? show_table(registry, id)
                                                      : show_release(registry, id));
   if (options.what == "runs" && !global.json)
@@ -302,6 +309,31 @@ Result<int> show(const GlobalOptions& global, Registry& registry, const Registry
   else
     print_json(json);
   return 0;
+}
+
+/// What a verb takes, for the one who knew the verb and not the rest.
+Result<int> unknown_words(const std::string& what, const std::string& verb) {
+  const bool models = what == "models", runs = what == "runs", tables = what == "tables";
+  std::map<std::string, std::string> takes{
+      {"show", runs     ? "the id of a run, or latest: tidemill runs show latest"
+               : models ? "a model or version: tidemill models show late@2"
+               : tables ? "a table: tidemill tables show features"
+                        : "the number of a release: tidemill releases show 3"},
+      {"diff", runs     ? "the ids of two runs"
+               : models ? "two versions: tidemill models diff late@1 late@2"
+               : tables ? "two snapshots: tidemill tables diff features@12 features@15"
+                        : "the numbers of two releases: tidemill releases diff 2 3"},
+      {"explain", "a table or model: tidemill explain features"},
+      {"list", "nothing more"}};
+  if (models) takes["export"] = "a version and --folder: tidemill models export late@2 --folder late";
+  if (models) takes["import"] = "a name and a file: tidemill models import late model.ubj";
+  if (const auto known = takes.find(verb); known != takes.end())
+    return user_error("usage.arguments", fmt::format("{} {} takes {}", what, verb, known->second));
+  std::vector<std::string> verbs;
+  for (const auto& [name, _] : takes) verbs.push_back(name);
+  return user_error("usage.arguments",
+                    fmt::format("tidemill {} takes: nothing, or {}", what, fmt::join(verbs, ", ")), {},
+                    did_you_mean(verb, verbs));
 }
 
 }  // namespace
@@ -317,19 +349,13 @@ int registry_command(const GlobalOptions& global, const RegistryOptions& options
   auto session =
       open_session(global, imports ? registry::Options::Mode::ReadWrite : registry::Options::Mode::ReadOnly);
   if (!session) return report(global, session.error());
-  Result<int> exit =
-      user_error("usage.arguments",
-                 fmt::format("tidemill {} takes: nothing, show ID, diff A B, explain ID", options.what), {},
-                 did_you_mean(verb, {"show", "diff", "explain", "export", "import", "list"}));
+  Result<int> exit = unknown_words(options.what, verb);
   if (verb == "list" && words.size() <= 1) exit = list(global, *session->registry, options);
-  if (verb == "show" && words.size() == 2) exit = show(global, *session->registry, options, words[1]);
+  if (verb == "show" && words.size() == 2) exit = show(global, *session, options, words[1]);
   if (verb == "export" && words.size() == 2 && options.what == "models")
-    exit = export_package(*session->registry, words[1], options.folder);
+    exit = export_package(*session, words[1], options.folder);
   if (imports && words.size() == 3)
     exit = import_model(global, *session, {words[1], words[2], options.alias});
-  else if (imports)
-    exit = user_error("usage.arguments",
-                      "models import takes a name and a file: tidemill models import late model.ubj");
   return exit ? *exit : report(global, exit.error());
 }
 
