@@ -4,6 +4,7 @@
 // read as text and checked, since DuckDB would round 1.5 to 2.
 #include "engine/scan.hpp"
 
+#include <algorithm>
 #include <array>
 #include <set>
 
@@ -20,6 +21,7 @@ namespace {
 
 constexpr std::string_view kFileColumn = "__tidemill_file";
 constexpr size_t kMaxNamesShown = 30;
+constexpr size_t kShortestStem = 3;  // of a name that was made longer or shorter
 
 /// Rank among signed integers that hold each other, 0 for all else.
 int signed_rank(std::string_view type) {
@@ -104,7 +106,18 @@ class Unification {
           .message = fmt::format("column {} is declared and not in the file", quote_name(column.name)),
           .where = {.file = layout.file.string()}};
       error.seen = names_of(layout.columns);
-      error.hint = did_you_mean(column.name, names);
+      // A renamed column is one of those that nobody declared.
+      std::vector<std::string> unknown;
+      for (const std::string& name : names)
+        if (std::ranges::none_of(scan_.declared,
+                                 [&](const Column& each) { return same_name(each.name, name); }))
+          unknown.push_back(name);
+      error.hint = did_you_mean(column.name, unknown);
+      for (const std::string& name : unknown)
+        if (error.hint.empty() && std::min(name.size(), column.name.size()) >= kShortestStem &&
+            (folded_name(name).starts_with(folded_name(column.name)) ||
+             folded_name(column.name).starts_with(folded_name(name))))
+          error.hint = fmt::format("did you mean '{}'?", name);
       if (error.hint.empty())
         error.hint =
             "was it renamed or dropped where the file is made? If it is gone for good, take it out of "

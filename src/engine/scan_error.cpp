@@ -16,6 +16,7 @@ constexpr int64_t kSearchMemory = int64_t{64} << 20;  // one thread that streams
 /// Broken text cut to what a reader can take in, at a character's border.
 std::string shown(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  text.erase(0, text.find_first_not_of("\r\n"));  // the engine counts a line's end to the next one
   if (text.size() <= kMaxContentShown) return text;
   size_t end = kMaxContentShown;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
@@ -49,14 +50,52 @@ bool is_null_marker(const std::string& value) {
   return false;
 }
 
+/// The strptime format that a date or time seems to be written in; German's where it cannot be told.
+std::string format_of_time(const std::string& value) {
+  std::vector<std::string> numbers(1);
+  std::string marks;
+  for (const char c : value) {
+    if (c >= '0' && c <= '9')
+      numbers.back() += c;
+    else
+      marks += c, numbers.emplace_back();
+  }
+  const auto is_year = [](const std::string& text) { return text.size() == 4; };
+  const size_t n = numbers.size();
+  const bool date = n >= 3 && marks[0] == marks[1] && contains("./-", std::string_view(marks).substr(0, 1));
+  if (!date || n == 4 || n > 6) return "%d.%m.%Y";
+  const std::string order = is_year(numbers[0]) ? "Ymd" : number(numbers[1]) > 12 ? "mdY" : "dmY";
+  std::string format;
+  for (size_t i = 0; i < 3; ++i) {
+    const bool short_year = order[i] == 'Y' && !is_year(numbers[i]);
+    format += fmt::format("{}%{}", i == 0 ? "" : marks.substr(0, 1), short_year ? 'y' : order[i]);
+  }
+  for (size_t i = 3; i < n; ++i) format += fmt::format("{}%{}", marks[i - 1], "HMS"[i - 3]);
+  return format;
+}
+
+/// One format holds for all dates of a file: where it is set already, this column is of another style.
+std::string hint_for_time(const FileScan& scan, const std::string& column, const std::string& value,
+                          const std::string& type) {
+  const std::string option = type == "DATE" ? "date_format" : "timestamp_format";
+  const std::string format = format_of_time(value);
+  const std::string otherwise =
+      fmt::format("declare {0} as varchar, and make it a time in a transform: strptime({1}, '{2}')", column,
+                  quote_name(column), format);
+  if (scan.options.contains(option))
+    return fmt::format("{} holds for all columns of the file; one in another style: {}", option, otherwise);
+  return fmt::format(
+      "if dates are written in another way, say how: csv: {{{}: \"{}\"}}; if other columns are not: {}",
+      option, format, otherwise);
+}
+
 std::string hint_for_value(const FileScan& scan, const std::string& column, const std::string& value,
                            const std::string& type) {
   if (scan.format == "csv" && is_null_marker(value))
     return fmt::format("if '{0}' means that there is no value, say so: csv: {{null: [\"\", \"{0}\"]}}",
                        value);
   if (scan.format == "csv" && (type == "DATE" || type.starts_with("TIMESTAMP")))
-    return "if dates are written in another way, say how: csv: {date_format: \"%d.%m.%Y\"}, or "
-           "timestamp_format";
+    return hint_for_time(scan, column, value, type);
   return fmt::format("mend the row, or declare the column with a type that takes it: {}: {{type: varchar}}",
                      column);
 }
@@ -138,6 +177,26 @@ Error explain_bad_value(const FileScan& scan, const std::string& message) {
   return error;
 }
 
+bool is_packed(const Path& file) { return file.extension() == ".gz" || file.extension() == ".zst"; }
+
+/// A line that is not UTF-8, read as Latin-1: the engine's own text of it has lost characters.
+std::string as_latin_1(const Path& file, int line) {
+  if (is_packed(file)) return "";
+  std::ifstream input(file, std::ios::binary);
+  std::string content;
+  for (int n = 1; n <= line; ++n)
+    if (!std::getline(input, content)) return "";
+  std::string text;
+  for (const char c : content) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80)
+      text += c;
+    else
+      text += {static_cast<char>(0xC0 | byte >> 6), static_cast<char>(0x80 | (byte & 0x3F))};
+  }
+  return text;
+}
+
 Error explain_csv(const FileScan& scan, const std::string& message) {
   Place where{.file = between(message, "\n  file = ", "\n"),
               .line = number(between(message, "CSV Error on Line: ", "\n"))};
@@ -156,6 +215,10 @@ Error explain_csv(const FileScan& scan, const std::string& message) {
     error.code = "source.encoding";
     error.message = "the file is not UTF-8";
     error.hint = "say how it is encoded: csv: {encoding: latin-1}";
+    if (const std::string line = as_latin_1(where.file, where.line); !line.empty()) {
+      error.seen = fmt::format("{} (read as latin-1)", shown(line));
+      return error;
+    }
   } else if (contains(message, "Expected Number of Columns: ")) {
     const std::string expected = between(message, "Expected Number of Columns: ", " ");
     const std::string found = between(message, " Found: ", "\n");
@@ -179,7 +242,7 @@ Error explain_csv(const FileScan& scan, const std::string& message) {
 
 /// The first line at or just before `line` that is not JSON: DuckDB counts some broken lines one too far.
 std::optional<Found> broken_line(const Path& file, int line) {
-  if (file.extension() == ".gz" || file.extension() == ".zst") return std::nullopt;
+  if (is_packed(file)) return std::nullopt;
   std::ifstream input(file, std::ios::binary);
   std::string content;
   for (int n = 1; n <= line && std::getline(input, content); ++n) {

@@ -157,6 +157,9 @@ TEST(scan_csv, a_lost_column_is_an_error_with_the_nearest_name) {
   EXPECT_EQ(s.read(),
             "source.missing_column b.csv:0 <id, dlay> column \"delay\" is declared and not in the file");
   EXPECT_EQ(s.rows().error().hint, "did you mean 'dlay'?");
+  Source renamed;
+  renamed.file("a.csv", "id,spending\n1,2\n").declare({{"id", "bigint"}, {"spend", "bigint"}});
+  EXPECT_EQ(renamed.rows().error().hint, "did you mean 'spending'?");
 }
 
 TEST(scan_csv, columns_may_stand_in_another_order_in_each_file) {
@@ -190,6 +193,25 @@ TEST(scan_csv, understands_boms_line_ends_quotes_and_one_column) {
   const auto rows = Source().file("a.csv", late_quote + "2,\"a,b\"\n").rows();
   ASSERT_TRUE(rows) << to_text(rows.error());
   EXPECT_EQ(to_text(rows->rows.back()[1]), "a,b") << "a quote that the sample did not show";
+}
+
+TEST(scan_csv, two_styles_of_dates_do_not_lead_in_a_circle) {
+  Source plain;
+  plain.file("a.csv", "a,b\n2013-12-31,31.12.2013\n").declare({{"a", "date"}, {"b", "date"}});
+  EXPECT_EQ(
+      plain.rows().error().hint,
+      "if dates are written in another way, say how: csv: {date_format: \"%d.%m.%Y\"}; if other columns "
+      "are not: declare b as varchar, and make it a time in a transform: strptime(\"b\", '%d.%m.%Y')");
+  Source set;
+  set.file("a.csv", "a,b\n2013-12-31,31.12.2013\n").declare({{"a", "date"}, {"b", "date"}});
+  set.option("date_format", "%d.%m.%Y");
+  EXPECT_EQ(set.rows().error().hint,
+            "date_format holds for all columns of the file; one in another style: declare a as varchar, and "
+            "make it a time in a transform: strptime(\"a\", '%Y-%m-%d')");
+  Source times;
+  times.file("a.csv", "a\n12/31/2013 23:59\n").declare({{"a", "timestamp"}});
+  EXPECT_NE(times.rows().error().hint.find("timestamp_format: \"%m/%d/%Y %H:%M\""), std::string::npos)
+      << times.rows().error().hint;
 }
 
 TEST(scan_csv, options_say_what_cannot_be_seen) {
@@ -227,6 +249,11 @@ TEST(scan_csv, options_say_what_cannot_be_seen) {
             "a VARCHAR, b BIGINT | x|y,2");
 }
 
+TEST(scan_csv, lines_that_end_as_windows_ends_them_are_shown_without_their_ends) {
+  EXPECT_EQ(Source().file("a.csv", "id,x\r\n1,2\r\n2\r\n3,4\r\n").read(),
+            "source.bad_row a.csv:3 <2> the row has 1 values, not 2");
+}
+
 TEST(scan_csv, wrong_encoding_is_named) {
   Source s;
   s.file("a.csv", "id,n\n1,Z\xfcrich\n");
@@ -237,6 +264,7 @@ TEST(scan_csv, wrong_encoding_is_named) {
   t.file("a.csv", late + "2,Z\xfcrich\n");
   EXPECT_EQ(t.rows().error().code, "source.encoding") << t.read();
   EXPECT_EQ(t.rows().error().where.line, 30002);
+  EXPECT_EQ(t.rows().error().seen, "2,Zürich (read as latin-1)");
   EXPECT_NE(t.rows().error().hint.find("latin-1"), std::string::npos);
 }
 
