@@ -83,6 +83,14 @@ Result<std::string> stored_type(engine::Connection& connection, const std::strin
 /// Answers to the aggregates of one question, in their order.
 using Answers = std::vector<engine::Value>;
 
+/// How a rule is written that lets some rows fail.
+std::string how_to_allow(const Check& check) {
+  if (check.error_if || check.warn_if) return "or raise the limit";
+  if (check.mostly < 1) return "or lower `mostly`";
+  return fmt::format("or let some fail: {{{}: {}, mostly: 99%}}", check.kind,
+                     check.arguments.empty() ? "{}" : "…");
+}
+
 CheckResult judge_rows(const CheckContext& context, const Check& check, int64_t rows, int64_t failing,
                        std::string failing_where) {
   CheckResult result = result_of(check);
@@ -95,8 +103,8 @@ CheckResult judge_rows(const CheckContext& context, const Check& check, int64_t 
   result.numbers["share"] = rows > 0 ? static_cast<double>(failing) / static_cast<double>(rows) : 0.0;
   if (result.status != CheckStatus::Passed)
     result.hint =
-        fmt::format("lower `mostly`, or look at them: tidemill check {} --show-rows {}", context.table,
-                    check.columns.empty() ? "'" + result.name + "'" : check.columns[0]);
+        fmt::format("look at them: tidemill check {} --show-rows {}; {}", context.table,
+                    check.columns.empty() ? "'" + result.name + "'" : check.columns[0], how_to_allow(check));
   return result;
 }
 
