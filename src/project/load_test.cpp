@@ -38,6 +38,11 @@ const char* const kModel = "sources: {f: {path: a.csv}}\nmodels:\n  m: {from: f,
 
 }  // namespace
 
+TEST(Load, a_number_for_a_part_of_the_split_is_a_span_or_a_share) {
+  const std::string text = mistakes(std::string(kModel) + "split: {time: t, validation: 26, test: 35d}}\n");
+  EXPECT_NE(text.find("hint: write 26d for a span, 26% for a share"), std::string::npos) << text;
+}
+
 TEST(Load, reads_the_example_of_the_design) {
   setenv("OPS_DSN", "host=nowhere", 1);
   setenv("ALERT_WEBHOOK", "http://127.0.0.1:1/hook", 1);

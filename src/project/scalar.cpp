@@ -125,13 +125,28 @@ std::optional<Misfit> number_misfit(const Scalar& scalar, const YamlNode& node, 
   return std::nullopt;
 }
 
+std::string hint_of_share(const YamlNode& node) {
+  const auto number = parse_number(node.text);
+  return number && *number > 1 && *number <= 100 ? fmt::format("write {}%", node.shown) : "write 1% or 0.01";
+}
+
+/// A word that is a part of a longer one: auc of roc_auc.
+std::string hint_of_word(const std::string& text, const std::vector<std::string>& words) {
+  constexpr size_t kShortestPart = 3;
+  std::string hint = did_you_mean(text, words);
+  for (const std::string& word : words)
+    if (hint.empty() && text.size() >= kShortestPart && word.find(text) != std::string::npos)
+      hint = fmt::format("did you mean '{}'?", word);
+  return hint;
+}
+
 std::optional<Misfit> word_misfit(const YamlNode& node, const std::vector<std::string>& words,
                                   std::string_view code, std::string_view noun) {
   if (std::find(words.begin(), words.end(), node.text) != words.end()) return std::nullopt;
   return Misfit{std::string(code),
                 noun == "choice" ? fmt::format("'{}' is no choice here", node.shown)
                                  : fmt::format("there is no {} '{}'", noun, node.shown),
-                did_you_mean(node.text, words)};
+                hint_of_word(node.text, words)};
 }
 
 std::optional<Misfit> column_type_misfit(const YamlNode& node) {
@@ -265,7 +280,7 @@ std::optional<Misfit> misfit(const Scalar& scalar, const YamlNode& node) {
         return std::nullopt;
       }
       if (type == ScalarType::Bool) return wrong_type(node);
-      return bad_value(fmt::format("'{}' is not a share", node.shown), "write 1% or 0.01");
+      return bad_value(fmt::format("'{}' is not a share", node.shown), hint_of_share(node));
     case Kind::Bytes:
       if (const auto bytes = parse_bytes(node.text)) {
         if (static_cast<double>(*bytes) < scalar.min)

@@ -83,6 +83,13 @@ TEST(Scalar, names_are_not_words_of_sql_or_of_the_engine) {
   EXPECT_EQ(misfit({Kind::Identifier}, quoted("My Table"))->hint, "write my_table");
 }
 
+TEST(Scalar, hints_name_what_was_meant) {
+  Scalar metric{Kind::Metric};
+  EXPECT_EQ(misfit(metric, quoted("auc"))->hint, "did you mean 'roc_auc'?");
+  EXPECT_EQ(misfit({Kind::Share, 0, 1}, plain("89"))->hint, "write 89%");
+  EXPECT_EQ(misfit({Kind::Share, 0, 1}, plain("-3"))->hint, "write 1% or 0.01");
+}
+
 TEST(Scalar, column_types_nest) {
   for (const char* good :
        {"varchar", "TIMESTAMPTZ", "decimal(10, 2)", "double[]", "struct(a integer, b varchar)",

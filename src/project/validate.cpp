@@ -139,6 +139,11 @@ class Validator {
     if (!says_itself) error.seen = shortened(node.shown);
     error.expected = describe(form);
     error.hint = worst->hint;
+    // A bare number where a share or a span may stand could be either.
+    const bool span = std::ranges::any_of(
+        form.scalars, [](const Scalar& scalar) { return scalar.kind == Scalar::Kind::Duration; });
+    if (span && form.scalars.size() > 1 && says_itself && error.hint == fmt::format("write {}%", node.shown))
+      error.hint = fmt::format("write {0}d for a span, {0}% for a share", node.shown);
     if (form.object != nullptr && error.hint.empty())
       error.hint = did_you_mean(node.text, form.object->key_names());
   }

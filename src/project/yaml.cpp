@@ -210,13 +210,46 @@ std::optional<TextPosition> tab_near(std::string_view text, int line) {
   return std::nullopt;
 }
 
+size_t indentation(std::string_view row) { return std::min(row.find_first_not_of(' '), row.size()); }
+bool says_nothing(std::string_view row) {
+  const size_t at = row.find_first_not_of(" \r");
+  return at == std::string_view::npos || row[at] == '#';
+}
+
+/// Where a line begins that neither goes on with a level nor opens one.
+std::string advice_on_indentation(std::string_view text, int line) {
+  const size_t here = indentation(line_of(text, line));
+  std::optional<size_t> deeper;
+  for (int above = line - 1; above > 0; --above) {
+    const std::string_view row = line_of(text, above);
+    if (says_nothing(row)) continue;
+    const size_t there = indentation(row);
+    if (there == here) return {};
+    if (there > here) {
+      deeper = there;
+      continue;
+    }
+    if (!deeper)
+      return fmt::format(
+          "the line above has a value already: begin this one in column {}, or take the value away",
+          there + 1);
+    return fmt::format("this line begins in column {}, those it may belong with in column {} or {}", here + 1,
+                       there + 1, *deeper + 1);
+  }
+  return {};
+}
+
 std::string advice(std::string_view text, const YAML::Exception& e) {
   const std::string_view row = line_of(text, e.mark.line + 1);
   if (row.find("${") != std::string_view::npos)
     return "inside { } or [ ] a value with ${…} needs quotes: \"${env:NAME}\"";
   if (row.find(": @") != std::string_view::npos || row.find(": `") != std::string_view::npos)
     return "a value that begins with @ or ` needs quotes";
-  return {};
+  if (const size_t first = row.find(": "); e.msg == "illegal map value" && first != std::string_view::npos &&
+                                           row.find(": ", first + 2) != std::string_view::npos)
+    return "a value that holds a colon and a blank needs quotes";
+  if (e.msg.ends_with("flow not found")) return "a { or [ is opened and not closed, here or in a line above";
+  return advice_on_indentation(text, e.mark.line + 1);
 }
 
 bool is_digits(std::string_view text) {

@@ -72,6 +72,19 @@ TEST(Yaml, says_what_to_do_with_an_unquoted_dollar) {
   EXPECT_NE(tree.error().hint.find("quotes"), std::string::npos) << to_text(tree.error());
 }
 
+TEST(Yaml, says_what_is_wrong_with_the_indentation) {
+  const auto hint = [](const char* text) {
+    const auto tree = parse_yaml(text, "f.yaml");
+    return tree ? std::string("read") : tree.error().hint;
+  };
+  EXPECT_EQ(hint("s:\n  a:\n    path: x\n   key: id\n"),
+            "this line begins in column 4, those it may belong with in column 3 or 5");
+  EXPECT_EQ(hint("m:\n  a: x\n    from: b\n"),
+            "the line above has a value already: begin this one in column 3, or take the value away");
+  EXPECT_EQ(hint("name: a: b\n"), "a value that holds a colon and a blank needs quotes");
+  EXPECT_EQ(hint("s: {a: {b: c}\nm: {}\n"), "a { or [ is opened and not closed, here or in a line above");
+}
+
 TEST(Yaml, finds_the_first_byte_that_is_not_utf8) {
   EXPECT_FALSE(first_invalid_utf8("grün ☃ 𝄞"));
   EXPECT_EQ(first_invalid_utf8("a\nb\xFF")->column, 2);
