@@ -221,7 +221,7 @@ Result<Header> read_header(od::document& document) {
   }));
   if (document.current_location().error() != simdjson::OUT_OF_BOUNDS)
     return broken(simdjson::TRAILING_CONTENT);
-  if (header.inputs.empty()) return malformed("the body needs a list 'inputs'");
+  if (header.inputs.empty()) return malformed("the body needs a list 'inputs' with at least one input");
   return header;
 }
 
