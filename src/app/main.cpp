@@ -8,15 +8,16 @@
 namespace {
 
 // XGBoost's threads meet some hundred times a second, and OpenMP's spin while they wait: on a busy machine
-// each waits out its rival's whole time slice, and a fit of one second took over a minute. The library reads
-// the variable as it is loaded, which only a preinit function precedes.
-void let_openmp_sleep(int, char**, char**) { ::setenv("GOMP_SPINCOUNT", "0", 0); }
-__attribute__((section(".preinit_array"), used)) void (*const before_libraries)(int, char**,
-                                                                                char**) = let_openmp_sleep;
+// each waits out its rival's whole time slice, and a fit of a fraction of a second took ten. OpenMP reads its
+// variables once, as it is loaded, which is when the first model is trained: to be set before any thread.
+void let_openmp_sleep() {
+  if (::getenv("GOMP_SPINCOUNT") == nullptr) ::setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
+}
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  let_openmp_sleep();
   try {
     const int code = tidemill::app::run_cli(argc, argv);
     if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
