@@ -200,13 +200,15 @@ int run_cli(int argc, char** argv) {
                "  tidemill runs\n  tidemill runs show latest --log transform:features\n")
       ->add_option("--log", registry_options.log_step, "with show: the log of this step");
   CLI::App* models_app = registry_sub(
-      "models", "versions and aliases; show, diff, export, import",
-      "show MODEL@VERSION, diff two of them, export, import, explain MODEL",
+      "models", "versions and aliases; show, diff, export, import, retire",
+      "show MODEL@VERSION, diff two of them, export, import, retire, explain MODEL",
       "  tidemill models\n  tidemill models show late@champion\n  tidemill models diff late@1 late@2\n"
       "  tidemill models import late model.txt          XGBoost's .json or .ubj, LightGBM's text, an MLflow "
-      "folder\n");
+      "folder\n"
+      "  tidemill models retire late 1 --reason WHY     never live, never compared with again\n");
   models_app->add_option("--folder", registry_options.folder, "with export: where the package's files go");
   models_app->add_option("--alias", registry_options.alias, "with import: what else to call the version");
+  models_app->add_option("--reason", registry_options.reason, "with retire: kept in the audit trail");
   registry_sub("tables", "live tables; show, diff",
                "show TABLE, diff TABLE@ID TABLE@ID (snapshots, as show lists them), explain TABLE",
                "  tidemill tables\n  tidemill tables show features\n  tidemill tables diff features@12 "

@@ -44,6 +44,7 @@ struct RegistryOptions {
   std::string log_step;           // runs show ID --log STEP
   Path folder;                    // models export
   std::string alias;              // models import
+  std::string reason;             // models retire
   size_t limit = 20;
 };
 struct ImportOptions {

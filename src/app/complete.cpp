@@ -94,7 +94,7 @@ std::vector<std::string> positional(const Typed& typed, const std::string& word)
   if (is_one_of(command, {"runs", "models", "tables", "releases"})) {
     if (place == 0) {
       std::vector<std::string> verbs{"diff", "explain", "show"};
-      if (command == "models") verbs.insert(verbs.end(), {"export", "import"});
+      if (command == "models") verbs.insert(verbs.end(), {"export", "import", "retire"});
       return verbs;
     }
     if (command == "models") return names_of(typed.global, Names::Models);

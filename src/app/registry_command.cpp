@@ -1,5 +1,7 @@
 // tidemill runs | models | tables | releases: what there is; show ID; export, and import
 // (import_command.cpp).
+#include <set>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -33,8 +35,9 @@ Json to_json(const registry::Table& table) {
 }
 
 /// "accepted", "rejected", or "imported": of one that was trained elsewhere and stood before no gate;
-/// "dropped" when gc took its package.
+/// "dropped" when gc took its package, "retired" when a person did away with it.
 std::string state_of(const registry::Version& version) {
+  if (version.retired) return "retired";
   if (version.dropped) return "dropped";
   return version.gate.is_object() && version.gate.contains("imported") ? "imported" : version.state;
 }
@@ -47,6 +50,7 @@ Json to_json(const registry::Version& version, const std::map<std::string, int>&
           {"version", version.number},
           {"aliases", names},
           {"state", state_of(version)},
+          {"retired", version.retired ? Json(*version.retired) : Json()},
           {"package", version.package},
           {"data", version.data_logical},
           {"run", version.run},
@@ -273,6 +277,39 @@ Result<int> export_package(const Session& session, const std::string& reference,
   return 0;
 }
 
+Result<int> retire(const GlobalOptions& global, Registry& registry, const RegistryOptions& options) {
+  const auto& words = options.rest;
+  if (words.size() < 3)
+    return user_error(
+        "usage.arguments",
+        "models retire takes a model and versions: tidemill models retire late 1 2 --reason WHY");
+  if (options.reason.empty())
+    return user_error("usage.arguments",
+                      "retiring a version cannot be undone, and needs a reason: --reason WHY");
+  const std::string& model = words[1];
+  std::set<int> versions;
+  for (size_t i = 2; i < words.size(); ++i) {
+    TM_TRY(const auto version, registry.version(model, words[i]));
+    versions.insert(version.number);
+  }
+  TM_CHECK(registry.retire(model, versions, options.reason));
+  TM_TRY(const auto aliases, registry.aliases(model));
+  const auto champion = aliases.find("champion");
+  if (global.json) {
+    print_json({{"model", model},
+                {"retired", versions},
+                {"champion", champion == aliases.end() ? Json() : Json(champion->second)}});
+    return 0;
+  }
+  print(fmt::format("{} {} {} retired: never live, never compared with again", model,
+                    fmt::join(versions, ", "), versions.size() == 1 ? "is" : "are"));
+  print(champion == aliases.end()
+            ? fmt::format(
+                  "{0} has no champion now: `tidemill run` finds one, or tidemill promote {0} VERSION", model)
+            : fmt::format("{}@champion is version {}", model, champion->second));
+  return 0;
+}
+
 Result<int> list(const GlobalOptions& global, Registry& registry, const RegistryOptions& options) {
   TextTable text =
       options.what == "runs"
@@ -327,6 +364,7 @@ Result<int> unknown_words(const std::string& what, const std::string& verb) {
       {"list", "nothing more"}};
   if (models) takes["export"] = "a version and --folder: tidemill models export late@2 --folder late";
   if (models) takes["import"] = "a name and a file: tidemill models import late model.ubj";
+  if (models) takes["retire"] = "a model, versions and --reason: tidemill models retire late 1 --reason WHY";
   if (const auto known = takes.find(verb); known != takes.end())
     return user_error("usage.arguments", fmt::format("{} {} takes {}", what, verb, known->second));
   std::vector<std::string> verbs;
@@ -346,14 +384,16 @@ int registry_command(const GlobalOptions& global, const RegistryOptions& options
   if (verb == "diff" && words.size() == 3) return diff(global, words[1], words[2]);
   if (verb == "explain" && words.size() == 2) return explain(global, words[1]);
   const bool imports = verb == "import" && options.what == "models";
-  auto session =
-      open_session(global, imports ? registry::Options::Mode::ReadWrite : registry::Options::Mode::ReadOnly);
+  const bool retires = verb == "retire" && options.what == "models";
+  auto session = open_session(
+      global, imports || retires ? registry::Options::Mode::ReadWrite : registry::Options::Mode::ReadOnly);
   if (!session) return report(global, session.error());
   Result<int> exit = unknown_words(options.what, verb);
   if (verb == "list" && words.size() <= 1) exit = list(global, *session->registry, options);
   if (verb == "show" && words.size() == 2) exit = show(global, *session, options, words[1]);
   if (verb == "export" && words.size() == 2 && options.what == "models")
     exit = export_package(*session, words[1], options.folder);
+  if (retires) exit = retire(global, *session->registry, options);
   if (imports && words.size() == 3)
     exit = import_model(global, *session, {words[1], words[2], options.alias});
   return exit ? *exit : report(global, exit.error());

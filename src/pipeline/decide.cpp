@@ -12,9 +12,13 @@ namespace {
 const std::string kVerdictMemo = "verdict";
 constexpr size_t kMaxReasons = 3;
 
-std::string reason_to_run(const PlannedStep& step, const std::optional<registry::StepRecord>& last) {
+/// `last` is the step's newest record, `live` the one that made what is live of it.
+std::string reason_to_run(const PlannedStep& step, const std::optional<registry::StepRecord>& last,
+                          const std::optional<registry::StepRecord>& live) {
   if (!last) return "never made";
-  const std::vector<PartChange> changes = compare_parts(last->key_parts, step.key_parts);
+  if (last->key == step.key && last->status != registry::StepStatus::Done)
+    return fmt::format("{} in run {}", to_text(last->status), last->run);
+  const std::vector<PartChange> changes = compare_parts((live ? live : last)->key_parts, step.key_parts);
   std::vector<std::string> words;
   for (const PartChange& change : changes) {
     if (words.size() == kMaxReasons) {
@@ -24,9 +28,35 @@ std::string reason_to_run(const PlannedStep& step, const std::optional<registry:
     words.push_back(describe_change(step.name, change));
   }
   if (!words.empty()) return fmt::format("{}", fmt::join(words, "; "));
-  if (last->status != registry::StepStatus::Done)
-    return fmt::format("{} in run {}", to_text(last->status), last->run);
   return "its output is not kept any more";
+}
+
+std::string why_withdrawn(const registry::Registry::Output& output) {
+  if (output.version && output.version->retired)
+    return fmt::format(
+        "it would make version {} again, which was retired: {}; comes back when its inputs change, or with "
+        "--force",
+        output.version->number, *output.version->retired);
+  std::string why = "taken back by a rollback; comes back when its inputs change, or with --force";
+  if (output.version)
+    why +=
+        fmt::format(", or as it is: tidemill promote {} {}", output.version->model, output.version->number);
+  return why;
+}
+
+/// Brought by a person, in a run of its own.
+bool was_imported(const registry::Registry& registry, const std::string& model, int version) {
+  const auto found = registry.version(model, std::to_string(version));
+  return found && found->gate.is_object() && found->gate.contains("imported");
+}
+
+/// Whether the gate would compare with another anchor than it did.
+Result<std::string> reason_of_anchor(const project::Model& model, const Json& verdict,
+                                     registry::Registry& registry) {
+  TM_TRY(const std::optional<int> now, registry.anchor(model.name));
+  const Json& before = verdict.contains("anchor") ? verdict["anchor"] : Json();
+  if (before == (now ? Json(*now) : Json())) return std::string();
+  return now ? fmt::format("the anchor is version {} now", *now) : std::string("there is no anchor any more");
 }
 
 /// Why a trained version must stand before the gate again; empty: it need not.
@@ -44,7 +74,14 @@ Result<std::string> reason_to_judge(const project::Model& model, const registry:
     TM_TRY(const auto run, registry.run(verdict.value("run", version.run)));
     if (!run || run->status == "interrupted" || run->status == "running")
       return std::string("the run that accepted it was cut short before it went live");
-    return std::string();  // it was live, and somebody moved the alias since: that stays
+    // It was live, and the champion is another since. What a person chose stays; what a run found better was
+    // better than this one on other data.
+    TM_TRY(const bool by_run, registry.moved_by_run(model.name, "champion"));
+    if (by_run && champion != aliases.end() && !was_imported(registry, model.name, champion->second))
+      return fmt::format(
+          "made already as version {}; the champion is version {} now, trained on other inputs",
+          version.number, champion->second);
+    return std::string();
   }
   if (canonical(verdict.value("gate", Json::array())) != canonical(gate_spec(model)))
     return std::string("the gate changed");
@@ -52,7 +89,7 @@ Result<std::string> reason_to_judge(const project::Model& model, const registry:
                          ? verdict["champion"].get<int>()
                          : 0;
   const int now = champion == aliases.end() ? 0 : champion->second;
-  if (before == now) return std::string();
+  if (before == now) return reason_of_anchor(model, verdict, registry);
   return now == 0 ? std::string("there is no champion any more")
                   : fmt::format("the champion is version {} now", now);
 }
@@ -91,7 +128,7 @@ Result<PlannedStep> decide(const StepOutline& step, const InputHashes& inputs,
   }
   if (found && found->withdrawn) {
     out.state = StepState::Withdrawn;
-    out.reason = "taken back by a rollback; comes back when its inputs change, or with --force";
+    out.reason = why_withdrawn(*found);
     return out;
   }
   if (found && !step.gone.empty()) {
@@ -106,7 +143,8 @@ Result<PlannedStep> decide(const StepOutline& step, const InputHashes& inputs,
   }
   if (!found) {
     TM_TRY(const auto last, registry.last_step(step.id));
-    out.reason = reason_to_run(out, last);
+    TM_TRY(const auto live, registry.live_step(step.id));
+    out.reason = reason_to_run(out, last, live);
     return out;
   }
   out.table = found->table;

@@ -1,6 +1,9 @@
 #include "pipeline/gate.hpp"
 
+#include <set>
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "pipeline/lineage.hpp"
 #include "pipeline/spec.hpp"
@@ -51,6 +54,27 @@ Result<training::Candidate> candidate_of(const StepContext& step, engine::Connec
   return out;
 }
 
+/// What to do where a version lost to another that should never have been live; empty: it lost to none.
+std::string way_out_of(const project::Model& model, const training::GateOutcome& outcome) {
+  std::set<std::string> rivals;  // "champion 2", "anchor 1"
+  for (const training::GateRuleOutcome& rule : outcome.rules) {
+    const std::string rival = rule.passed ? "" : rule.numbers.value("against", "");
+    if (rival.starts_with("champion ") || rival.starts_with("anchor ")) rivals.insert(rival);
+  }
+  if (rivals.empty()) return {};
+  std::set<int> numbers;
+  bool anchor = false;
+  for (const std::string& rival : rivals) {
+    numbers.insert(std::stoi(rival.substr(rival.find(' '))));
+    anchor = anchor || rival.starts_with("anchor");
+  }
+  return fmt::format(
+      "{}if {} should never have been live, for a leak say: tidemill models retire {} {} --reason WHY, and "
+      "run again",
+      anchor ? "the anchor is the last version that proved better or that a person promoted; " : "",
+      fmt::join(rivals, " or "), model.name, fmt::join(numbers, " "));
+}
+
 Error rejection_of(const project::Model& model, const std::string& name,
                    const training::GateOutcome& outcome) {
   std::vector<std::string> words;
@@ -61,10 +85,12 @@ Error rejection_of(const project::Model& model, const std::string& name,
     words.push_back(rule.message.empty() ? rule.rule : rule.message);
   }
   if (place.what.empty()) place.what = "model " + model.name + ", gate";
+  std::string hint = "the version is kept, the champion stays; see tidemill models show " + model.name;
+  if (const std::string way_out = way_out_of(model, outcome); !way_out.empty()) hint += "; " + way_out;
   return data_error(
              "gate.rejected",
              fmt::format("{} of {} did not pass the gate: {}", name, model.name, fmt::join(words, "; ")),
-             place, "the version is kept, the champion stays; see tidemill models show " + model.name)
+             place, std::move(hint))
       .error();
 }
 

@@ -8,6 +8,7 @@
 #include "pipeline/gate.hpp"
 #include "pipeline/lineage.hpp"
 #include "pipeline/publication.hpp"
+#include "training/too_good.hpp"
 #include "training/training.hpp"
 
 namespace tidemill::pipeline {
@@ -150,6 +151,30 @@ Result<std::optional<quality::CheckResult>> check_point_in_time(const StepContex
   return std::optional(std::move(result));
 }
 
+/// Said at every training, as `init` says it of a column: a leak that goes live first is beaten by nothing
+/// honest.
+std::optional<quality::CheckResult> doubt_of(const project::Model& model, const forest::Package& package) {
+  const auto found = training::too_good(package);
+  if (!found) return std::nullopt;
+  quality::CheckResult result;
+  result.name = result.kind = "too_good";
+  result.columns = {found->feature};
+  result.severity = project::Severity::Warn;
+  result.status = quality::CheckStatus::Warned;
+  result.message = fmt::format(
+      "{} is {:.4g} on the test rows, and the feature {} makes {:.0f} % of the splits' gain: is it known "
+      "before "
+      "the outcome, or a consequence of it?",
+      found->metric, found->value, found->feature, 100 * found->gain);
+  result.hint = fmt::format(
+      "if it gives the answer away, put it into features.exclude; once the version is champion: tidemill "
+      "models "
+      "retire {} VERSION --reason WHY, and run again",
+      model.name);
+  result.place = model.place;
+  return result;
+}
+
 Result<forest::Package> store_files(const StepContext& step, training::TrainOutput& trained) {
   forest::Package package = std::move(trained.package);
   for (const auto& [name, bytes] : trained.files) {
@@ -267,6 +292,10 @@ Result<StepWork> run_model(const StepContext& step) {
   version.git_dirty = step.run.git.dirty;
   work.version = std::move(version);
   work.report["metrics"] = package.metrics;
+  if (const auto doubt = doubt_of(model, package)) {
+    work.report["checks"].push_back(quality::to_json(*doubt));
+    step.log.line("too_good: " + doubt->message);
+  }
   apply(verdict, model, 0, work);  // the registry numbers it when it records the step
   return work;
 }

@@ -61,5 +61,8 @@ struct Registry::Impl {
 /// "run 20131103-… of root@host (pid 12) since 2013-11-03T05:30:00Z", or empty when the lock file does not
 /// say.
 std::string describe_lock_holder(const Path& lock_path);
+/// The run that the lock file still names although its process on this machine is gone: killed, and not yet
+/// marked as interrupted by the next run. Else empty. Looks only, and takes no lock.
+std::string run_of_dead_holder(const Path& lock_path);
 
 }  // namespace tidemill::registry

@@ -109,6 +109,16 @@ Result<std::map<std::string, int>> Registry::aliases(const std::string& model) c
   return found;
 }
 
+Result<bool> Registry::moved_by_run(const std::string& model, const std::string& alias) const {
+  const std::lock_guard guard(impl_->mutex);
+  TM_TRY(const auto found,
+         impl_->database.first_integer(
+             "SELECT r.run IS NOT NULL FROM alias_moves a JOIN releases r ON r.id = a.live_since "
+             "WHERE a.model = ?1 AND a.alias = ?2 AND a.live_until IS NULL",
+             model, alias));
+  return found.value_or(0) != 0;
+}
+
 Result<std::vector<Release>> Registry::releases(size_t limit) const {
   const std::lock_guard guard(impl_->mutex);
   TM_TRY(Transaction transaction, impl_->begin_read());

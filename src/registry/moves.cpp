@@ -176,6 +176,12 @@ std::unexpected<Error> unknown_version(Database& database, const std::string& mo
                     fmt::format("model {} has no version or alias '{}'", model, reference), {}, hint);
 }
 
+Result<std::optional<std::string>> retirement_of(Database& database, const std::string& model, int version) {
+  return database.first_text(
+      "SELECT retired FROM versions WHERE model = ?1 AND number = ?2 AND retired IS NOT NULL", model,
+      version);
+}
+
 std::unexpected<Error> was_dropped(const std::string& model, int version) {
   return user_error("registry.dropped",
                     fmt::format("gc dropped the package of version {} of {}", version, model), {},
@@ -192,12 +198,21 @@ Result<void> demand_promotable(Database& database, const std::string& model, int
                                                "state) FROM versions WHERE model = ?1 AND number = ?2",
                                                model, version));
   if (!state) return unknown_version(database, model, std::to_string(version));
+  TM_TRY(const auto retired, retirement_of(database, model, version));
+  if (retired)
+    return user_error(
+        "registry.retired",
+        fmt::format("version {} of {} was retired and never goes live again: {}", version, model, *retired),
+        {}, "`tidemill models` lists the others; `tidemill run` trains the next");
   if (*state == "rejected")
     return user_error(
         "registry.rejected",
         fmt::format("version {} of {} was rejected by its gate and never goes live", version, model), {},
-        fmt::format("`tidemill models show {}@{}` shows why; change the gate or the model, and run again",
-                    model, version));
+        fmt::format(
+            "`tidemill models show {0}@{1}` shows why; change the gate or the model, and run again; if "
+            "what it was compared with should never have been live: tidemill models retire {0} "
+            "VERSION --reason WHY, and run again",
+            model, version));
   if (*state == "dropped") return was_dropped(model, version);
   return {};
 }

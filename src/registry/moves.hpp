@@ -42,8 +42,11 @@ Result<std::optional<std::string>> hold_of(Database& database, const std::string
 Result<void> write_anchor(Database& database, const std::string& model, int version);
 std::unexpected<Error> on_hold(const std::string& model, const std::string& reason);
 
+/// Why a version was retired; nothing: it was not, or there is none.
+Result<std::optional<std::string>> retirement_of(Database& database, const std::string& model, int version);
 std::unexpected<Error> was_dropped(const std::string& model, int version);
-/// The version exists, was not rejected and is still there; an alias is a plain word and no number.
+/// The version exists, was neither rejected nor retired and is still there; an alias is a plain word and no
+/// number.
 Result<void> demand_promotable(Database& database, const std::string& model, int version,
                                const std::string& alias);
 std::unexpected<Error> unknown_version(Database& database, const std::string& model,

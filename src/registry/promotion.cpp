@@ -47,8 +47,13 @@ Result<int> Registry::rollback_alias(const std::string& model, const std::string
   TM_TRY(const auto now, current_move(database, model, alias));
   if (!now) return unknown_version(database, model, alias);
   std::optional<Move> before;
-  if (now->before) {
-    TM_TRY(before, move_by_id(database, *now->before));
+  for (std::optional<int64_t> id = now->before; id;) {
+    TM_TRY(before, move_by_id(database, *id));
+    if (!before) break;
+    TM_TRY(const auto retired, retirement_of(database, model, before->version));
+    if (!retired) break;
+    id = before->before;
+    before.reset();
   }
   if (!before)
     return user_error(

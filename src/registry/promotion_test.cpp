@@ -122,5 +122,38 @@ TEST_F(Promotion, the_anchor_is_a_version_that_may_be_live) {
   EXPECT_EQ(champion(), 3);
 }
 
+TEST_F(Promotion, a_retired_version_is_out_of_everything_for_good) {
+  must(registry->promote("late", 1, "champion", ""));  // release 1
+  must(registry->promote("late", 2, "champion", ""));
+  must(registry->promote("late", 2, "canary", ""));
+  must(registry->promote("late", 3, "champion", ""));
+  must(registry->retire("late", {2}, "it knows the answer"));
+  EXPECT_EQ(must(registry->aliases("late")), (std::map<std::string, int>{{"champion", 3}}));
+  EXPECT_EQ(must(registry->version("late", "2")).retired, "it knows the answer");
+  EXPECT_EQ(must(registry->anchor("late")), 3);
+  EXPECT_EQ(code_of(registry->promote("late", 2, "champion", "")), "registry.retired");
+  EXPECT_EQ(code_of(registry->retire("late", {2}, "again")), "registry.retired");
+  EXPECT_EQ(code_of(registry->retire("late", {9}, "")), "registry.unknown_version");
+  EXPECT_EQ(code_of(registry->rollback_release(2, "")), "registry.retired");
+  EXPECT_EQ(must(registry->rollback_alias("late", "champion", "")), 1) << "it goes past the retired one";
+  const AuditEntry entry = must(registry->audit(2)).at(1);
+  EXPECT_EQ(entry.what, "retire");
+  EXPECT_EQ(entry.details["versions"], Json::array({2}));
+}
+
+TEST_F(Promotion, a_retired_anchor_gives_way_to_the_champion_if_there_is_one) {
+  must(registry->promote("late", 1, "champion", ""));
+  must(registry->end_run({"run1", "done", Json::object(), {}, {{"late", "champion", 2, ""}}}));
+  EXPECT_EQ(must(registry->anchor("late")), 1);
+  EXPECT_TRUE(must(registry->moved_by_run("late", "champion")));
+  must(registry->retire("late", {1}, "leak"));
+  EXPECT_EQ(must(registry->anchor("late")), 2);
+  must(registry->retire("late", {2}, "leak"));
+  EXPECT_EQ(must(registry->anchor("late")), std::nullopt);
+  EXPECT_FALSE(must(registry->moved_by_run("late", "champion")));
+  must(registry->promote("late", 3, "champion", ""));
+  EXPECT_FALSE(must(registry->moved_by_run("late", "champion")));
+}
+
 }  // namespace
 }  // namespace tidemill::registry

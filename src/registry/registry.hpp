@@ -55,7 +55,8 @@ struct Version {
   std::string git_commit;
   bool git_dirty = false;
   Instant made_at;
-  bool dropped = false;  // gc removed its package: history only
+  bool dropped = false;                               // gc removed its package: history only
+  std::optional<std::string> retired = std::nullopt;  // why: never live, never compared with again
 };
 
 enum class StepStatus { Done, UpToDate, Failed, Blocked, Withdrawn, Interrupted };
@@ -189,6 +190,9 @@ class Registry {
   Result<std::vector<StepRecord>> steps(const std::string& run) const;
   /// The newest run's record of this step, whatever its status; for explain.
   Result<std::optional<StepRecord>> last_step(const std::string& step) const;
+  /// The record that made what is live of this step: its table, or the champion of its model. Empty: nothing
+  /// of it is live.
+  Result<std::optional<StepRecord>> live_step(const std::string& step) const;
   /// The record of this step that made the snapshot; empty when another step did.
   Result<std::optional<StepRecord>> step_that_made(const std::string& step, int64_t table) const;
 
@@ -215,6 +219,8 @@ class Registry {
   /// reference: number or alias.
   Result<Version> version(const std::string& model, const std::string& reference) const;
   Result<std::map<std::string, int>> aliases(const std::string& model) const;
+  /// Whether it was a run that moved the alias to where it is; false: a person did, or there is none.
+  Result<bool> moved_by_run(const std::string& model, const std::string& alias) const;
   Result<std::vector<Release>> releases(size_t limit = 100) const;
   /// Error registry.unknown_release.
   Result<Release> release(int64_t id) const;
@@ -223,8 +229,8 @@ class Registry {
 
   // Acts, each one transaction with its audit entry -----------------------------------------------------
   /// By a person: also sets the anchor when the alias is champion, and clears a withdrawal of the version.
-  /// Every move of an alias is a release. Errors: registry.on_hold, registry.rejected, registry.bad_alias,
-  /// registry.unknown_*.
+  /// Every move of an alias is a release. Errors: registry.on_hold, registry.rejected, registry.retired,
+  /// registry.bad_alias, registry.unknown_*.
   Result<void> promote(const std::string& model, int version, const std::string& alias,
                        const std::string& reason);
   /// Back to what the alias was before; holds promotion of the model until released, and withdraws the
@@ -232,10 +238,15 @@ class Registry {
   /// registry.unknown_version.
   Result<int> rollback_alias(const std::string& model, const std::string& alias, const std::string& reason);
   Result<void> release_hold(const std::string& model);
+  /// For versions that should never have been live, such as one that knows the answer: from now on none is
+  /// live or compared with. Their aliases are put aside, and their keys withdrawn; an anchor among them gives
+  /// way to the champion that is left. It cannot be undone. Errors: registry.retired (already),
+  /// registry.unknown_*.
+  Result<void> retire(const std::string& model, const std::set<int>& versions, const std::string& reason);
   Result<std::optional<std::string>> hold(const std::string& model) const;  // reason, if promotion is on hold
   /// Everything live back to a release, as a new release; what was live since and is not part of it is
   /// withdrawn. Errors: registry.unknown_release, registry.already_live, registry.dropped (gc took its
-  /// bytes).
+  /// bytes), registry.retired.
   Result<Release> rollback_release(int64_t release, const std::string& reason);
   /// Clears the withdrawal of this step's key (--force).
   Result<void> reinstate(const std::string& step, const std::string& key);

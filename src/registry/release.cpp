@@ -107,6 +107,12 @@ Result<void> demand_restorable(Database& database, const Registry& registry, con
              database.first_integer("SELECT dropped FROM versions WHERE model = ?1 AND number = ?2", model,
                                     version));
       if (gone.value_or(0) != 0) return was_dropped(model, version);
+      TM_TRY(const auto retired, retirement_of(database, model, version));
+      if (retired)
+        return user_error("registry.retired",
+                          fmt::format("release {} cannot come back: its version {} of {} was retired: {}",
+                                      release.id, version, model, *retired),
+                          {}, "`tidemill releases` lists the others");
     }
   return {};
 }

@@ -140,6 +140,7 @@ Result<void> read_version(Row row, int i, Version& version) {
   version.git_dirty = row.integer(i + 10) != 0;
   version.made_at = row.instant(i + 11);
   version.dropped = row.integer(i + 12) != 0;
+  if (!row.is_null(i + 13)) version.retired = row.text(i + 13);
   return {};
 }
 

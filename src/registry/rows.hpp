@@ -13,11 +13,11 @@ namespace tidemill::registry {
 #define TM_VERSION_COLUMNS                                                                        \
   "v.model, v.number, v.package, v.state, v.metrics, v.gate, v.data_logical, v.step_key, v.run, " \
   "v.git_commit, "                                                                                \
-  "v.git_dirty, v.made_at, v.dropped"
+  "v.git_dirty, v.made_at, v.dropped, v.retired"
 #define TM_STEP_COLUMNS \
   "s.run, s.step, s.key, s.status, s.key_parts, s.report, s.error, s.started_at, s.ended_at"
 inline constexpr int kTableColumns = 11;
-inline constexpr int kVersionColumns = 13;
+inline constexpr int kVersionColumns = 14;
 
 Result<Table> table_at(Row row, int first);
 Result<Version> version_at(Row row, int first);

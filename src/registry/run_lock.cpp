@@ -122,6 +122,16 @@ std::string describe_lock_holder(const Path& lock_path) {
                      (*json)["pid"].get<int64_t>(), text_of(*json, "host"), text_of(*json, "since"));
 }
 
+std::string run_of_dead_holder(const Path& lock_path) {
+  const auto text = read_file(lock_path, kMaxHolderBytes);
+  const auto holder = text ? parse_json(*text) : Result<Json>(Json());
+  if (!holder || !holder->is_object() || text_of(*holder, "host") != host_name() ||
+      !holder->contains("pid") || !(*holder)["pid"].is_number_integer() ||
+      is_alive((*holder)["pid"].get<pid_t>()))
+    return {};
+  return text_of(*holder, "run");
+}
+
 Result<std::unique_ptr<Registry::RunLock>> Registry::lock_for_run(const std::string& run,
                                                                   const std::atomic<bool>* stop) {
   TM_CHECK(impl_->demand_writable("run"));

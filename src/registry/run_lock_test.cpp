@@ -140,6 +140,9 @@ TEST(RunLock, a_dead_owners_home_is_taken_over) {
   EXPECT_EQ(must(registry->run("dead"))->status, "running");
   ASSERT_EQ(::kill(owner, SIGKILL), 0);
   ASSERT_EQ(::waitpid(owner, nullptr, 0), owner);
+  EXPECT_EQ(must(registry->run("dead"))->status, "interrupted")
+      << "whoever looks need not wait for the next run";
+  EXPECT_EQ(must(registry->runs()).at(0).status, "interrupted");
 
   const auto lock = must(registry->lock_for_run("next"));
   int status = 0;

@@ -157,12 +157,14 @@ Result<StepRecord> Registry::record_step(StepRecord step) {
 }
 
 Result<std::vector<Run>> Registry::runs(size_t limit) const {
+  const std::string dead = run_of_dead_holder(impl_->lock_path());
   const std::lock_guard guard(impl_->mutex);
   std::vector<Run> found;
   TM_CHECK(impl_->database.each(
       "SELECT " TM_RUN_COLUMNS " FROM runs ORDER BY rowid DESC LIMIT ?1",
       [&](Row row) -> Result<void> {
         TM_TRY(found.emplace_back(), run_at(row));
+        if (found.back().id == dead && found.back().status == "running") found.back().status = "interrupted";
         return {};
       },
       limit));
@@ -170,8 +172,11 @@ Result<std::vector<Run>> Registry::runs(size_t limit) const {
 }
 
 Result<std::optional<Run>> Registry::run(const std::string& id) const {
+  const std::string dead = run_of_dead_holder(impl_->lock_path());
   const std::lock_guard guard(impl_->mutex);
-  return impl_->database.first("SELECT " TM_RUN_COLUMNS " FROM runs WHERE id = ?1", run_at, id);
+  TM_TRY(auto found, impl_->database.first("SELECT " TM_RUN_COLUMNS " FROM runs WHERE id = ?1", run_at, id));
+  if (found && found->id == dead && found->status == "running") found->status = "interrupted";
+  return found;
 }
 
 Result<std::vector<StepRecord>> Registry::steps(const std::string& run) const {
@@ -190,6 +195,18 @@ Result<std::vector<StepRecord>> Registry::steps(const std::string& run) const {
 Result<std::optional<StepRecord>> Registry::last_step(const std::string& step) const {
   const std::lock_guard guard(impl_->mutex);
   return impl_->database.first(TM_STEPS_FROM "WHERE s.step = ?1 ORDER BY s.id DESC LIMIT 1", step_at, step);
+}
+
+Result<std::optional<StepRecord>> Registry::live_step(const std::string& step) const {
+  const std::lock_guard guard(impl_->mutex);
+  return impl_->database.first(
+      TM_STEPS_FROM
+      "WHERE s.step = ?1 AND (EXISTS (SELECT 1 FROM live_tables l WHERE l.name = t.name AND l.table_id = "
+      "t.id "
+      "AND l.live_until IS NULL) OR EXISTS (SELECT 1 FROM alias_moves a WHERE a.model = s.model AND "
+      "a.version "
+      "= s.version AND a.alias = ?2 AND a.live_until IS NULL)) ORDER BY s.id LIMIT 1",
+      step_at, step, kChampion);
 }
 
 Result<std::optional<StepRecord>> Registry::step_that_made(const std::string& step, int64_t table) const {

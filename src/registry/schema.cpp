@@ -108,8 +108,13 @@ CREATE TABLE tokens (
   made_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER) STRICT, WITHOUT ROWID;
 )sql";
 
+// Why a version is never to be live or compared with again; NULL: it may be.
+constexpr const char* kFormat5 = R"sql(
+ALTER TABLE versions ADD COLUMN retired TEXT;
+)sql";
+
 // kSteps[n] makes format n + 1 out of format n, inside the opening transaction. Published steps never change.
-constexpr std::array<const char*, kFormat> kSteps{kFormat1, kFormat2, kFormat3, kFormat4};
+constexpr std::array<const char*, kFormat> kSteps{kFormat1, kFormat2, kFormat3, kFormat4, kFormat5};
 
 Result<int64_t> pragma(Database& database, std::string_view sql) {
   TM_TRY(const auto value, database.first_integer(sql));
