@@ -57,7 +57,10 @@ int promote(const GlobalOptions& global, const PromoteOptions& options) {
     if (options.release_hold) {
       TM_CHECK(registry.release_hold(options.model));
       answer(global, {{"model", options.model}, {"hold", nullptr}},
-             fmt::format("{} may be promoted again", options.model));
+             fmt::format(
+                 "{0} may be promoted again: by the next version that passes its gate, or by you: tidemill "
+                 "promote {0} VERSION",
+                 options.model));
       if (options.version.empty()) return 0;
     }
     if (options.version.empty())
@@ -78,10 +81,21 @@ int rollback(const GlobalOptions& global, const RollbackOptions& options) {
                         "tidemill rollback late; tidemill rollback --release 3");
     if (options.release != 0) {
       TM_TRY(const auto release, registry.rollback_release(options.release, options.reason));
-      answer(global, {{"release", release.id}, {"as", options.release}},
-             fmt::format("everything is as in release {} (this is release {}); what was made since stays "
-                         "withdrawn until its inputs change or --force",
-                         options.release, release.id));
+      std::string text = fmt::format(
+          "everything is as in release {} (this is release {}); what was made since stays withdrawn until "
+          "its "
+          "inputs change or --force",
+          options.release, release.id);
+      Json held = Json::array();
+      TM_TRY(const auto models, registry.models());
+      for (const std::string& model : models) {
+        TM_TRY(const auto hold, registry.hold(model));
+        if (!hold) continue;
+        held.push_back(model);
+        text +=
+            fmt::format("\npromotion of {0} is on hold until: tidemill promote {0} --release-hold", model);
+      }
+      answer(global, {{"release", release.id}, {"as", options.release}, {"on_hold", held}}, text);
       return 0;
     }
     TM_CHECK(check_model(session, options.model));

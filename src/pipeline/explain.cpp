@@ -59,7 +59,10 @@ Result<Json> explain_last(registry::Registry& registry, const registry::StepReco
     out["compared_with"] = nullptr;
     out["changes"] = Json::array();
   }
-  if (last.report.contains("reason")) out["why"] = last.report["reason"];
+  if (last.report.contains("reason")) {
+    out["why"] = last.report["reason"];
+    if (out["why"] == "never made") out["why"] = "it had never been made before";
+  }
   if (last.error) out["error"] = *last.error;
   return out;
 }
@@ -99,8 +102,13 @@ Result<Json> explain(registry::Registry& registry, const std::string& step, cons
                                                  : "";
       now["reason"] = "nothing that it is made from changed" + (run.empty() ? "" : " since run " + run);
     }
-    if (last && !planned->key.empty())
-      now["changes"] = changes_json(name, compare_parts(last->key_parts, planned->key_parts));
+    if (last && !planned->key.empty()) {
+      // With what is live, as the plan does: the newest record may be of a run that failed.
+      TM_TRY(const auto live, registry.live_step(id));
+      const registry::StepRecord& with = live ? *live : *last;
+      now["compared_with"] = with.run;
+      now["changes"] = changes_json(name, compare_parts(with.key_parts, planned->key_parts));
+    }
     out["now"] = std::move(now);
   }
   return out;
