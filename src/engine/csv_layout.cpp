@@ -158,6 +158,34 @@ Result<void> refuse_duplicates(const std::vector<std::string>& header, const Pat
   return {};
 }
 
+bool is_temporal(std::string_view type) { return type == "DATE" || type.starts_with("TIMESTAMP"); }
+
+/// Declared dates and times that the sniffer took for text, since one of them is none, and that are not
+/// written as the format says which it found in another column.
+Result<std::vector<std::string>> written_otherwise(Connection& connection, const FileScan& scan,
+                                                   const FileLayout& layout, const Sniffed& sniffed) {
+  std::vector<std::string> found;
+  for (const Column& column : layout.columns) {
+    const Column* declared = find_column(scan.declared, column.name);
+    if (column.type != "VARCHAR" || !declared || !is_temporal(declared->type)) continue;
+    const bool date = declared->type == "DATE";
+    const std::string& format = date ? sniffed.date_format : sniffed.timestamp_format;
+    if (format.empty() || !text_option(scan.options, date ? "date_format" : "timestamp_format").empty())
+      continue;
+    std::string columns;
+    for (const Column& each : layout.columns)
+      columns += fmt::format("{}{}: 'VARCHAR'", columns.empty() ? "" : ", ", quote_text(each.name));
+    TM_TRY(const Value fits,
+           connection.scalar(fmt::format(
+               "SELECT count(TRY_CAST({0} AS {1})) > count(try_strptime({0}, {2})) FROM (SELECT {0} FROM "
+               "read_csv({3}{4}, columns = {{{5}}}, ignore_errors = true) LIMIT {6})",
+               quote_name(column.name), declared->type, quote_text(format), quote_text(layout.file.string()),
+               layout.options, columns, kSampleRows)));
+    if (std::get<bool>(fits)) found.push_back(column.name);
+  }
+  return found;
+}
+
 }  // namespace
 
 Result<FileLayout> csv_layout(Connection& connection, const FileScan& scan, const Path& file) {
@@ -177,6 +205,7 @@ Result<FileLayout> csv_layout(Connection& connection, const FileScan& scan, cons
                     .options = reader_options(scan.options, settled, sniffed)};
   if (sniffed.header) {
     TM_CHECK(refuse_duplicates(first, file));
+    TM_TRY(layout.written_otherwise, written_otherwise(connection, scan, layout, sniffed));
     return layout;
   }
   if (scan.declared.empty()) return layout;
@@ -192,6 +221,7 @@ Result<FileLayout> csv_layout(Connection& connection, const FileScan& scan, cons
     return std::unexpected(std::move(error));
   }
   for (size_t i = 0; i < layout.columns.size(); ++i) layout.columns[i].name = scan.declared[i].name;
+  TM_TRY(layout.written_otherwise, written_otherwise(connection, scan, layout, sniffed));
   return layout;
 }
 

@@ -17,6 +17,8 @@ struct FileLayout {
   std::vector<Column> columns;  // in the file's order, with the types found in it
   std::string options;          // for the reader: ", delim = ',', …"
   bool empty = false;           // JSON Lines without a line: no columns, no rows
+  /// Dates and times of a CSV file that are not written as `options` say: these are read as text and cast.
+  std::vector<std::string> written_otherwise = {};
 };
 
 /// How a value that does not fit is reported from inside a query: this prefix, then a JSON object (file,
@@ -33,6 +35,10 @@ Result<FileLayout> parquet_layout(Connection& connection, const FileScan& scan, 
 /// Whether a CSV column has a value among the rows looked at: one that has none tells nothing about its type.
 Result<bool> csv_column_has_values(Connection& connection, const FileLayout& layout,
                                    const std::string& column);
+
+/// The first line of a CSV file on which a quote opens that nothing closes: the file ends first, or what
+/// follows the quote that should close it is no delimiter. Nothing for a compressed file.
+std::optional<int> unclosed_quote(const FileScan& scan, const Path& file);
 
 /// Error source.truncated or source.broken for a .gz or .zst file that ends early: DuckDB reads such a file
 /// as a shorter one.

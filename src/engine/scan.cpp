@@ -179,9 +179,12 @@ class Unification {
   std::vector<Output> outputs_;
 };
 
-/// The type the reader gives a column whose type shall be `to`.
-std::string read_type(const std::string& format, const std::string& to) {
-  if (is_integer_type(to)) return "VARCHAR";
+/// The type the reader gives a column of the layout whose type shall be `to`.
+std::string read_type(const std::string& format, const FileLayout& layout, const std::string& column,
+                      const std::string& to) {
+  if (is_integer_type(to) ||
+      std::ranges::find(layout.written_otherwise, column) != layout.written_otherwise.end())
+    return "VARCHAR";
   if (format == "json" || format == "jsonl") return to;
   constexpr std::array<std::string_view, 9> kDirect{
       "BOOLEAN", "FLOAT", "DOUBLE", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE",
@@ -226,7 +229,8 @@ std::vector<Group> alike(const std::vector<FileLayout>& layouts) {
   for (const FileLayout& layout : layouts) {
     if (layout.empty) continue;
     auto group = std::ranges::find_if(groups, [&](const Group& other) {
-      return other.layout->options == layout.options && other.layout->columns == layout.columns;
+      return other.layout->options == layout.options && other.layout->columns == layout.columns &&
+             other.layout->written_otherwise == layout.written_otherwise;
     });
     if (group == groups.end()) group = groups.insert(group, {&layout, {}});
     group->files.push_back(layout.file);
@@ -244,7 +248,8 @@ std::string select_group(const FileScan& scan, const Group& group, const std::ve
     const Column* column = find_column(group.layout->columns, output.column.name);
     std::string expression = fmt::format("CAST(NULL AS {})", to);
     if (column) {
-      const std::string from = parquet ? column->type : read_type(scan.format, to);
+      const std::string from =
+          parquet ? column->type : read_type(scan.format, *group.layout, column->name, to);
       expression = checked_cast(column->name, from, to, parquet ? "file_row_number" : "");
       checked |= expression.find(kFileColumn) != std::string::npos;
     }
@@ -254,7 +259,7 @@ std::string select_group(const FileScan& scan, const Group& group, const std::ve
     const auto output = std::ranges::find_if(
         outputs, [&](const Output& each) { return same_name(each.column.name, column.name); });
     typed += fmt::format("{}{}: {}", typed.empty() ? "" : ", ", quote_text(column.name),
-                         quote_text(read_type(scan.format, output->column.type)));
+                         quote_text(read_type(scan.format, *group.layout, column.name, output->column.type)));
   }
   std::string files;
   for (const Path& file : group.files) files += (files.empty() ? "" : ", ") + quote_text(file.string());

@@ -13,6 +13,9 @@ namespace {
 
 constexpr int64_t kSearchMemory = int64_t{64} << 20;  // one thread that streams
 
+constexpr const char* kOpenQuote = "a quote is opened and not closed";
+constexpr const char* kOpenQuoteHint = "double a quote that belongs to a text (\"\"), or say csv: {quote: …}";
+
 /// Broken text cut to what a reader can take in, at a character's border.
 std::string shown(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
@@ -228,8 +231,8 @@ Error explain_csv(const FileScan& scan, const std::string& message) {
         "a delimiter inside a text needs quotes around the text; a row cut short may be a file that was not "
         "written to its end";
   } else if (contains(message, "unterminated quote")) {
-    error.message = "a quote is opened and not closed";
-    error.hint = "double a quote that belongs to a text (\"\"), or say csv: {quote: …}";
+    error.message = kOpenQuote;
+    error.hint = kOpenQuoteHint;
   } else if (contains(message, "Maximum line size")) {
     error.message = "the line is too long to be a row";
     error.hint = "is there a quote that is opened and not closed?";
@@ -311,9 +314,15 @@ Error explain_scan_error(const FileScan& scan, Error error) {
   if (contains(message, "GZIP stream") || contains(message, "gzip stream") ||
       contains(message, "frame descriptor") || contains(message, "ZSTD"))
     return data("source.broken", "the compressed data is broken", "fetch the file again");
-  if (contains(message, "sniffing file") || contains(message, "not possible to automatically detect"))
+  if (contains(message, "sniffing file") || contains(message, "not possible to automatically detect")) {
+    if (const auto line = scan.format == "csv" ? unclosed_quote(scan, where.file) : std::nullopt) {
+      Error open = data("source.bad_row", kOpenQuote, kOpenQuoteHint);
+      open.where.line = *line;
+      return open;
+    }
     return data("source.bad_row", "the file does not look like CSV: rows have different numbers of values",
                 "say how it is written: csv: {delimiter: \";\", quote: …, header: true}");
+  }
   if (contains(message, "utf-8 encoded") || contains(message, "Invalid unicode"))
     return data("source.encoding", "the file is not UTF-8",
                 "say how it is encoded: csv: {encoding: latin-1}");

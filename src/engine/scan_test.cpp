@@ -149,6 +149,46 @@ TEST(scan_csv, a_broken_row_is_an_error_with_its_content) {
             "source.bad_row a.csv:30002 <3,\"4> a quote is opened and not closed");
 }
 
+TEST(scan_csv, a_date_that_is_none_is_found_whatever_another_column_is_written_like) {
+  const auto file = [](const std::string& bad, const char* format) {
+    std::string text = "id,signed_up,birth\n";
+    for (int i = 0; i < 3000; ++i)
+      text += fmt::format(fmt::runtime("{},{}," + std::string(format) + "\n"), i,
+                          i == 19 ? bad : fmt::format("2023-{:02}-{:02}", i % 12 + 1, i % 28 + 1), i % 28 + 1,
+                          i % 12 + 1);
+    return text;
+  };
+  for (const char* format : {"{:02}.{:02}.1980", "{:02}.{:02}.1980 10:00:00", "{:02}/{:02}/80"})
+    for (const std::string bad : {"2024-02-31", "unknown"}) {
+      const std::string found = Source()
+                                    .file("a.csv", file(bad, format))
+                                    .declare({{"signed_up", "date"}, {"birth", "varchar"}})
+                                    .read();
+      EXPECT_TRUE(found.starts_with("source.bad_row a.csv:21 <19," + bad + ",")) << found;
+      EXPECT_TRUE(found.ends_with(fmt::format("> '{}' in column \"signed_up\" is not a valid DATE", bad)))
+          << found;
+    }
+  // Without the bad one, or where it is the declared column that is written so, all is as it was.
+  EXPECT_TRUE(Source()
+                  .file("a.csv", "a,b\n2023-01-02,03.04.2023\n2023-01-03,13.04.2023\n")
+                  .declare({{"a", "date"}, {"b", "varchar"}})
+                  .read()
+                  .ends_with(" | 2023-01-02,03.04.2023 | 2023-01-03,13.04.2023"));
+}
+
+TEST(scan_csv, a_quote_that_nothing_closes_is_found_wherever_it_is) {
+  const auto file = [](const std::string& row, const std::string& other) {
+    std::string text = "id,note\n";
+    for (int i = 0; i < 3000; ++i) text += i == 9 ? row : fmt::format("{},{}\n", i, other);
+    return text;
+  };
+  EXPECT_EQ(Source().file("a.csv", file("9,\"left\n", "a")).read(),
+            "source.bad_row a.csv:11 a quote is opened and not closed");
+  EXPECT_EQ(Source().file("a.csv", file("9,\"left\n", "\"a, b\"")).read().substr(0, 23),
+            "source.bad_row a.csv:11");
+  Source().file("a.csv", file("9,\"\"\"left\"\" \n it\"\n", "a")).rows().value();
+}
+
 TEST(scan_csv, a_lost_column_is_an_error_with_the_nearest_name) {
   Source s;
   s.file("a.csv", "id,delay\n1,2\n")
