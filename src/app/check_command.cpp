@@ -84,6 +84,8 @@ int check(const GlobalOptions& global, const CheckOptions& options) {
   for (const pipeline::CheckedTable& table : *checked) {
     Json entry{{"table", table.table},
                {"rejected_by", table.rejected_by.empty() ? Json() : Json(table.rejected_by)},
+               {"set_aside", table.set_aside},
+               {"set_aside_by", table.set_aside_by.empty() ? Json() : Json(table.set_aside_by)},
                {"checks", Json::array()}};
     for (const quality::CheckResult& result : table.report.results) {
       entry["checks"].push_back(quality::to_json(result));
@@ -107,6 +109,12 @@ int check(const GlobalOptions& global, const CheckOptions& options) {
     if (!table.rejected_by.empty() && !global.quiet)
       fmt::print(stderr, "{}: this is the table that run {} rejected; the live one is older\n", table.table,
                  table.rejected_by);
+  for (const pipeline::CheckedTable& table : *checked)
+    if (table.set_aside > 0 && !global.quiet)
+      fmt::print(stderr, "{}: {}{} rows that run {} set aside{}\n", table.table,
+                 table.shows_set_aside ? "these are of the " : "", grouped(table.set_aside),
+                 table.set_aside_by,
+                 table.shows_set_aside ? "" : " are not in the live table: --show-rows CHECK shows them");
   return failures.empty() ? 0 : report(global, failures);
 }
 

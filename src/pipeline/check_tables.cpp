@@ -60,8 +60,20 @@ bool concerns(const quality::CheckResult& result, const std::string& wanted) {
          std::find(result.columns.begin(), result.columns.end(), wanted) != result.columns.end();
 }
 
+/// Notes the rows that the run of the live table set aside; gives their file, if it is still kept.
+Result<std::optional<Path>> find_set_aside(registry::Registry& registry, const std::string& step,
+                                           const registry::Table& live, CheckedTable& out) {
+  TM_TRY(const auto made, registry.step_that_made(step, live.id));
+  if (!made || !made->report.contains("quarantined")) return std::optional<Path>();
+  const Path file = registry.run_folder(made->run) / "quarantine" / (live.name + ".parquet");
+  if (!std::filesystem::exists(file)) return std::optional<Path>();
+  out.set_aside = made->report["quarantined"].get<int64_t>();
+  out.set_aside_by = made->run;
+  return std::optional(file);
+}
+
 Result<void> read_failing_rows(engine::Connection& connection, const CheckTablesOptions& options,
-                               CheckedTable& out) {
+                               const std::optional<Path>& set_aside, CheckedTable& out) {
   // Of the checks that are meant, one that rows fail; else one that rows could fail.
   const auto rank = [](const quality::CheckResult& result) {
     const bool has_rows = !result.failing_where.empty() || !result.failing_sql.empty();
@@ -82,8 +94,12 @@ Result<void> read_failing_rows(engine::Connection& connection, const CheckTables
         did_you_mean(options.show_rows, names));
   out.shown_check = chosen->name;
   std::string sql = chosen->failing_sql;
-  if (!chosen->failing_where.empty())
+  if (!chosen->failing_where.empty()) {
+    // What was set aside is no longer in the table: nothing there fails.
+    out.shows_set_aside = set_aside && chosen->failing == 0;
+    if (out.shows_set_aside) TM_CHECK(connection.view_parquet(out.table, {*set_aside}));
     sql = fmt::format("SELECT * FROM {} WHERE {}", engine::quote_name(out.table), chosen->failing_where);
+  }
   if (sql.empty())
     return user_error("usage.no_rows",
                       fmt::format("check {} is on the whole table: no row fails it alone", chosen->name));
@@ -136,7 +152,12 @@ Result<std::vector<CheckedTable>> check_tables(const project::Project& project, 
     TM_TRY(const quality::CheckContext context,
            check_context(project, registry, reading.connection, std::move(subject)));
     TM_TRY(checked.report, quality::run_checks(context, checks));
-    if (!options.show_rows.empty()) TM_CHECK(read_failing_rows(reading.connection, options, checked));
+    std::optional<Path> set_aside;
+    if (!from_run) {
+      TM_TRY(set_aside, find_set_aside(registry, table_step(project, name), snapshot->second, checked));
+    }
+    if (!options.show_rows.empty())
+      TM_CHECK(read_failing_rows(reading.connection, options, set_aside, checked));
     out.push_back(std::move(checked));
   }
   if (out.empty())

@@ -21,7 +21,10 @@ struct CheckTablesOptions {
 
 struct CheckedTable {
   std::string table;
-  std::string rejected_by;  // run whose rejected table this is; empty: the live snapshot
+  std::string rejected_by;       // run whose rejected table this is; empty: the live snapshot
+  int64_t set_aside = 0;         // rows that the live table's run quarantined
+  std::string set_aside_by;      // that run, whose rows are kept; empty: none are
+  bool shows_set_aside = false;  // `rows` are of those
   quality::CheckReport report;
   std::string shown_check;  // whose failing rows are in `rows`
   engine::Rows rows;

@@ -81,6 +81,16 @@ Result<void> split_quarantine(const StepContext& step, engine::Connection& conne
   return {};
 }
 
+/// The run says so where it warns: the live table no longer has the rows.
+void say_what_is_set_aside(const StepContext& step, int64_t rows,
+                           std::vector<quality::CheckResult>& results) {
+  const Path aside = step.run.folder / "quarantine" / (step.outline.name + ".parquet");
+  for (quality::CheckResult& result : results)
+    if (result.on_fail == project::OnFail::Quarantine && result.failing > 0 && !result.failing_where.empty())
+      result.message +=
+          fmt::format("; {} rows of {} are set aside in {}", rows, step.outline.name, aside.native());
+}
+
 /// May a table with the same content be given up for this object? --force is what a person reaches for when
 /// the bytes are in doubt: then they are looked at.
 bool is_good(const StepContext& step, const registry::ObjectId& object) {
@@ -131,6 +141,7 @@ Result<Audited> audit(const StepContext& step, StagedTable staged,
   if (const auto quarantine = quality::quarantine_of(report); quarantine && !rows_stop) {
     TM_CHECK(split_quarantine(step, **connection, *quarantine, out));
     TM_CHECK(judge_what_is_left(step, **connection, checks, out.table, report));
+    say_what_is_set_aside(step, *out.quarantined, report.results);
   }
   TM_CHECK(step.check());
   out.observed = report.observed;
