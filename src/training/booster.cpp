@@ -294,6 +294,7 @@ Result<Fit> fit(const FitInput& input) {
   log_sink = &log;
   auto result = run(input, log);
   log_sink = nullptr;
+  if (!result && result.error().code == "training.failed") result.error().where = input.options->place;
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "engine/names.hpp"
 #include "engine/number_types.hpp"
@@ -145,19 +146,26 @@ Result<std::vector<std::string>> feature_columns(
   std::set<std::string> known;
   if (champion_features)
     for (const std::string& name : *champion_features) known.insert(engine::folded_name(name));
-  std::vector<std::string> result;
+  std::vector<std::string> result, unknown_names, types;
   for (const engine::Column& column : columns) {
     if (left_out.contains(engine::folded_name(column.name))) continue;
     if (champion_features && !known.contains(engine::folded_name(column.name)) &&
-        !declared_type(model, column.name))
-      return user_error(
-          "training.new_column",
-          fmt::format("{} has the column {}, which the champion does not know", model.from, column.name),
-          model.place,
-          fmt::format("say what it is: in features.exclude, or as a feature under `types: {{{}: {}}}`",
-                      column.name, kind_of(column.type) == Kind::Text ? "category" : "numeric"));
+        !declared_type(model, column.name)) {
+      unknown_names.push_back(column.name);
+      types.push_back(
+          fmt::format("{}: {}", column.name, kind_of(column.type) == Kind::Text ? "category" : "numeric"));
+    }
     result.push_back(column.name);
   }
+  if (!unknown_names.empty())
+    return user_error(
+        "training.new_column",
+        fmt::format("{} has the column{} {}, which the champion does not know", model.from,
+                    unknown_names.size() == 1 ? "" : "s", fmt::join(unknown_names, ", ")),
+        model.place,
+        fmt::format("say what {}: in features.exclude, or as {} under `types: {{{}}}`",
+                    unknown_names.size() == 1 ? "it is" : "each is",
+                    unknown_names.size() == 1 ? "a feature" : "features", fmt::join(types, ", ")));
   if (result.empty())
     return user_error("training.no_features",
                       fmt::format("{} leaves no column that is a feature", model.from), model.place);

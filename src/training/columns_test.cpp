@@ -76,6 +76,11 @@ TEST(feature_columns, refuse_one_that_is_new_since_the_champion_until_it_is_name
   const auto refused = feature_columns(m, kColumns, champion);
   EXPECT_ERROR(refused, "training.new_column");
   EXPECT_NE(refused.error().message.find("city"), std::string::npos);
+  const auto both = feature_columns(m, kColumns, Names{});
+  EXPECT_ERROR(both, "training.new_column");
+  EXPECT_NE(both.error().message.find("columns x, city, which"), std::string::npos) << both.error().message;
+  EXPECT_NE(both.error().hint.find("`types: {x: numeric, city: category}`"), std::string::npos)
+      << both.error().hint;
   m.types = {{"city", "category"}};
   EXPECT_EQ(*feature_columns(m, kColumns, champion), (Names{"x", "city"}));
   m.types = {};

@@ -18,6 +18,7 @@ namespace {
 constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
 constexpr uint32_t kMaxLevels = 1U << 24;                     // codes are float32
 constexpr int64_t kFarthestMicros = 250'000'000'000'000'000;  // some 7 900 years from 1970, either way
+constexpr double kLeastInfinite = 3.4028235677973366e38;      // rounds to a float that is infinite
 constexpr size_t kMaxCells = size_t{1} << 36;
 // A value while it is trained on: 4 bytes of ours with room to grow, XGBoost's entry (8) and its bin (1 or
 // 2).
@@ -100,6 +101,9 @@ class Reader {
     data_.rows += count;
     return {};
   }
+
+  /// The column in which a value was infinite.
+  const std::string& infinite() const { return infinite_; }
 
   Result<Dataset> finish() {
     TM_CHECK(labels_.finish(data_));
@@ -203,12 +207,14 @@ class Reader {
       const double* values = chunk.doubles(column);
       for (size_t r = 0; r < chunk.rows(); ++r, out += stride) {
         *out = chunk.is_null(column, r) ? kMissing : static_cast<float>(values[r]) + 0.0F;
-        if (std::isinf(*out))
+        if (std::isinf(*out)) {
+          infinite_ = roles_.features[f].name;
           return data_error("training.infinite",
                             fmt::format("{} is {} in some row of {}: infinite, or too large for a float",
                                         roles_.features[f].name, values[r], model_.from),
                             model_.place,
                             "bound it in SQL, for example with least() and greatest(), or make it NULL");
+        }
       }
       return {};
     }
@@ -365,7 +371,36 @@ class Reader {
   Interner groups_;
   std::vector<double> shares_;
   std::vector<Part> parts_;
+  std::string infinite_ = roles_.target.name;  // unless a feature says so of itself
 };
+
+/// Which rows, and how many: looked for once one is found, since rows stream by.
+Error with_rows(const TrainInput& input, const std::string& column, Error error) {
+  constexpr std::string_view kSomeRow = "some row of ";
+  const project::Model& model = *input.model;
+  const size_t at = error.message.find(kSomeRow);
+  std::string keys, order;
+  for (const std::string& key : model.key) {
+    keys += fmt::format("{}CAST({} AS VARCHAR)", keys.empty() ? "" : ", ", engine::quote_name(key));
+    order += fmt::format("{}{}", order.empty() ? "" : ", ", engine::quote_name(key));
+  }
+  const auto rows = input.connection->query(
+      fmt::format(
+          "SELECT count(*) OVER (), {} FROM (SELECT * FROM {}{}) WHERE abs({}) >= {} ORDER BY {} LIMIT 1",
+          keys, input.relation, where_clause(model), expression(column, Reading::Number), kLeastInfinite,
+          order),
+      1);
+  if (at == std::string::npos || !rows || rows->rows.empty()) return error;
+  const auto& found = rows->rows[0];
+  std::string first;
+  for (size_t k = 0; k < model.key.size(); ++k)
+    first += fmt::format("{}{} = {}", k ? ", " : "", model.key[k], engine::to_text(found[k + 1]));
+  const int64_t count = std::get<int64_t>(found[0]);
+  error.message.replace(at, kSomeRow.size() + model.from.size(),
+                        fmt::format("{} row{} of {}, {} {}", count, count == 1 ? "" : "s", model.from,
+                                    count == 1 ? "the one with" : "the first with", first));
+  return error;
+}
 
 }  // namespace
 
@@ -395,8 +430,11 @@ statistics::Blocks Dataset::blocks_of(Part part) const {
 
 Result<Dataset> read_dataset(const TrainInput& input, const Roles& roles) {
   Reader reader(input, roles);
-  TM_CHECK(input.connection->for_each_chunk(reader.sql(),
-                                            [&](const engine::Chunk& chunk) { return reader.take(chunk); }));
+  auto read = input.connection->for_each_chunk(
+      reader.sql(), [&](const engine::Chunk& chunk) { return reader.take(chunk); });
+  if (!read && read.error().code == "training.infinite")
+    return std::unexpected(with_rows(input, reader.infinite(), std::move(read).error()));
+  if (!read) return std::unexpected(std::move(read).error());
   return reader.finish();
 }
 

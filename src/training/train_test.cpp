@@ -428,8 +428,14 @@ TEST_F(Train, refuses_what_it_cannot_learn_from_and_says_what_to_do) {
     m.exclude = {"at", "amount", "kind"};
     m.max_categories = 50;
   });
-  refused("training.infinite", as_is,
-          "SELECT * REPLACE (CASE WHEN id = 7 THEN 1e300 ELSE x END AS x) FROM t");
+  error = refused("training.infinite", as_is,
+                  "SELECT * REPLACE (CASE WHEN id = 7 THEN 1e300 ELSE x END AS x) FROM t");
+  EXPECT_TRUE(error.message.starts_with("x is 1e+300 in 1 row of ")) << error.message;
+  EXPECT_NE(error.message.find(", the one with id = 7: infinite"), std::string::npos) << error.message;
+  error = refused("training.infinite", as_is,
+                  "SELECT * REPLACE (CASE WHEN id IN (7, 9) THEN '-inf'::DOUBLE ELSE x END AS x) FROM t");
+  EXPECT_TRUE(error.message.starts_with("x is -inf in 2 rows of ")) << error.message;
+  EXPECT_NE(error.message.find(", the first with id = 7: infinite"), std::string::npos) << error.message;
   refused("training.duplicate_key", as_is, "SELECT * REPLACE (id // 2 AS id) FROM t");
   refused("training.unknown_column", [](auto& m) { m.target = "yy"; });
   refused("training.unknown_column", [](auto& m) { m.exclude.push_back("nothing"); });
