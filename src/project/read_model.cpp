@@ -1,6 +1,7 @@
 // Models, with what only their values together can tell: parts of a split, what needs validation, forms of
 // gate rules.
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 
@@ -68,6 +69,25 @@ Split read_split(const Reader& model, Problems& problems) {
   return split;
 }
 
+/// XGBoost would say so only when it is trained, and of no place.
+void check_parameter(const YamlEntry& entry, Place place, Problems& problems) {
+  const std::string expected = value_of_parameter(entry.key.text);
+  if (expected.empty() || !entry.value.is_scalar() || entry.value.deferred) return;
+  const std::string& text = entry.value.text;
+  const char* end = text.data() + text.size();
+  double number = 0;
+  int64_t whole = 0;
+  const auto parsed = expected == "a number" ? std::from_chars(text.data(), end, number)
+                                             : std::from_chars(text.data(), end, whole);
+  if (!text.empty() && parsed.ec == std::errc() && parsed.ptr == end) return;
+  place.line = entry.value.line;
+  place.column = entry.value.column;
+  Error& error =
+      problems.add("project.bad_value",
+                   fmt::format("{} is {}, not '{}'", entry.key.text, expected, entry.value.shown), place);
+  error.expected = expected;
+}
+
 Train read_train(const Reader& model, Problems& problems) {
   Train train;
   train.place = model.place_of("train");
@@ -84,7 +104,10 @@ Train read_train(const Reader& model, Problems& problems) {
     for (const YamlEntry& entry : params->entries) {
       const std::string& name = entry.key.text;
       const auto& known = xgboost_parameters();
-      if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+      if (std::find(known.begin(), known.end(), name) != known.end()) {
+        check_parameter(entry, reader.place(), problems);
+        continue;
+      }
       Place place = reader.place();
       place.line = entry.key.line;
       place.column = entry.key.column;

@@ -1,6 +1,7 @@
 #include "project/xgboost_parameters.hpp"
 
 #include <map>
+#include <set>
 
 namespace tidemill::project {
 
@@ -53,6 +54,37 @@ const std::vector<std::string>& xgboost_parameters() {
                                               "updater",
                                               "quantile_alpha"};
   return names;
+}
+
+std::string value_of_parameter(const std::string& parameter) {
+  static const std::set<std::string> whole{
+      "max_bin",    "max_cat_threshold", "max_cat_to_onehot", "max_depth",
+      "max_leaves", "num_parallel_tree", "refresh_leaf",      "top_k"};
+  static const std::set<std::string> numbers{"aft_loss_distribution_scale",
+                                             "alpha",
+                                             "base_score",
+                                             "colsample_bylevel",
+                                             "colsample_bynode",
+                                             "colsample_bytree",
+                                             "eta",
+                                             "gamma",
+                                             "huber_slope",
+                                             "lambda",
+                                             "learning_rate",
+                                             "max_delta_step",
+                                             "rate_drop",
+                                             "min_child_weight",
+                                             "min_split_loss",
+                                             "reg_alpha",
+                                             "reg_lambda",
+                                             "skip_drop",
+                                             "scale_pos_weight",
+                                             "sketch_eps",
+                                             "sketch_ratio",
+                                             "subsample",
+                                             "tweedie_variance_power"};
+  if (whole.contains(parameter)) return "a whole number";
+  return numbers.contains(parameter) ? "a number" : "";
 }
 
 std::string project_key_of_parameter(const std::string& parameter) {
