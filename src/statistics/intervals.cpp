@@ -1,6 +1,7 @@
 #include "statistics/intervals.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <unordered_map>
 
 #include <fmt/format.h>
@@ -58,14 +59,14 @@ Result<void> check(const Evaluation& e, const Blocks& blocks, const BootstrapOpt
   return {};
 }
 
-/// Percentile interval from sorted values of the resamples.
-std::optional<Interval> interval_of(double estimate, Numbers sorted, const Blocks& blocks,
+/// Percentile interval from sorted values of the resamples, less `bias`.
+std::optional<Interval> interval_of(double estimate, Numbers sorted, double bias, const Blocks& blocks,
                                     const BootstrapOptions& options) {
   if (sorted.empty() || sorted.size() * 2 < options.resamples) return {};
   const double tail = (1 - options.level) / 2;
   return Interval{.estimate = estimate,
-                  .low = *quantile(sorted, tail),
-                  .high = *quantile(sorted, 1 - tail),
+                  .low = *quantile(sorted, tail) - bias,
+                  .high = *quantile(sorted, 1 - tail) - bias,
                   .level = options.level,
                   .resamples = sorted.size(),
                   .blocks = blocks.count};
@@ -110,7 +111,14 @@ Result<std::optional<Interval>> bootstrap(std::string_view metric, const Evaluat
     if (const Maybe value = resampled(multiplicity)) values.push_back(*value);
   }
   std::sort(values.begin(), values.end());
-  return interval_of(*estimate, values, blocks, options);
+  if (metric != "ece" || values.empty()) return interval_of(*estimate, values, 0, blocks, options);
+  // Noise in a bin only ever adds to the distance from calibration, and a resample has it twice: its values
+  // lie above the estimate. The bootstrap's estimate of that bias (Efron & Tibshirani 1993, 10.2) is taken
+  // off, so that the interval says how far the estimate itself varies.
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+  auto interval = interval_of(*estimate, values, mean - *estimate, blocks, options);
+  if (interval) interval->low = std::max(interval->low, 0.0);
+  return interval;
 }
 
 Result<std::optional<Difference>> bootstrap_difference(std::string_view metric, const Evaluation& first,
@@ -132,7 +140,7 @@ Result<std::optional<Difference>> bootstrap_difference(std::string_view metric, 
     if (x && y) difference.resampled.push_back(*x - *y);
   }
   std::sort(difference.resampled.begin(), difference.resampled.end());
-  const std::optional<Interval> interval = interval_of(*a - *b, difference.resampled, blocks, options);
+  const std::optional<Interval> interval = interval_of(*a - *b, difference.resampled, 0, blocks, options);
   if (!interval) return std::optional<Difference>();
   difference.interval = *interval;
   return std::optional(std::move(difference));

@@ -43,6 +43,7 @@ struct Interval {
   size_t resamples = 0;  // in which the metric was defined
   size_t blocks = 0;
 };
+/// Of ece, which resampling makes worse, less the bootstrap's estimate of that bias.
 /// Nothing where the metric is not defined on the rows, or in fewer than half of the resamples, or with fewer
 /// than kMinBlocks blocks. Errors as compute(), and bootstrap.bad_options.
 Result<std::optional<Interval>> bootstrap(std::string_view metric, const Evaluation& evaluation,
