@@ -105,6 +105,7 @@ Result<void> read_failing_rows(engine::Connection& connection, const CheckTables
                       fmt::format("check {} is on the whole table: no row fails it alone", chosen->name));
   TM_TRY(out.rows,
          connection.query(fmt::format("SELECT * FROM ({}) AS failing LIMIT {}", sql, options.limit)));
+  out.shows_set_aside = out.shows_set_aside && !out.rows.rows.empty();
   return {};
 }
 
