@@ -171,8 +171,9 @@ std::string path_from(const Path& folder, const Path& file) {
   std::error_code error;
   const bool same =
       !relative.empty() && std::filesystem::equivalent((folder / relative).lexically_normal(), file, error);
+  const Path path = same ? relative : std::filesystem::weakly_canonical(file);
   std::string out;
-  for (const char c : same ? relative.native() : std::filesystem::weakly_canonical(file).native())
+  for (const char c : path.native())
     out += c == '*' || c == '?' || c == '[' ? fmt::format("[{}]", c) : std::string(1, c);
   return out;
 }
