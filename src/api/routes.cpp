@@ -1,7 +1,9 @@
 #include "api/routes.hpp"
 
+#include <algorithm>
 #include <iterator>
 
+#include "api/mlflow_endpoints.hpp"
 #include "api/replies.hpp"
 #include "api/v2_endpoints.hpp"
 
@@ -21,6 +23,7 @@ Response metrics(const Inference& inference) {
 
 std::vector<Endpoint> all_endpoints(Inference& inference) {
   std::vector<Endpoint> endpoints = v2_endpoints(inference);
+  std::ranges::move(mlflow_endpoints(inference), std::back_inserter(endpoints));
   endpoints.emplace_back("GET", "/", Scope::Read, "What is deployed, and where to ask.",
                          [&](const Request&, const Parameters&) { return Answer(index(inference)); });
   endpoints.emplace_back("GET", "/metrics", Scope::Read, "Metrics in Prometheus' text format.",

@@ -1,0 +1,81 @@
+#include "api/mlflow.hpp"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+namespace tidemill::api {
+namespace {
+
+forest::Package package() {
+  forest::Package made;
+  made.features = {{.name = "x", .sql_type = "DOUBLE"},
+                   {.name = "colour", .sql_type = "VARCHAR", .category = true}};
+  return made;
+}
+
+// "x:colour" of each row; a missing one is empty.
+std::string rows_of(std::string_view body) {
+  const auto request = parse_invocation(body, package());
+  if (!request) return request.error().code;
+  std::string out;
+  for (size_t r = 0; r < request->inputs[0].values(); ++r) {
+    const double x = request->inputs[0].numbers[r];
+    out += (out.empty() ? "" : " ") + (std::isnan(x) ? "" : std::to_string(static_cast<int>(x))) + ":" +
+           std::string(request->inputs[1].texts.at(r).value_or(""));
+  }
+  return out;
+}
+
+TEST(Mlflow, reads_a_table_in_each_of_its_forms) {
+  for (const char* body : {
+           R"({"dataframe_split":{"columns":["colour","x"],"data":[["red",1],["7",null]]}})",
+           R"({"dataframe_split":{"data":[["red",1],["7",null]],"index":[0,1],"columns":["colour","x"]}})",
+           R"({"dataframe_records":[{"x":1,"colour":"red"},{"colour":7}]})",
+           R"({"instances":[{"colour":"red","x":1},{"x":null,"colour":"7"}],"params":{}})",
+           R"({"instances":[[1,"red"],[null,"7"]]})",
+           R"({"inputs":[[1.0,"red"],[null,7]]})",
+           R"({"inputs":{"colour":["red",7],"x":[true,null]}})",
+       })
+    EXPECT_EQ(rows_of(body), "1:red :7") << body;
+  EXPECT_EQ(rows_of(R"({"inputs":{"colour":["red","7"]}})"), ":red :7");
+  EXPECT_EQ(rows_of(R"({"instances":[]})"), "");
+}
+
+TEST(Mlflow, refuses_what_is_no_table_of_the_features) {
+  for (const char* body : {
+           R"([])",
+           R"({})",
+           R"({"instances":[[1,"red"]],"inputs":[[1,"red"]]})",
+           R"({"rows":[]})",
+           R"({"instances":[[1]]})",
+           R"({"instances":[[1,"a",2]]})",
+           R"({"instances":[1,2]})",
+           R"({"instances":7})",
+           R"({"dataframe_records":[{"x":1,"x":2}]})",
+           R"({"inputs":{"x":[1,2],"colour":["a"]}})",
+           R"({"dataframe_split":{"columns":["x"]}})",
+           R"({"dataframe_split":{"columns":["x","x"],"data":[[1,2]]}})",
+           R"({"dataframe_split":[1]})",
+           R"({"instances":[[1,"red"]],"params":{"n":1}})",
+       }) {
+    const std::string code = rows_of(body);
+    EXPECT_TRUE(code == "mlflow.malformed" || code == "v2.malformed") << body << ' ' << code;
+  }
+  EXPECT_EQ(rows_of(R"({"instances":[{"y":1}]})"), "infer.unknown_input");
+  EXPECT_EQ(rows_of(R"({"instances":[["1","red"]]})"), "infer.datatype");
+  EXPECT_EQ(rows_of(R"({"instances":[[1,["red"]]]})"), "infer.datatype");
+  EXPECT_EQ(rows_of(R"({"instances":[[1,"red"]]} x)"), "json.invalid");
+  EXPECT_EQ(rows_of(R"({"instances":[[1,"red")"), "json.invalid");
+}
+
+TEST(Mlflow, answers_with_the_first_output) {
+  serving::InferResponse response;
+  response.outputs.push_back({"scores", "FP64", {2, 2}, {0.25, 0.75, 1, 0}});
+  EXPECT_EQ(invocation_reply(response), R"({"predictions": [[0.25, 0.75], [1.0, 0.0]]})");
+  response.outputs = {{"score", "FP64", {2}, {0.5, 0.25}}, {"decision", "BOOL", {2}, {1, 0}}};
+  EXPECT_EQ(invocation_reply(response), R"({"predictions": [0.5, 0.25]})");
+}
+
+}  // namespace
+}  // namespace tidemill::api
