@@ -5,7 +5,6 @@
 #include <string>
 #include <string_view>
 
-#include "forest/package.hpp"
 #include "serving/infer.hpp"
 
 namespace tidemill::api {
