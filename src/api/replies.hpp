@@ -8,8 +8,9 @@ namespace tidemill::api {
 
 Response json_reply(const Json& json);
 Response empty_reply(int status);
-/// The error's message, with its hint behind it; Retry-After with 503 and 429,
-/// WWW-Authenticate with 401.
+/// The error's message, with its hint behind it.
+std::string error_text(const Error& error);
+/// That; Retry-After with 503 and 429, WWW-Authenticate with 401.
 Response error_reply(const Error& error);
 Error not_found(std::string message);
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "api/replies.hpp"
+#include "api/repository.hpp"
 #include "api/v2.hpp"
 
 namespace tidemill::api {
@@ -89,40 +90,20 @@ Answer config(const Inference& inference, const Parameters& parameters) {
 }
 
 Answer statistics(const Inference& inference, const Parameters& parameters) {
-  std::vector<std::string> names{parameters.deployment};
-  if (parameters.deployment.empty()) names = inference.deployments().names();
-  Json list = Json::array();
-  for (const std::string& name : names) {
-    const auto live = inference.look(name, parameters.version);
-    if (live)
-      list.push_back(model_statistics(**live, inference.totals(**live)));
-    else if (!parameters.deployment.empty())
-      return error_reply(live.error());
-  }
-  return json_reply(Json{{"model_stats", std::move(list)}});
+  const auto told = repository_statistics(inference, parameters.deployment, parameters.version);
+  return told ? json_reply(*told) : error_reply(told.error());
 }
 
-Answer repository_index(const Inference& inference, const Request& request) {
-  bool only_ready = false;
+Answer index(const Inference& inference, const Request& request) {
+  Listed listed = Listed::All;
   if (!request.body.empty()) {
     const auto body = parse_json(request.body);
     if (!body) return error_reply(body.error());
     if (!body->is_object())
       return error_reply(Error{ErrorKind::User, "v2.malformed", "the body must be a JSON object"});
-    only_ready = body->value("ready", Json(false)) == Json(true);
+    if (body->value("ready", Json(false)) == Json(true)) listed = Listed::ReadyOnly;
   }
-  Json list = Json::array();
-  for (const std::string& name : inference.deployments().names()) {
-    const auto live = inference.look(name, "");
-    if (live)
-      list.push_back(Json{{"name", name},
-                          {"version", std::to_string((*live)->version)},
-                          {"state", "READY"},
-                          {"reason", inference.deployments().problem(name)}});
-    else if (!only_ready)
-      list.push_back(Json{{"name", name}, {"state", "UNAVAILABLE"}, {"reason", live.error().message}});
-  }
-  return json_reply(list);
+  return json_reply(repository_index(inference, listed));
 }
 
 Answer ready(const Inference& inference, const Parameters& parameters) {
@@ -139,10 +120,8 @@ void add_unsupported(std::vector<Endpoint>& endpoints) {
           return Answer(error_reply(Error{ErrorKind::User, "http.not_implemented", std::string(why)}));
         });
   };
-  constexpr std::string_view kLoad =
-      "what is served follows the registry's aliases: use `tidemill promote` and `tidemill rollback`";
-  add("POST", "/v2/repository/models/{deployment}/load", kLoad);
-  add("POST", "/v2/repository/models/{deployment}/unload", kLoad);
+  add("POST", "/v2/repository/models/{deployment}/load", kLoadUnsupported);
+  add("POST", "/v2/repository/models/{deployment}/unload", kLoadUnsupported);
   constexpr std::string_view kShared = "shared memory is not supported: send tensors in the body";
   for (const std::string_view kind : {"/v2/systemsharedmemory", "/v2/cudasharedmemory"}) {
     const bool system = kind == "/v2/systemsharedmemory";
@@ -182,7 +161,7 @@ std::vector<Endpoint> v2_endpoints(Inference& inference) {
     return infer(inference, request, parameters);
   };
   const auto lists = [&inference](const Request& request, const Parameters&) {
-    return repository_index(inference, request);
+    return index(inference, request);
   };
   const auto is_ready = answers(
       [](const Inference& all, const Parameters&) { return Answer(empty_reply(all.ready() ? 200 : 503)); });
