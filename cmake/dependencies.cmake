@@ -20,9 +20,13 @@ find_library(XGBOOST_FILE libxgboost.so.0 REQUIRED)
 add_library(xgboost SHARED IMPORTED)
 set_target_properties(xgboost PROPERTIES IMPORTED_LOCATION "${XGBOOST_FILE}")
 
-# The program loads both when it first needs them, by these names and along its RUNPATH: linking costs every start some ten
+find_library(GRPC_FILE libgrpc.so REQUIRED)
+file(REAL_PATH "${GRPC_FILE}" grpc_file)
+string(REGEX REPLACE "\\.so\\.([0-9]+)\\..*$" ".so.\\1" GRPC_FILE "${grpc_file}")  # the name that its version keeps
+
+# The program loads all three when it first needs them, by these names and along its RUNPATH: linking costs every start some ten
 # milliseconds. Tests and references that call their C APIs themselves are linked with the targets above.
-set(TIDEMILL_LOADED_LIBRARIES "${TIDEMILL_DEPS}/duckdb/lib/libduckdb.so" "${XGBOOST_FILE}")
+set(TIDEMILL_LOADED_LIBRARIES "${TIDEMILL_DEPS}/duckdb/lib/libduckdb.so" "${XGBOOST_FILE}" "${GRPC_FILE}")
 file(STRINGS tools/npm.txt duckdb_lock REGEX "libduckdb\\.so")
 string(REGEX MATCH " ([0-9]+\\.[0-9]+\\.[0-9]+)" duckdb_lock "${duckdb_lock}")
 add_library(duckdb_when_needed INTERFACE)
@@ -32,6 +36,9 @@ target_compile_definitions(duckdb_when_needed INTERFACE
 get_filename_component(xgboost_name "${XGBOOST_FILE}" NAME)
 add_library(xgboost_when_needed INTERFACE)
 target_compile_definitions(xgboost_when_needed INTERFACE TIDEMILL_XGBOOST_LIBRARY="${xgboost_name}")
+get_filename_component(grpc_name "${GRPC_FILE}" NAME)
+add_library(grpc_when_needed INTERFACE)
+target_compile_definitions(grpc_when_needed INTERFACE TIDEMILL_GRPC_LIBRARY="${grpc_name}")
 set(CMAKE_BUILD_RPATH "${TIDEMILL_DEPS}/duckdb/lib")
 
 add_library(asio INTERFACE)
