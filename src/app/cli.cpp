@@ -82,7 +82,7 @@ int run_cli(int argc, char** argv) {
       "Examples:\n"
       "  tidemill init --from my.csv --target churned   start a project from your own data\n"
       "  tidemill run                                   do what is not up to date\n"
-      "  tidemill serve                                 predictions over HTTP\n");
+      "  tidemill serve                                 predictions over HTTP and gRPC\n");
   cli.require_subcommand(0, 1);
   cli.set_version_flag("--version", fmt::format("tidemill {}", kVersion));
 
@@ -157,11 +157,16 @@ int run_cli(int argc, char** argv) {
 
   ServeOptions serve_options;
   std::string grace = "0s";
-  CLI::App* serve_app = sub("serve", "predictions over HTTP, following promotions without a restart",
+  CLI::App* serve_app = sub("serve", "predictions over HTTP and gRPC, following promotions without a restart",
                             "  tidemill serve\n  tidemill serve --port 9000\n");
   serve_app->add_option("--host", serve_options.host, "address to listen on");
   serve_app->add_option("--port", serve_options.port, "port; 0 takes any free one")
       ->check(CLI::Range(0, 65535));
+  serve_app
+      ->add_option("--grpc-port", serve_options.grpc_port,
+                   "port for gRPC, 0 for any free one, or none (default: the one after --port)")
+      ->type_name("PORT")
+      ->check((CLI::Range(0, 65535) | CLI::IsMember({"none"})).description(""));
   serve_app
       ->add_option("--threads", serve_options.threads, "threads (default: TIDEMILL_THREADS, or one a core)")
       ->check(CLI::Range(0, 1024));

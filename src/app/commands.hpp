@@ -28,6 +28,7 @@ struct CheckOptions {
 struct ServeOptions {
   std::string host = "127.0.0.1";
   int port = 8080;
+  std::string grpc_port = {};  // empty: the one after `port`; "none": no gRPC
   int threads = 0;
   bool insecure = false;
   Duration grace{0};

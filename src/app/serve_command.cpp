@@ -1,11 +1,14 @@
-// tidemill serve: deployments behind HTTP. Follows promotions by polling the registry's generation; SIGTERM
-// drains.
+// tidemill serve: deployments behind HTTP and gRPC. Follows promotions by polling the registry's generation;
+// SIGTERM drains.
 #include <algorithm>
 #include <csignal>
 #include <ctime>
+#include <future>
 
 #include <fmt/format.h>
 
+#include "api/grpc_methods.hpp"
+#include "api/grpc_server.hpp"
 #include "api/routes.hpp"
 #include "api/server.hpp"
 #include "app/commands.hpp"
@@ -46,6 +49,12 @@ void follow_registry(const sigset_t& ending, serving::Deployments& deployments, 
     if (const auto taken = take_tokens(access, registry); !taken)
       log::warning("cannot read the tokens, those of before stay: {}", taken.error().message);
   }
+}
+
+// The port beside HTTP's, unless another is named. Whoever lets HTTP have any, lets gRPC too.
+int grpc_port(const ServeOptions& options) {
+  if (!options.grpc_port.empty()) return std::stoi(options.grpc_port);
+  return options.port == 0 ? 0 : options.port + 1;
 }
 
 }  // namespace
@@ -94,11 +103,23 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   auto server =
       api::Server::start(server_options, [&](const api::Request& request) { return routes.answer(request); });
   if (!server) return report(global, server.error());
+  const api::GrpcRouter grpc_router(api::grpc_methods(inference), access);
+  std::unique_ptr<api::GrpcServer> grpc;
+  if (options.grpc_port != "none") {
+    api::GrpcServerOptions grpc_options;
+    grpc_options.host = options.host;
+    grpc_options.port = grpc_port(options);
+    grpc_options.threads = server_options.threads;
+    auto started = api::GrpcServer::start(grpc_options, grpc_router);
+    if (!started) return report(global, started.error());
+    grpc = std::move(*started);
+  }
   for (const std::string& name : deployments->names())
     if (const std::string problem = deployments->problem(name); !problem.empty())
       fmt::print(stderr, "deployment {} is not ready: {} (it will be once a version is promoted)\n", name,
                  problem);
   fmt::print(stderr, "listening on http://{}:{}\n", options.host, (*server)->port());
+  if (grpc) fmt::print(stderr, "listening on grpc://{}:{}\n", options.host, grpc->port());
   std::fflush(stderr);
 
   follow_registry(ending, *deployments, access, *session->registry, options.poll);
@@ -106,7 +127,9 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   const timespec grace = timespec_of(options.grace);
   if (options.grace.micros > 0)
     ::sigtimedwait(&ending, nullptr, &grace);  // a second signal cuts the grace short
-  const bool finished = (*server)->stop(kDrainLimit);
+  auto grpc_stopped = std::async(std::launch::async, [&] { return !grpc || grpc->stop(kDrainLimit); });
+  const bool http_finished = (*server)->stop(kDrainLimit);
+  const bool finished = grpc_stopped.get() && http_finished;
   if (!finished) log::warning("some requests did not finish within {}", to_text(kDrainLimit));
   return finished ? 0 : 1;
 }

@@ -38,11 +38,12 @@ class Skipped(Exception):
 
 
 def free_port() -> int:
-    """Below the range from which the kernel takes ports for outgoing connections, so that nobody else is given it meanwhile."""
+    """Below the range from which the kernel takes ports for outgoing connections, so that nobody else is given it meanwhile. An even one: a
+    server takes the port after it for gRPC."""
     source = random.SystemRandom()
     with _ports_lock:
         for _ in range(1000):
-            port = source.randrange(15000, 32000)
+            port = source.randrange(15000, 32000, 2)
             if port in _ports_taken:
                 continue
             with socket.socket() as probe:

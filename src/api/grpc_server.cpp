@@ -1,0 +1,222 @@
+#include "api/grpc_server.hpp"
+
+#include <condition_variable>
+#include <cstring>
+#include <thread>
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "api/grpc_call.hpp"
+
+namespace tidemill::api {
+
+namespace {
+
+std::chrono::microseconds micros(Duration duration) { return std::chrono::microseconds(duration.micros); }
+
+struct Address {
+  sockaddr_storage socket{};
+  socklen_t size = 0;
+  std::string text;  // as gRPC wants it: "127.0.0.1:8081", "[::1]:8081"
+};
+
+Result<Address> address_of(const std::string& named_host, int port) {
+  constexpr int kMaxPort = 65535;
+  if (port > kMaxPort)
+    return user_error("server.address", fmt::format("there is no port {}", port), {},
+                      "choose one with --grpc-port, or none");
+  const std::string host = named_host == "localhost" ? "127.0.0.1" : named_host;
+  Address address;
+  auto* v4 = reinterpret_cast<sockaddr_in*>(&address.socket);
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(&address.socket);
+  if (::inet_pton(AF_INET, host.c_str(), &v4->sin_addr) == 1) {
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(static_cast<uint16_t>(port));
+    address.size = sizeof(*v4);
+    address.text = fmt::format("{}:{}", host, port);
+  } else if (::inet_pton(AF_INET6, host.c_str(), &v6->sin6_addr) == 1) {
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(static_cast<uint16_t>(port));
+    address.size = sizeof(*v6);
+    address.text = fmt::format("[{}]:{}", host, port);
+  } else {
+    return user_error("server.address", fmt::format("'{}' is not an IP address", named_host));
+  }
+  return address;
+}
+
+// gRPC does not say why it could not listen: the same asked once more, plainly.
+std::string why_not(const Address& address) {
+  const int socket = ::socket(address.socket.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (socket < 0) return std::strerror(errno);
+  const int on = 1;
+  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  const int failed = ::bind(socket, reinterpret_cast<const sockaddr*>(&address.socket), address.size);
+  const std::string reason = failed != 0 ? std::strerror(errno) : "gRPC gives no reason";
+  ::close(socket);
+  return reason;
+}
+
+grpc_arg whole(const char* key, size_t value) {
+  grpc_arg arg{};
+  arg.type = GRPC_ARG_INTEGER;
+  arg.key = const_cast<char*>(key);
+  arg.value.integer = static_cast<int>(value);
+  return arg;
+}
+
+grpc_server* make_server(const GrpcServerOptions& options) {
+  grpc_resource_quota* quota = grpc_resource_quota_create("tidemill");
+  // Of what connections hold before a call is given it: beyond, gRPC ends streams.
+  grpc_resource_quota_resize(quota, options.max_bytes_in_flight);
+  grpc_arg memory{};
+  memory.type = GRPC_ARG_POINTER;
+  memory.key = const_cast<char*>(GRPC_ARG_RESOURCE_QUOTA);
+  memory.value.pointer = {quota, grpc_resource_quota_arg_vtable()};
+  constexpr size_t kKeepaliveMs = 60'000, kKeepaliveTimeoutMs = 20'000, kMaxIdleMs = 600'000;
+  constexpr size_t kMinPingMs = 10'000;
+  std::array args{
+      memory,
+      whole(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, options.max_message_bytes),
+      whole(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0),  // it has no limit: we decode ourselves
+      whole(GRPC_ARG_MAX_CONCURRENT_STREAMS, static_cast<size_t>(options.max_streams)),
+      whole(GRPC_ARG_MAX_METADATA_SIZE, kMaxHeadBytes),
+      whole(GRPC_ARG_ALLOW_REUSEPORT, 0),  // or a second server would take half of the connections
+      whole(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs),
+      whole(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs),
+      whole(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
+      whole(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinPingMs),
+      whole(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kMaxIdleMs),
+  };
+  const grpc_channel_args all{args.size(), args.data()};
+  grpc_server* server = grpc_server_create(&all, nullptr);
+  grpc_resource_quota_unref(quota);
+  return server;
+}
+
+}  // namespace
+
+struct GrpcServer::Impl {
+  Impl(const GrpcServerOptions& options, const GrpcRouter& router) : calls(options, router) {}
+  ~Impl() {
+    if (server != nullptr) grpc_server_destroy(server);
+    if (queue != nullptr) grpc_completion_queue_destroy(queue);
+  }
+
+  GrpcCalls calls;
+  grpc_server* server = nullptr;
+  grpc_completion_queue* queue = nullptr;
+  int port = 0;
+  std::vector<std::thread> threads;
+  std::thread ticker;
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool stopping = false;
+  bool shut_down = false;  // no call is left, and none will come
+
+  void accept() { std::make_shared<GrpcCall>(calls)->accept(server, queue); }
+
+  void serve() {
+    for (;;) {
+      const grpc_event event = grpc_completion_queue_next(queue, gpr_inf_future(GPR_CLOCK_REALTIME), nullptr);
+      if (event.type == GRPC_QUEUE_SHUTDOWN) return;
+      const std::unique_ptr<GrpcCall::Tag> tag(static_cast<GrpcCall::Tag*>(event.tag));
+      if (tag->call == nullptr) {
+        const std::lock_guard lock(mutex);
+        shut_down = true;
+        changed.notify_all();
+        continue;
+      }
+      const bool ok = event.success != 0;
+      if (tag->step == GrpcCall::Step::Accepted && ok) accept();
+      tag->call->happened(tag->step, ok);
+    }
+  }
+
+  void tick() {
+    std::unique_lock lock(mutex);
+    while (!changed.wait_for(lock, micros(calls.options.watch_interval), [this] { return stopping; })) {
+      lock.unlock();
+      for (const auto& call : calls.all()) call->tick();
+      lock.lock();
+    }
+  }
+
+  // Again and again: a call that had been accepted may begin only now.
+  bool drain(Duration limit) {
+    constexpr std::chrono::milliseconds kPause{50};
+    const auto deadline = std::chrono::steady_clock::now() + micros(limit);
+    std::unique_lock lock(mutex);
+    while (!shut_down && std::chrono::steady_clock::now() < deadline) {
+      lock.unlock();
+      for (const auto& call : calls.all()) call->drain();
+      lock.lock();
+      changed.wait_for(lock, kPause, [this] { return shut_down; });
+    }
+    return shut_down;
+  }
+};
+
+GrpcServer::GrpcServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Result<std::unique_ptr<GrpcServer>> GrpcServer::start(const GrpcServerOptions& options,
+                                                      const GrpcRouter& router) {
+  TM_TRY(const Address address, address_of(options.host, options.port));
+  TM_CHECK(load_grpc());
+  auto impl = std::make_unique<Impl>(options, router);
+  impl->queue = grpc_completion_queue_create_for_next(nullptr);
+  impl->server = make_server(options);
+  grpc_server_register_completion_queue(impl->server, impl->queue, nullptr);
+  grpc_server_credentials* credentials = grpc_insecure_server_credentials_create();
+  impl->port = grpc_server_add_http2_port(impl->server, address.text.c_str(), credentials);
+  grpc_server_credentials_release(credentials);
+  const bool listens = impl->port > 0;
+  const std::string reason = listens ? "" : why_not(address);
+  grpc_server_start(impl->server);
+  const int threads = options.threads > 0
+                          ? options.threads
+                          : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  for (int i = 0; i < threads; ++i) {
+    impl->accept();
+    impl->threads.emplace_back([&server = *impl] { server.serve(); });
+  }
+  impl->ticker = std::thread([&server = *impl] { server.tick(); });
+  auto server = std::unique_ptr<GrpcServer>(new GrpcServer(std::move(impl)));
+  if (listens) return server;
+  return environment_error("server.address",
+                           fmt::format("cannot listen on {} for gRPC: {}", address.text, reason),
+                           "is another server there? choose another with --grpc-port, or none");
+}
+
+int GrpcServer::port() const { return impl_->port; }
+
+bool GrpcServer::stop(Duration limit) {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    if (impl_->stopping) return true;
+    impl_->stopping = true;
+  }
+  impl_->changed.notify_all();
+  impl_->ticker.join();
+  grpc_server_shutdown_and_notify(impl_->server, impl_->queue, new GrpcCall::Tag{nullptr, {}});
+  const bool finished = impl_->drain(limit);
+  if (!finished) {
+    grpc_server_cancel_all_calls(impl_->server);
+    std::unique_lock lock(impl_->mutex);
+    impl_->changed.wait(lock, [&] { return impl_->shut_down; });
+  }
+  impl_->calls.workers.stop();  // before the queue goes, to which what is being done reports
+  grpc_completion_queue_shutdown(impl_->queue);
+  for (std::thread& thread : impl_->threads) thread.join();
+  return finished;
+}
+
+GrpcServer::~GrpcServer() {
+  if (impl_) stop(Duration{0});
+}
+
+}  // namespace tidemill::api
