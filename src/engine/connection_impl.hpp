@@ -11,6 +11,7 @@
 #include <string>
 
 #include "engine/database.hpp"
+#include "engine/given_rows.hpp"
 #include "engine/handles.hpp"
 #include "engine/sql_error.hpp"
 #include "engine/table_hash.hpp"
@@ -25,6 +26,7 @@ struct Instance {
   DatabaseOptions options;
   HashSums hash_sums;
   PredictFunction predict;
+  GivenRows::Offers offers;
   std::atomic<bool> fatal = false;
   duckdb_database raw = nullptr;
 };

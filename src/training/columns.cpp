@@ -7,7 +7,6 @@
 #include <fmt/ranges.h>
 
 #include "engine/names.hpp"
-#include "engine/number_types.hpp"
 #include "engine/sql_text.hpp"
 #include "training/training.hpp"
 
@@ -73,32 +72,6 @@ std::unexpected<Error> unknown(const project::Model& model, const std::string& w
 }
 
 }  // namespace
-
-Kind kind_of(std::string_view type) {
-  if (type.ends_with(']') || type.starts_with("STRUCT(") || type.starts_with("MAP(") ||
-      type.starts_with("UNION("))
-    return Kind::Other;
-  if (engine::is_integer_type(type)) return Kind::Integer;
-  if (engine::is_float_type(type)) return Kind::Float;
-  if (engine::is_decimal_type(type)) return Kind::Decimal;
-  if (type == "BOOLEAN") return Kind::Boolean;
-  if (type == "VARCHAR" || type == "UUID" || type.starts_with("ENUM(")) return Kind::Text;
-  if (type.starts_with("TIMESTAMP") || type == "DATE") return Kind::Time;
-  return Kind::Other;
-}
-
-bool is_number(Kind kind) { return kind == Kind::Integer || kind == Kind::Float || kind == Kind::Decimal; }
-
-Reading reading_of(Kind kind, bool category) {
-  if (kind == Kind::Text) return Reading::Text;
-  if (!category) return Reading::Number;
-  return kind == Kind::Float || kind == Kind::Decimal ? Reading::NumberAsText : Reading::Text;
-}
-
-std::string expression(const std::string& column, Reading reading) {
-  return fmt::format("CAST({} AS {})", engine::quote_name(column),
-                     reading == Reading::Text ? "VARCHAR" : "DOUBLE");
-}
 
 std::string split_text(const engine::Column& column) {
   const std::string name = engine::quote_name(column.name);

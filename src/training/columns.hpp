@@ -1,6 +1,5 @@
-// Which columns of a table are features, and how each column is read from SQL: as a number, as a text, or as
-// a number that becomes a text. Training, scoring and the gate read features through here, so that a value is
-// the same number everywhere.
+// Which columns of a table are features, and their values out of SQL: engine/column_reading.hpp says how each
+// is read.
 #pragma once
 
 #include <optional>
@@ -8,27 +7,23 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/column_reading.hpp"
 #include "engine/database.hpp"
 #include "forest/package.hpp"
 #include "project/project.hpp"
 
 namespace tidemill::training {
 
-/// What DuckDB's type text stands for.
-enum class Kind { Integer, Float, Decimal, Boolean, Text, Time, Other };
-Kind kind_of(std::string_view sql_type);
-bool is_number(Kind kind);
+using Kind = engine::ColumnKind;
+using engine::expression;
+using engine::is_number;
+using engine::kind_of;
+using engine::Reading;
+using engine::reading_of;
 
 /// What `types` says of a column, in whatever case it is written there; null: nothing.
 const std::string* declared_type(const project::Model& model, std::string_view column);
 
-/// How a feature's values come out of SQL. Number: DOUBLE. Text: VARCHAR. NumberAsText: DOUBLE, then
-/// forest::category_text.
-enum class Reading { Number, Text, NumberAsText };
-/// A text column read for a numeric feature stays text: the predictor reads the number in it.
-Reading reading_of(Kind kind, bool category);
-/// "CAST(x AS DOUBLE)" …
-std::string expression(const std::string& column, Reading reading);
 /// The text of a key or group that a split hashes. As DuckDB casts it, but for an instant: its cast is in the
 /// session's time zone, and rows would change sides with it, so it is written in UTC.
 std::string split_text(const engine::Column& column);
