@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "api/mlflow_endpoints.hpp"
+#include "api/predict_endpoints.hpp"
 #include "api/replies.hpp"
 #include "api/v2_endpoints.hpp"
 
@@ -12,9 +13,10 @@ namespace tidemill::api {
 namespace {
 
 Response index(const Inference& inference) {
-  return json_reply(Json{{"name", "tidemill"},
-                         {"deployments", inference.deployments().names()},
-                         {"paths", {"/v2/health/ready", "/v2/models/{deployment}", "/metrics"}}});
+  return json_reply(
+      Json{{"name", "tidemill"},
+           {"deployments", inference.deployments().names()},
+           {"paths", {"/v2/health/ready", "/v2/models/{deployment}", "/predict/{deployment}", "/metrics"}}});
 }
 
 Response metrics(const Inference& inference) {
@@ -24,6 +26,7 @@ Response metrics(const Inference& inference) {
 std::vector<Endpoint> all_endpoints(Inference& inference) {
   std::vector<Endpoint> endpoints = v2_endpoints(inference);
   std::ranges::move(mlflow_endpoints(inference), std::back_inserter(endpoints));
+  std::ranges::move(predict_endpoints(inference), std::back_inserter(endpoints));
   endpoints.emplace_back("GET", "/", Scope::Read, "What is deployed, and where to ask.",
                          [&](const Request&, const Parameters&) { return Answer(index(inference)); });
   endpoints.emplace_back("GET", "/metrics", Scope::Read, "Metrics in Prometheus' text format.",

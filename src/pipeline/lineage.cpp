@@ -56,11 +56,9 @@ Json pipeline_of(const StepContext& step, const project::Model& model) {
   const project::Project& project = step.project();
   const Outline& outline = step.run.outline;
   const Upstream upstream = upstream_of(project, outline.bound, model.from);
-  Json out{{"from", model.from},
-           {"key", model.key},
-           {"as_of", model.as_of},
-           {"where", model.where},
-           {"timezone", project.timezone}};
+  Json out{{"from", model.from},           {"key", model.key},
+           {"as_of", model.as_of},         {"where", model.where},
+           {"timezone", project.timezone}, {"parameters", project.parameters}};
   out["transforms"] = Json::array();
   for (const std::string& name : upstream.transforms)
     out["transforms"].push_back({{"name", name},

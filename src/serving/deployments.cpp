@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/log.hpp"
+#include "serving/request_tables.hpp"
 
 namespace tidemill::serving {
 
@@ -37,10 +38,11 @@ std::unique_ptr<Deployments> Deployments::open(const project::Project& project, 
                                                std::shared_ptr<const Clock> clock) {
   auto deployments = std::make_unique<Deployments>();
   deployments->clock_ = std::move(clock);
+  deployments->home_ = project.home;
+  deployments->memory_bytes_ = project.memory_bytes.value_or(0);
   for (const auto& [name, declared] : project.deployments) {
     auto slot = std::make_unique<Slot>();
-    slot->model = declared.model;
-    slot->reference = declared.version;
+    slot->declared = declared;
     deployments->slots_.emplace(name, std::move(slot));
   }
   deployments->refresh(registry);
@@ -89,18 +91,42 @@ Deployments::Loaded Deployments::load(const std::string& name, Slot& slot, regis
     slot.problem.clear();
     return loaded;
   };
-  const auto version = registry.version(slot.model, slot.reference);
-  if (!version) return fail(version.error());
   const auto before = slot.live.load();
-  if (before != nullptr && before->version == version->number) return succeed(Loaded::Same);
-  auto predictor = forest::load_predictor(
-      version->package, [&](const std::string& object) { return registry.read_object(object); });
-  if (!predictor) return fail(predictor.error());
-  warm(**predictor);
-  slot.live.store(std::make_shared<const LiveModel>(
-      LiveModel{name, slot.model, version->number, std::move(*predictor), role_of(slot.reference)}));
-  log::info("deployment {} serves {} version {}", name, slot.model, version->number);
+  auto live = load_anew(slot.declared, registry, before.get());
+  if (!live) return fail(live.error());
+  if (*live == nullptr) return succeed(Loaded::Same);
+  const bool same_version = before != nullptr && before->version == (*live)->version;
+  log::info("deployment {} serves {} version {}{}", name, (*live)->model, (*live)->version,
+            same_version ? " over newer tables" : "");
+  slot.live.store(std::move(*live));
   return succeed(Loaded::Swapped);
+}
+
+Result<std::shared_ptr<const LiveModel>> Deployments::load_anew(const project::Deployment& declared,
+                                                                registry::Registry& registry,
+                                                                const LiveModel* before) const {
+  TM_TRY(const registry::Version version, registry.version(declared.model, declared.version));
+  const bool same_version = before != nullptr && before->version == version.number;
+  if (same_version && declared.request.empty()) return std::shared_ptr<const LiveModel>();
+  LiveModel live{declared.name, declared.model, version.number, nullptr, role_of(declared.version)};
+  if (same_version) {
+    live.predictor = before->predictor;
+  } else {
+    TM_TRY(live.predictor, forest::load_predictor(version.package, [&](const std::string& object) {
+             return registry.read_object(object);
+           }));
+    warm(*live.predictor);
+  }
+  if (!declared.request.empty()) {
+    TM_TRY(RequestPath path, RequestPath::make(live.predictor->package(), declared));
+    TM_TRY(live.tables, tables_of(path, registry));
+    if (same_version &&
+        std::ranges::equal(before->tables, live.tables, {}, &registry::Table::id, &registry::Table::id))
+      return std::shared_ptr<const LiveModel>();
+    TM_TRY(live.row_features,
+           open_row_features({live.predictor, std::move(path), live.tables, home_, memory_bytes_}, registry));
+  }
+  return std::make_shared<const LiveModel>(std::move(live));
 }
 
 int Deployments::refresh(registry::Registry& registry) {

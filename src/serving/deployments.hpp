@@ -16,6 +16,8 @@
 
 namespace tidemill::serving {
 
+class RowFeatures;
+
 /// What a deployment serves at an instant; immutable.
 struct LiveModel {
   std::string deployment;
@@ -23,6 +25,9 @@ struct LiveModel {
   int version = 0;
   std::shared_ptr<const forest::Predictor> predictor;
   std::string role = {};  // the alias it is served under, or "pinned"
+  /// How rows of the request source become features; null when requests are the features.
+  std::shared_ptr<const RowFeatures> row_features = nullptr;
+  std::vector<registry::Table> tables = {};  // the snapshots that it looks things up in
 };
 
 class Deployments {
@@ -41,14 +46,14 @@ class Deployments {
 
   uint64_t load_failures(const std::string& deployment) const;  // since the start
 
-  /// Looks whether an alias moved and swaps what changed; a version that fails to load leaves the old one
-  /// live, and is tried again after a pause that doubles from a second to a minute. Returns the number of
-  /// swaps.
+  /// Looks whether an alias or a table moved and swaps what changed; a version that fails to load, or whose
+  /// requests cannot pass its SQL over the tables as they are now, leaves the old one live with its tables,
+  /// and is tried again after a pause that doubles from a second to a minute. Returns the number of swaps.
   int refresh(registry::Registry& registry);
 
  private:
   struct Slot {
-    std::string model, reference;
+    project::Deployment declared;
     std::atomic<std::shared_ptr<const LiveModel>> live;
     mutable std::mutex problem_mutex;
     std::string problem;
@@ -58,7 +63,13 @@ class Deployments {
   };
   enum class Loaded { Same, Swapped, Failed };
   Loaded load(const std::string& name, Slot& slot, registry::Registry& registry);
+  /// Nothing: what is live is still right.
+  Result<std::shared_ptr<const LiveModel>> load_anew(const project::Deployment& declared,
+                                                     registry::Registry& registry,
+                                                     const LiveModel* before) const;
   std::map<std::string, std::unique_ptr<Slot>> slots_;
+  Path home_;
+  int64_t memory_bytes_ = 0;
   std::shared_ptr<const Clock> clock_;
   int64_t generation_ = -1;
 };
