@@ -8,7 +8,7 @@
 
 #include "base/log.hpp"
 #include "base/mix.hpp"
-#include "engine/names.hpp"
+#include "serving/snapshot_rows.hpp"
 
 namespace tidemill::serving {
 
@@ -20,33 +20,6 @@ using engine::quote_name;
 
 constexpr size_t kNewestRows = 16, kOtherRows = 16;
 constexpr size_t kRowsWithTwins = 2;
-
-/// Every column as text that RowsBuilder::plain() reads.
-Result<std::string> sample_select(const RequestSchema& schema, engine::Connection& connection,
-                                  const Path& snapshot) {
-  const std::string file = fmt::format("read_parquet({})", engine::quote_text(snapshot.native()));
-  TM_TRY(const std::vector<engine::Column> stored, connection.describe("SELECT * FROM " + file));
-  std::vector<std::string> list, key;
-  for (const RequestColumn& column : schema.columns()) {
-    const engine::Column* own = engine::find_column(stored, column.name);
-    const std::string name = own == nullptr ? "NULL" : quote_name(own->name);
-    list.push_back(fmt::format("CAST({} AS VARCHAR)", column.nested ? fmt::format("to_json({})", name)
-                                                      : column.kind == GivenKind::Real
-                                                          ? fmt::format("CAST({} AS DOUBLE)", name)
-                                                          : name));
-    list.back() += fmt::format(" AS tidemill_{}", list.size());
-  }
-  for (const size_t c : schema.key()) key.push_back(quote_name(schema.columns()[c].name));
-  const std::string by_hash = fmt::format("hash({})", fmt::join(key, ", "));
-  const std::string newest =
-      engine::find_column(stored, schema.time_column()) == nullptr
-          ? by_hash + " DESC"
-          : fmt::format("{} DESC NULLS LAST, {}", quote_name(schema.time_column()), by_hash);
-  const auto part = [&](const std::string& order, size_t rows) {
-    return fmt::format("(SELECT {} FROM {} ORDER BY {} LIMIT {})", fmt::join(list, ", "), file, order, rows);
-  };
-  return part(newest, kNewestRows) + " UNION ALL " + part(by_hash, kOtherRows);
-}
 
 bool same_value(const GivenValues& values, size_t a, size_t b) {
   if (values.missing[a] != values.missing[b]) return false;
@@ -142,25 +115,15 @@ Result<void> compare(const RowFeatures& features, const RequestRows& rows, const
 }  // namespace
 
 Result<RequestRows> rows_to_replay(const RequestSchema& schema, const Path& snapshot) {
-  engine::DatabaseOptions options;
-  options.threads = 1;
-  options.allowed_folders = {snapshot.parent_path()};
-  TM_TRY(const auto database, engine::Database::open(options));
-  TM_TRY(engine::Connection connection, database->connect());
-  TM_TRY(const std::string select, sample_select(schema, connection, snapshot));
-  TM_TRY(const engine::Rows sample, connection.query(select));
-  RequestRows rows;
-  for (const auto& row : sample.rows) {
-    RowsBuilder one(schema);  // alone, so that a row which no request could be is left out, alone
-    TM_CHECK(one.begin_row());
-    bool fits = true;
-    for (size_t c = 0; c < row.size(); ++c)
-      if (const auto* text = std::get_if<std::string>(&row[c])) fits &= one.plain(c, *text).has_value();
-    if (!fits || !one.end_row()) continue;
-    TM_TRY(const RequestRows read, one.finish());
-    if (std::ranges::find(rows.keys, read.keys[0]) != rows.keys.end()) continue;
-    rows.add(read);
-  }
+  std::vector<std::string> key;
+  for (const size_t c : schema.key()) key.push_back(quote_name(schema.columns()[c].name));
+  const std::string by_hash = fmt::format("hash({})", fmt::join(key, ", "));
+  std::string newest = by_hash + " DESC";
+  if (!schema.time_column().empty())
+    newest = fmt::format("{} DESC NULLS LAST, {}", quote_name(schema.time_column()), by_hash);
+  TM_TRY(RequestRows rows, rows_of_snapshot(schema, snapshot,
+                                            {fmt::format("ORDER BY {} LIMIT {}", newest, kNewestRows),
+                                             fmt::format("ORDER BY {} LIMIT {}", by_hash, kOtherRows)}));
   if (rows.rows > 0) add_twins(schema, rows);
   return rows;
 }
