@@ -96,6 +96,7 @@ bool Inference::ready(const std::string& deployment, std::string_view version) c
 
 std::string Inference::metrics_text() const {
   std::vector<Metrics::Deployment> deployments;
+  const Instant now = system_clock()->now();
   for (const std::string& name : deployments_.names()) {
     Metrics::Deployment& deployment = deployments.emplace_back();
     deployment.model = name;
@@ -105,6 +106,8 @@ std::string Inference::metrics_text() const {
       deployment.registry_model = live->model;
       deployment.version = live->version;
       deployment.role = live->role;
+      for (const registry::Table& table : live->tables)
+        deployment.tables.push_back({table.name, Duration{now.micros - table.made_at.micros}.seconds()});
     }
   }
   return metrics_.text(deployments);

@@ -180,6 +180,13 @@ std::string Metrics::text(const std::vector<Deployment>& deployments) const {
   for (const Deployment& deployment : deployments)
     sample(out, "tidemill_deployment_load_failures_total",
            fmt::format("model=\"{}\"", escaped(deployment.model)), deployment.load_failures);
+  family(out, "tidemill_deployment_table_age_seconds", "gauge",
+         "Time since the snapshot was made that a deployment's requests look things up in.");
+  for (const Deployment& deployment : deployments)
+    for (const Deployment::Table& table : deployment.tables)
+      sample(out, "tidemill_deployment_table_age_seconds",
+             fmt::format("model=\"{}\",table=\"{}\"", escaped(deployment.model), escaped(table.name)),
+             table.age_seconds);
   return out;
 }
 

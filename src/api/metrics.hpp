@@ -102,6 +102,11 @@ class Metrics {
     std::string role;
     bool current = true;  // it serves what its alias names
     uint64_t load_failures = 0;
+    struct Table {
+      std::string name;
+      double age_seconds = 0;  // of the snapshot
+    };
+    std::vector<Table> tables = {};  // that its requests look things up in
   };
   std::string text(const std::vector<Deployment>& deployments) const;
 
