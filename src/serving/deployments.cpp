@@ -39,7 +39,11 @@ std::unique_ptr<Deployments> Deployments::open(const project::Project& project, 
   auto deployments = std::make_unique<Deployments>();
   deployments->clock_ = std::move(clock);
   deployments->home_ = project.home;
-  deployments->memory_bytes_ = project.memory_bytes.value_or(0);
+  const auto holding = std::ranges::count_if(project.deployments,
+                                             [](const auto& each) { return !each.second.request.empty(); });
+  // Twice: a new one is loaded beside the old.
+  if (project.memory_bytes && holding > 0)
+    deployments->memory_bytes_ = std::max(*project.memory_bytes / (2 * holding), project::kLeastMemory);
   for (const auto& [name, declared] : project.deployments) {
     auto slot = std::make_unique<Slot>();
     slot->declared = declared;

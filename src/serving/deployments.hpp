@@ -69,7 +69,7 @@ class Deployments {
                                                      const LiveModel* before) const;
   std::map<std::string, std::unique_ptr<Slot>> slots_;
   Path home_;
-  int64_t memory_bytes_ = 0;
+  int64_t memory_bytes_ = 0;  // of one deployment that looks things up; 0: as much as there may be
   std::shared_ptr<const Clock> clock_;
   int64_t generation_ = -1;
 };

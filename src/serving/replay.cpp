@@ -60,22 +60,29 @@ bool set_new_key(const RequestColumn& column, const GivenValues& taken, GivenVal
   return std::ranges::find(taken.wholes, values.wholes[0]) == taken.wholes.end();
 }
 
+/// A row that is another's but for its key, and for one column where another has another value.
 void add_twins(const RequestSchema& schema, RequestRows& rows) {
   const size_t real = rows.rows, key = schema.key().back();
   size_t number = 0;
-  for (size_t base = 0; base < std::min(kRowsWithTwins, real); ++base)
+  const auto add = [&](size_t base, std::optional<size_t> column, size_t other) {
+    RequestRows twin = rows.pick({base});
+    if (!set_new_key(schema.columns()[key], rows.columns[key], twin.columns[key], ++number)) return;
+    twin.keys[0] += " under another key";
+    if (column) {
+      set_value(twin.columns[*column], 0, rows.columns[*column], other);
+      twin.keys[0] += fmt::format(" with another {}", schema.columns()[*column].name);
+    }
+    rows.add(twin);
+  };
+  for (size_t base = 0; base < std::min(kRowsWithTwins, real); ++base) {
+    add(base, std::nullopt, base);
     for (size_t c = 0; c < schema.columns().size(); ++c) {
       if (std::ranges::find(schema.key(), c) != schema.key().end()) continue;
-      const GivenValues& values = rows.columns[c];
       size_t other = 0;
-      while (other < real && same_value(values, base, other)) ++other;
-      if (other == real) continue;
-      RequestRows twin = rows.pick({base});
-      if (!set_new_key(schema.columns()[key], rows.columns[key], twin.columns[key], ++number)) continue;
-      set_value(twin.columns[c], 0, values, other);
-      twin.keys[0] += fmt::format(" with another {}", schema.columns()[c].name);
-      rows.add(twin);
+      while (other < real && same_value(rows.columns[c], base, other)) ++other;
+      if (other < real) add(base, c, other);
     }
+  }
 }
 
 std::string value_text(const Tensor& tensor, size_t row) {

@@ -8,7 +8,7 @@
 namespace tidemill::serving {
 
 /// Rows to try: the newest, since they have much in common, and others by a hash of their key. Besides, for
-/// some of them and each column, a twin that differs in its key and that column alone: any window or
+/// some of them, twins that differ in their key alone, and in their key and one column: any window or
 /// aggregate over requests puts some row together with its twin.
 Result<RequestRows> rows_to_replay(const RequestSchema& schema, const Path& snapshot);
 

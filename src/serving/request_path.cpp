@@ -117,7 +117,15 @@ Result<RequestPath> RequestPath::make(const forest::Package& package, const proj
   path.timezone = member<std::string>(pipeline, "timezone");
   path.parameters = member<std::map<std::string, std::string>>(pipeline, "parameters");
   TM_CHECK(find_holders(package, path));
+  const bool keeps_parameters = pipeline.contains("parameters");
   TM_CHECK(find_transforms(package, deployment.through, path));
+  for (const RequestPath::Transform& transform : path.transforms)
+    if (!keeps_parameters && engine::folded_name(transform.sql).find("getvariable") != std::string::npos)
+      return user_error(
+          "serving.no_sql",
+          fmt::format("transforms/{}.sql reads a parameter, and the version does not keep its value",
+                      transform.name),
+          {}, "train it again");
   return path;
 }
 
