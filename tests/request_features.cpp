@@ -24,7 +24,8 @@ using namespace tidemill;
 using serving::RequestRows;
 using serving::Tensor;
 
-constexpr size_t kSingleRows = 500;
+// The largest batches take all rows, the others as many as this many requests have.
+constexpr size_t kRequests = 300;
 constexpr size_t kBatches[] = {1, 16, 64, 256, 1024, 4096};
 
 int fail(const std::string& message) {
@@ -159,13 +160,13 @@ Result<size_t> run(const std::string& folder, const std::string& name, const std
   size_t wrong = 0;
   for (const size_t batch : kBatches) {
     TM_TRY(const size_t now,
-           compare(*live->row_features, blank, offline, batch, batch == 1 ? kSingleRows : rows.rows));
+           compare(*live->row_features, blank, offline, batch,
+                   batch == kBatches[std::size(kBatches) - 1] ? rows.rows : batch * kRequests));
     wrong += now;
   }
   fmt::print("with the outcomes sent along:\n");
   for (const size_t batch : {size_t{1}, size_t{1024}}) {
-    TM_TRY(const size_t now,
-           compare(*live->row_features, rows, offline, batch, batch == 1 ? kSingleRows : rows.rows));
+    TM_TRY(const size_t now, compare(*live->row_features, rows, offline, batch, batch * kRequests));
     wrong += now;
   }
   fmt::print("{} features of {} rows: {} values differ from {}\n", live->predictor->package().features.size(),
