@@ -56,8 +56,8 @@ std::string body_of(const serving::InferResponse& response, const std::vector<st
   return out + "]}";
 }
 
-Result<Response> answer(Inference& inference, const Inference::Call& call, const Request& request,
-                        Format format, std::optional<serving::InferResponse>& predicted) {
+Result<Response> answer(const Inference& inference, const Inference::Call& call, const Request& request,
+                        Format format) {
   const serving::RowFeatures& row_features = *call.live->row_features;
   TM_TRY(serving::RequestRows rows, format == Format::Csv
                                         ? serving::rows_from_csv(row_features.schema(), request.body)
@@ -65,47 +65,40 @@ Result<Response> answer(Inference& inference, const Inference::Call& call, const
   const std::vector<std::string> keys = rows.keys;
   serving::InferRequest inputs;
   inputs.id = Inference::prediction_id(request.header("x-prediction-id"));
+  const auto begun = std::chrono::steady_clock::now();
   TM_TRY(inputs.inputs, row_features.features(std::move(rows)));
-  TM_TRY(predicted, inference.predict(call, inputs));
-  Response response{200, "application/json", body_of(*predicted, keys), {}};
+  TM_TRY(const serving::InferResponse predicted, inference.predict(call, inputs));
+  call.flight->computed(begun, predicted);  // its features too
+  Response response{200, "application/json", body_of(predicted, keys), {}};
   response.headers.emplace_back("X-Prediction-Id", inputs.id);
-  return response;
-}
-
-Response predict(Inference& inference, const Inference::Call& call, const Request& request, Format format) {
-  std::optional<serving::InferResponse> predicted;
-  auto answered = answer(inference, call, request, format, predicted);
-  Response response = answered ? std::move(*answered) : error_reply(answered.error());
-  inference.count(call, response.status, answered && predicted ? &*predicted : nullptr);
   return response;
 }
 
 Answer begin(Inference& inference, const Request& request, const Parameters& parameters) {
   const Inference::Call call = inference.begin(parameters.deployment, "predict");
-  const auto refuse = [&](const Error& error) {
-    Response response = error_reply(error);
-    inference.count(call, response.status);
+  const auto finish = [call](Response response) {
+    call.flight->count(response.status);
     return response;
   };
-  if (const auto can = inference.check(call, parameters.version); !can) return refuse(can.error());
+  if (const auto can = inference.check(call, parameters.version); !can)
+    return finish(error_reply(can.error()));
   if (call.live->row_features == nullptr)
-    return refuse(
-        Error{ErrorKind::User,
-              "http.not_found",
-              fmt::format("deployment '{}' takes features, not rows of a source", call.deployment),
-              {},
-              {},
-              {},
-              fmt::format("POST them to /v2/models/{}/infer, or declare `request` of the deployment",
-                          call.deployment)});
-  if (const auto encoding = request.header("content-encoding"); !encoding.empty() && encoding != "identity")
-    return refuse(Error{ErrorKind::User, "http.media_type",
-                        fmt::format("the body has Content-Encoding '{}'; send it as it is", encoding)});
+    return finish(error_reply(
+        {.kind = ErrorKind::User,
+         .code = "http.not_found",
+         .message = fmt::format("deployment '{}' takes features, not rows of a source", call.deployment),
+         .hint = fmt::format("POST them to /v2/models/{}/infer, or declare `request` of the "
+                             "deployment",
+                             call.deployment)}));
   const auto format = format_of(request.header("content-type"));
-  if (!format) return refuse(format.error());
+  if (!format) return finish(error_reply(format.error()));
   // SQL takes a millisecond at least, and no more of it runs at a time than there are workers.
-  return Work(
-      [&inference, call, &request, format = *format] { return predict(inference, call, request, format); });
+  call.flight->queue();
+  return Work([&inference, call, finish, &request, format = *format] {
+    call.flight->taken();
+    auto answered = answer(inference, call, request, format);
+    return finish(answered ? std::move(*answered) : error_reply(answered.error()));
+  });
 }
 
 }  // namespace

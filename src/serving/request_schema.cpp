@@ -15,8 +15,8 @@ using engine::GivenKind;
 template <class T>
 void whole(RequestColumn& column) {
   column.kind = GivenKind::Integer;
-  column.least = static_cast<int64_t>(std::numeric_limits<T>::min());
-  column.most = static_cast<int64_t>(std::numeric_limits<T>::max());
+  column.least = std::numeric_limits<T>::min();
+  column.most = std::numeric_limits<T>::max();
 }
 
 RequestColumn column_of(engine::Column declared) {
