@@ -1,7 +1,5 @@
 #include "serving/request_schema.hpp"
 
-#include <limits>
-
 #include <fmt/format.h>
 
 #include "engine/names.hpp"
@@ -12,11 +10,10 @@ namespace {
 
 using engine::GivenKind;
 
-template <class T>
-void whole(RequestColumn& column) {
+void whole(RequestColumn& column, int64_t least, int64_t most) {
   column.kind = GivenKind::Integer;
-  column.least = std::numeric_limits<T>::min();
-  column.most = std::numeric_limits<T>::max();
+  column.least = least;
+  column.most = most;
 }
 
 RequestColumn column_of(engine::Column declared) {
@@ -25,19 +22,19 @@ RequestColumn column_of(engine::Column declared) {
   column.type = std::move(declared.type);
   const std::string& type = column.type;
   if (type == "TINYINT")
-    whole<int8_t>(column);
+    whole(column, INT8_MIN, INT8_MAX);
   else if (type == "SMALLINT")
-    whole<int16_t>(column);
+    whole(column, INT16_MIN, INT16_MAX);
   else if (type == "INTEGER")
-    whole<int32_t>(column);
+    whole(column, INT32_MIN, INT32_MAX);
   else if (type == "BIGINT")
-    whole<int64_t>(column);
+    whole(column, INT64_MIN, INT64_MAX);
   else if (type == "UTINYINT")
-    whole<uint8_t>(column);
+    whole(column, 0, UINT8_MAX);
   else if (type == "USMALLINT")
-    whole<uint16_t>(column);
+    whole(column, 0, UINT16_MAX);
   else if (type == "UINTEGER")
-    whole<uint32_t>(column);
+    whole(column, 0, UINT32_MAX);
   else if (type == "BOOLEAN")
     column.kind = GivenKind::Boolean;
   else if (type == "FLOAT" || type == "DOUBLE")
