@@ -168,6 +168,43 @@ struct SqlRowFeatures::Session {
     return user_error("predict.type", fmt::format("row {}, column '{}': the value is no {}", first->first + 1,
                                                   column.name, column.type));
   }
+
+  /// Takes the rows' values; what is returned needs their keys.
+  Result<FeatureTensors> make(const SqlRowFeaturesOptions& options, RequestRows& rows) {
+    const RequestPath& path = options.path;
+    bool texts = false, dated = false;
+    std::vector<GivenValues> values(1);
+    for (size_t r = 0; r < rows.rows; ++r) values[0].wholes.push_back(static_cast<int64_t>(r));
+    values[0].missing.assign(rows.rows, 0);
+    for (size_t c = 0; c < rows.columns.size(); ++c) {
+      const auto& missing = rows.columns[c].missing;
+      const bool any = std::ranges::find(missing, 0) != missing.end();
+      texts |= any && path.schema.columns()[c].cast;
+      dated |= any && path.known_by[c].has_value();
+      values.push_back(std::move(rows.columns[c]));
+    }
+    const size_t first_holder = values.size();
+    for (size_t h = 0; h < path.holders.size(); ++h) {
+      values.emplace_back().missing.assign(rows.rows, 0);
+      values.back().wholes.assign(rows.rows, 0);
+    }
+    given.give(values, rows.rows);
+    if (texts && misfits) TM_CHECK(refuse_misfits(path.schema));
+    const auto once = [&]() -> Result<FeatureTensors> {
+      FeatureTensors made(*options.predictor, columns, path, rows.keys);
+      TM_CHECK(features->run([&](const engine::Chunk& chunk) { return made.take(chunk); },
+                             rows.rows > rows_of_kept_plan ? engine::RepeatedQuery::Plan::Fresh
+                                                           : engine::RepeatedQuery::Plan::Kept));
+      TM_CHECK(made.finish());
+      return made;
+    };
+    // The instant of a prediction is known once its row is made: what is dated is left out first, and what
+    // was known by then let in after.
+    TM_TRY(FeatureTensors made, once());
+    if (!dated || !made.knows_more()) return made;
+    for (size_t h = 0; h < path.holders.size(); ++h) values[first_holder + h].wholes = made.known(h);
+    return once();
+  }
 };
 
 Result<std::shared_ptr<const SqlRowFeatures>> SqlRowFeatures::open(SqlRowFeaturesOptions options) {
@@ -228,54 +265,13 @@ void SqlRowFeatures::note_broken(const std::shared_ptr<Instance>& broken) const 
 }
 
 Result<std::vector<Tensor>> SqlRowFeatures::features(RequestRows rows) const {
-  const RequestPath& path = options_.path;
   TM_TRY(std::unique_ptr<Session> session, borrow());
-  std::vector<GivenValues> given(1);
-  given.reserve(1 + rows.columns.size() + path.holders.size());
-  for (size_t r = 0; r < rows.rows; ++r) given[0].wholes.push_back(static_cast<int64_t>(r));
-  given[0].missing.assign(rows.rows, 0);
-  bool texts = false, late = false;
-  for (size_t c = 0; c < rows.columns.size(); ++c) {
-    const auto& missing = rows.columns[c].missing;
-    const bool given_at_all = std::ranges::find(missing, 0) != missing.end();
-    texts |= given_at_all && path.schema.columns()[c].cast;
-    late |= given_at_all && path.known_by[c].has_value();
-    given.push_back(std::move(rows.columns[c]));
-  }
-  for (size_t h = 0; h < path.holders.size(); ++h) {
-    given.emplace_back().missing.assign(rows.rows, 0);
-    given.back().wholes.assign(rows.rows, 0);
-  }
-  session->given.give(given, rows.rows);
-
-  const auto run = [&]() -> Result<FeatureTensors> {
-    if (texts && session->misfits) TM_CHECK(session->refuse_misfits(path.schema));
-    const auto plan = rows.rows > session->rows_of_kept_plan ? engine::RepeatedQuery::Plan::Fresh
-                                                             : engine::RepeatedQuery::Plan::Kept;
-    const auto once = [&]() -> Result<FeatureTensors> {
-      FeatureTensors made(*options_.predictor, session->columns, path, rows.keys);
-      TM_CHECK(session->features->run([&](const engine::Chunk& chunk) { return made.take(chunk); }, plan));
-      TM_CHECK(made.finish());
-      return made;
-    };
-    // The instant of a prediction is known once its row is made, so what dates from later is left out first,
-    // and what was known by then let in after.
-    TM_TRY(FeatureTensors made, once());
-    if (!late || !made.knows_more()) return made;
-    const size_t first = 1 + path.schema.columns().size();
-    for (size_t h = 0; h < path.holders.size(); ++h) given[first + h].wholes = made.known(h);
-    return once();
-  };
-  Result<FeatureTensors> made = run();
-  if (!made) {
-    if (made.error().code == "engine.fatal") {
-      note_broken(session->instance);
-      return std::unexpected(std::move(made).error());
-    }
+  Result<FeatureTensors> made = session->make(options_, rows);
+  if (!made && made.error().code == "engine.fatal")
+    note_broken(session->instance);
+  else
     give_back(std::move(session));
-    return std::unexpected(std::move(made).error());
-  }
-  give_back(std::move(session));
+  if (!made) return std::unexpected(std::move(made).error());
   return std::move(*made).tensors();
 }
 
