@@ -33,9 +33,18 @@ Result<std::vector<Column>> look_up(const std::string& name) {
   return user_error("plan.unknown_table", "no table is called " + name, {}, did_you_mean(name, names));
 }
 
+// Opened once for all tests, and closed before main ends: an instance that a static closes finds DuckDB's own
+// thread-local state gone.
+std::unique_ptr<Binder> binder;
+
+class WithBinder final : public ::testing::Environment {
+  void SetUp() override { binder = *Binder::open("America/New_York"); }
+  void TearDown() override { binder.reset(); }
+};
+[[maybe_unused]] const auto* const kWithBinder = ::testing::AddGlobalTestEnvironment(new WithBinder);
+
 /// "tables → columns", then "; never cached: …" and "; models: …"; or "code@line:column".
 std::string bound(const std::string& sql, const TableLookup& lookup = look_up) {
-  static const std::unique_ptr<Binder> binder = *Binder::open("America/New_York");
   auto query = binder->bind(sql, {.file = "transforms/t.sql"}, lookup);
   if (!query) {
     const Error& error = query.error();
