@@ -354,8 +354,9 @@ bool Server::stop(Duration limit) {
   const SteadyTime deadline = std::chrono::steady_clock::now() + micros(limit);
   const auto busy = [&] {
     return draining.load() < impl_->lanes.size() ||
-           std::any_of(impl_->lanes.begin(), impl_->lanes.end(),
-                       [](const auto& lane) { return lane->open.load() > 0; });
+           std::any_of(
+               impl_->lanes.begin(), impl_->lanes.end(),
+               [](const auto& lane) { return lane->open.load() > 0; });
   };
   while (busy() && std::chrono::steady_clock::now() < deadline)
     std::this_thread::sleep_for(std::chrono::milliseconds(2));

@@ -90,10 +90,11 @@ Result<std::string> Registry::create_token(const NewToken& wanted) {
                         tidemill::to_text(Json(wanted.scopes)), wanted.rate, impl_->clock->now().micros,
                         micros(wanted.expires_at)));
   TM_CHECK(impl_->add_audit(
-      "create_token", {{"name", wanted.name},
-                       {"id", token_id(token)},
-                       {"scopes", wanted.scopes},
-                       {"expires_at", wanted.expires_at ? Json(tidemill::to_text(*wanted.expires_at)) : Json()}}));
+      "create_token",
+      {{"name", wanted.name},
+       {"id", token_id(token)},
+       {"scopes", wanted.scopes},
+       {"expires_at", wanted.expires_at ? Json(tidemill::to_text(*wanted.expires_at)) : Json()}}));
   TM_CHECK(impl_->commit(transaction));
   return token;
 }
