@@ -87,11 +87,7 @@ std::optional<std::string> from_base64(std::string_view text) {
 // The scheme's name is in any case (RFC 9110, 11.1).
 bool take_scheme(std::string_view& authorization, std::string_view lower) {
   const size_t space = authorization.find(' ');
-  if (space != lower.size() ||
-      !std::equal(lower.begin(), lower.end(), authorization.begin(), [](char a, char b) {
-        return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b - 'A' + 'a') : b);
-      }))
-    return false;
+  if (space == authorization.npos || !is_word(authorization.substr(0, space), lower)) return false;
   authorization.remove_prefix(space + 1);
   while (authorization.starts_with(' ')) authorization.remove_prefix(1);
   return true;

@@ -24,24 +24,15 @@ std::string_view name_of(Coding coding) { return coding == Coding::Gzip ? "gzip"
 
 std::string_view next_part(std::string_view& rest, char separator) {
   const size_t end = rest.find(separator);
-  std::string_view part = rest.substr(0, end);
+  const std::string_view part = rest.substr(0, end);
   rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
-  while (!part.empty() && (part.front() == ' ' || part.front() == '\t')) part.remove_prefix(1);
-  while (!part.empty() && (part.back() == ' ' || part.back() == '\t')) part.remove_suffix(1);
-  return part;
-}
-
-bool equal(std::string_view text, std::string_view lower) {
-  return text.size() == lower.size() &&
-         std::equal(text.begin(), text.end(), lower.begin(), [](char a, char b) {
-           return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
-         });
+  return trimmed(part);
 }
 
 std::optional<Coding> coding_named(std::string_view name) {
-  if (equal(name, "identity")) return Coding::Identity;
-  if (equal(name, "gzip") || equal(name, "x-gzip")) return Coding::Gzip;
-  if (equal(name, "deflate")) return Coding::Deflate;
+  if (is_word(name, "identity")) return Coding::Identity;
+  if (is_word(name, "gzip") || is_word(name, "x-gzip")) return Coding::Gzip;
+  if (is_word(name, "deflate")) return Coding::Deflate;
   return std::nullopt;
 }
 

@@ -16,10 +16,6 @@ GrpcReply overloaded(std::string text) { return {grpc_status::kUnavailable, std:
 
 std::chrono::microseconds micros(Duration duration) { return std::chrono::microseconds(duration.micros); }
 
-size_t threads(int wanted) {
-  return wanted > 0 ? static_cast<size_t>(wanted) : std::max(1U, std::thread::hardware_concurrency());
-}
-
 std::string_view view(const grpc_slice& slice) {
   return {reinterpret_cast<const char*>(GRPC_SLICE_START_PTR(slice)), GRPC_SLICE_LENGTH(slice)};
 }
@@ -48,7 +44,7 @@ GrpcCalls::GrpcCalls(const GrpcServerOptions& server_options, const GrpcRouter& 
     : options(server_options),
       router(methods),
       budget(server_options.max_bytes_in_flight),
-      workers({threads(server_options.workers), server_options.max_queued}) {}
+      workers({thread_count(server_options.workers), server_options.max_queued}) {}
 
 bool GrpcCalls::add(const std::shared_ptr<GrpcCall>& call) {
   const std::lock_guard lock(mutex_);

@@ -6,15 +6,13 @@
 #include "api/grpc_request.hpp"
 #include "api/replies.hpp"
 #include "api/repository.hpp"
+#include "api/turn.hpp"
 #include "api/v2.hpp"
 #include "api/wire.hpp"
 
 namespace tidemill::api {
 
 namespace {
-
-// As over HTTP: a serving thread reads that much itself, more is a worker's.
-constexpr size_t kMostBytesAtOnce = size_t{256} << 10;
 
 GrpcReply message(std::string bytes) { return {grpc_status::kOk, "", std::move(bytes)}; }
 
@@ -50,32 +48,14 @@ GrpcReply predict(const Inference& inference, const Inference::Call& call, const
   return answer;
 }
 
-enum class On { ServingThread, Worker };
-
-GrpcAnswer read(const Inference& inference, const Inference::Call& call, std::string_view bytes,
-                ToReply reply, On on) {
-  auto request = read_infer_request(bytes);
-  if (!request) return refuse(call, request.error(), reply);
-  if (on == On::Worker || !Inference::takes_long(call, request->infer))
-    return predict(inference, call, *request, reply);
-  call.flight->queue();
-  return GrpcWork(
-      [&inference, call, reply, request = std::make_shared<const V2Request>(std::move(*request))] {
-        call.flight->taken();
-        return predict(inference, call, *request, reply);
-      });
-}
-
 GrpcAnswer infer(Inference& inference, const Parameters& parameters, std::string_view bytes, ToReply reply) {
   const Inference::Call call = inference.begin(parameters.deployment, "grpc");
-  if (const auto can = inference.check(call, parameters.version); !can)
-    return refuse(call, can.error(), reply);
-  if (bytes.size() <= kMostBytesAtOnce) return read(inference, call, bytes, reply, On::ServingThread);
-  call.flight->queue();
-  return GrpcWork([&inference, call, bytes, reply] {
-    call.flight->taken();
-    return std::get<GrpcReply>(read(inference, call, bytes, reply, On::Worker));
-  });
+  const auto refused = [call, reply](const Error& error) { return refuse(call, error, reply); };
+  if (const auto can = inference.check(call, parameters.version); !can) return refused(can.error());
+  return in_turn<GrpcReply>(
+      call, bytes.size(), [bytes] { return read_infer_request(bytes); },
+      [&inference, call, reply](const V2Request& read) { return predict(inference, call, read, reply); },
+      refused);
 }
 
 GrpcReply look(const Inference& inference, const Parameters& parameters, Reply reply,

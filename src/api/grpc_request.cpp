@@ -130,11 +130,7 @@ class ContentsReader {
     });
   }
 
-  Result<void> finish() const {
-    if (tensor_.values() == expected_) return {};
-    return user_error("infer.shape", fmt::format("input '{}' has {} values, its shape says {}", tensor_.name,
-                                                 tensor_.values(), expected_));
-  }
+  Result<void> finish() const { return serving::check_count(tensor_, expected_); }
 
  private:
   Result<void> check_room() const {
@@ -231,11 +227,7 @@ class InputReader {
   Result<Tensor> read(std::string_view message, std::optional<std::string_view> raw) {
     TM_TRY(Tensor tensor, read_input_head(message));
     TM_TRY(const DataType* type, find_datatype(tensor));
-    TM_TRY(const size_t expected, serving::values_of_shape(tensor));
-    if (expected > allowed_)
-      return user_error("infer.too_large",
-                        fmt::format("more than {} values in one request", serving::kMaxValuesPerRequest));
-    allowed_ -= expected;
+    TM_TRY(const size_t expected, serving::take_values(tensor, allowed_));
     ContentsReader contents(tensor, *type, expected);
     TM_CHECK(each_field(message, [&](const Field& field) -> Result<void> {
       if (field.number != 5) return {};

@@ -177,10 +177,8 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::start(const GrpcServerOptions& o
   const bool listens = impl->port > 0;
   const std::string reason = listens ? "" : why_not(address);
   grpc_server_start(impl->server);
-  const int threads = options.threads > 0
-                          ? options.threads
-                          : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  for (int i = 0; i < threads; ++i) {
+  const size_t threads = thread_count(options.threads);
+  for (size_t i = 0; i < threads; ++i) {
     impl->accept();
     impl->threads.emplace_back([&server = *impl] { server.serve(); });
   }

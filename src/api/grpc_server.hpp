@@ -14,7 +14,7 @@ struct GrpcServerOptions {
   std::string host = "127.0.0.1";
   int port = 8081;                                 // 0: any free one
   int threads = 0;                                 // 0: one a core
-  size_t max_message_bytes = size_t{64} << 20;     // as sent, and once decoded; beyond: RESOURCE_EXHAUSTED
+  size_t max_message_bytes = kMaxBodyBytes;        // as sent, and once decoded; beyond: RESOURCE_EXHAUSTED
   size_t max_bytes_in_flight = size_t{256} << 20;  // of all messages together; beyond: UNAVAILABLE
   int max_streams = 1000;                          // a connection; a client waits with the rest
   size_t max_calls = 4096;                         // of all connections; beyond: UNAVAILABLE

@@ -29,12 +29,6 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 std::string_view take_line(std::string_view& rest) {
   const size_t end = rest.find("\r\n");
   const std::string_view line = rest.substr(0, end);
@@ -255,6 +249,21 @@ Result<size_t> ChunkedBody::feed(std::string_view bytes) {
     }
   }
   return used;
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+bool is_word(std::string_view text, std::string_view lower_word) {
+  return text.size() == lower_word.size() && lower(text) == lower_word;
+}
+
+std::string media_type(const Request& request) {
+  const std::string_view header = request.header("content-type");
+  return lower(trimmed(header.substr(0, header.find(';'))));
 }
 
 std::string_view reason_phrase(int status) {

@@ -62,6 +62,12 @@ class ChunkedBody {
   std::string body_;
 };
 
+/// Without blanks and tabs at its ends.
+std::string_view trimmed(std::string_view text);
+/// Whether the text is this word, which is in lower case, in any case.
+bool is_word(std::string_view text, std::string_view lower);
+/// Of the Content-Type header, in lower case and without its parameters; empty where there is none.
+std::string media_type(const Request& request);
 /// "%41" → "A"; nothing when a percent sign is not followed by two hexadecimal digits or the result has a
 /// NUL.
 std::optional<std::string> percent_decode(std::string_view text);

@@ -1,13 +1,29 @@
 #include "api/json_tensor.hpp"
 
 #include <cmath>
+#include <iterator>
 #include <limits>
+
+#include <fmt/compile.h>
+
+#include "base/json.hpp"
 
 namespace tidemill::api {
 
 namespace {
 
 using serving::Tensor;
+
+// A whole number keeps its point: to a reader it stays a floating-point number.
+void append_number(std::string& out, double number) {
+  if (!std::isfinite(number)) {  // JSON has no NaN
+    out += "null";
+    return;
+  }
+  const size_t before = out.size();
+  fmt::format_to(std::back_inserter(out), FMT_COMPILE("{}"), number);
+  if (out.find_first_not_of("-0123456789", before) == out.npos) out += ".0";
+}
 
 // One tensor's data on its way into its column.
 class DataReader {
@@ -37,10 +53,7 @@ class DataReader {
       return tensor_.values() == end ? Result<void>{} : misshapen();
     }));
     if (nested && rows != static_cast<size_t>(tensor_.shape[0])) return misshapen();
-    if (tensor_.values() != expected_)
-      return user_error("infer.shape", fmt::format("input '{}' has {} values, its shape says {}",
-                                                   tensor_.name, tensor_.values(), expected_));
-    return {};
+    return serving::check_count(tensor_, expected_);
   }
 
  private:
@@ -140,6 +153,17 @@ class DataReader {
 };
 
 }  // namespace
+
+void append_json(std::string& out, const Tensor& tensor, size_t i) {
+  if (tensor.datatype == "BYTES") {
+    const auto text = tensor.texts.at(i);
+    out += text ? to_text(Json(*text)) : "null";
+  } else if (tensor.datatype == "BOOL") {
+    out += tensor.numbers[i] != 0 ? "true" : "false";
+  } else {
+    append_number(out, tensor.numbers[i]);
+  }
+}
 
 Result<void> read_tensor_json(od::array data, const DataType& type, size_t values, Tensor& tensor) {
   return DataReader(tensor, type, values).read(data);

@@ -11,4 +11,7 @@ namespace tidemill::api {
 /// v2.datatype, json.invalid.
 Result<void> read_tensor_json(od::array data, const DataType& type, size_t values, serving::Tensor& tensor);
 
+/// One value of a tensor, as JSON; a number keeps its point, NaN and a missing text are null.
+void append_json(std::string& out, const serving::Tensor& tensor, size_t i);
+
 }  // namespace tidemill::api

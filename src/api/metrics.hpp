@@ -1,12 +1,11 @@
 // What is counted about predictions, and its text for Prometheus. Labels come from fixed sets (deployment,
-// version, role, protocol, status), so that their number stays bounded. Thread-safe: counting takes no lock
-// once a series exists.
+// version, role, protocol, status), so that their number stays bounded. Thread-safe: a series is looked up
+// under a shared lock, and counted in without one.
 #pragma once
 
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <shared_mutex>
@@ -51,7 +50,6 @@ class InferenceSeries {
     int version = 0;       // 0: none was reached
     std::string role;      // the alias it is served under
     std::string protocol;  // "v2", "grpc", "mlflow", "predict"
-    auto operator<=>(const Labels&) const = default;
   };
   explicit InferenceSeries(Labels labels) : labels_(std::move(labels)) {}
 

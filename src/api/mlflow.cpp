@@ -1,11 +1,11 @@
 #include "api/mlflow.hpp"
 
-#include <cmath>
 #include <limits>
+#include <set>
 #include <unordered_map>
 
 #include "api/json_reading.hpp"
-#include "base/json.hpp"
+#include "api/json_tensor.hpp"
 
 namespace tidemill::api {
 
@@ -61,9 +61,8 @@ class Columns {
 
   // A whole column; all given ones must be of one length.
   Result<void> column(size_t feature, od::array values) {
-    if (tensors_[feature].values() > 0 || filled_[feature])
+    if (!filled_.insert(feature).second)
       return refused(fmt::format("'{}' is given twice", features_[feature].name));
-    filled_[feature] = true;
     TM_CHECK(each_element(values, [&](od::value value) -> Result<void> {
       if (tensors_[feature].values() == serving::kMaxRowsPerRequest)
         return count(serving::kMaxRowsPerRequest + 1);
@@ -149,7 +148,7 @@ class Columns {
   const std::vector<forest::Feature>& features_;
   std::unordered_map<std::string_view, size_t> index_;
   std::vector<Tensor> tensors_;
-  std::unordered_map<size_t, bool> filled_;
+  std::set<size_t> filled_;  // by column()
   size_t rows_ = 0;
 };
 
@@ -228,11 +227,6 @@ Result<void> read_inputs(Columns& columns, od::value value) {
   });
 }
 
-void append_value(std::string& out, const Tensor& tensor, size_t i) {
-  out += tensor.datatype == "BYTES" ? to_text(Json(tensor.texts.at(i).value_or("")))
-                                    : to_text(Json(tensor.numbers[i]));
-}
-
 }  // namespace
 
 Result<serving::InferRequest> parse_invocation(std::string_view body, const forest::Package& package) {
@@ -275,7 +269,7 @@ std::string invocation_reply(const serving::InferResponse& response) {
   for (size_t i = 0; i < tensor.values(); ++i) {
     if (i > 0) out += ", ";
     if (width > 1 && i % width == 0) out += '[';
-    append_value(out, tensor, i);
+    append_json(out, tensor, i);
     if (width > 1 && i % width == width - 1) out += ']';
   }
   return out + "]}";

@@ -4,22 +4,20 @@
 
 #include "api/mlflow.hpp"
 #include "api/replies.hpp"
+#include "api/turn.hpp"
 #include "base/version.hpp"
 
 namespace tidemill::api {
 
 namespace {
 
-constexpr size_t kMostBytesAtOnce = size_t{64} << 10;  // more is a worker's
-
 // MLflow's clients look for these members.
 Response mlflow_error(const Error& error) {
   Response response = error_reply(error);
-  const Json body = parse_json(response.body).value_or(Json::object());
   const char* code = response.status == 404   ? "RESOURCE_DOES_NOT_EXIST"
                      : response.status >= 500 ? "INTERNAL_ERROR"
                                               : "BAD_REQUEST";
-  response.body = to_text(Json{{"error_code", code}, {"message", body.value("error", Json(""))}});
+  response.body = to_text(Json{{"error_code", code}, {"message", error_text(error)}});
   return response;
 }
 
@@ -28,10 +26,9 @@ Response finish(const Inference::Call& call, Response response) {
   return response;
 }
 
-Response score(const Inference& inference, const Inference::Call& call, std::string_view body) {
-  const auto request = parse_invocation(body, call.live->predictor->package());
-  if (!request) return finish(call, mlflow_error(request.error()));
-  const auto predicted = inference.predict(call, *request);
+Response score(const Inference& inference, const Inference::Call& call,
+               const serving::InferRequest& request) {
+  const auto predicted = inference.predict(call, request);
   if (!predicted) return finish(call, mlflow_error(predicted.error()));
   Response response{200, "application/json", invocation_reply(*predicted), {}};
   response.headers.emplace_back("X-Prediction-Id", Inference::prediction_id(""));
@@ -40,18 +37,16 @@ Response score(const Inference& inference, const Inference::Call& call, std::str
 
 Answer invoke(Inference& inference, const Request& request, const std::string& deployment) {
   const Inference::Call call = inference.begin(deployment, "mlflow");
-  if (const auto can = inference.check(call, ""); !can) return finish(call, mlflow_error(can.error()));
-  std::string_view type = request.header("content-type");
-  type = type.substr(0, type.find(';'));
+  const auto refuse = [call](const Error& error) { return finish(call, mlflow_error(error)); };
+  if (const auto can = inference.check(call, ""); !can) return refuse(can.error());
+  const std::string type = media_type(request);
   if (!type.empty() && type != "application/json")
-    return finish(call, mlflow_error(Error{ErrorKind::User, "http.media_type",
-                                           fmt::format("the body is '{}'; send application/json", type)}));
-  if (request.body.size() <= kMostBytesAtOnce) return score(inference, call, request.body);
-  call.flight->queue();
-  return Work([&inference, call, &body = request.body] {
-    call.flight->taken();
-    return score(inference, call, body);
-  });
+    return refuse(Error{ErrorKind::User, "http.media_type",
+                        fmt::format("the body is '{}'; send application/json", type)});
+  return in_turn<Response>(
+      call, request.body.size(),
+      [&body = request.body, call] { return parse_invocation(body, call.live->predictor->package()); },
+      [&inference, call](const serving::InferRequest& read) { return score(inference, call, read); }, refuse);
 }
 
 Answer invoke_the_only_one(Inference& inference, const Request& request) {

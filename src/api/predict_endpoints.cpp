@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include "api/json_tensor.hpp"
 #include "api/replies.hpp"
+#include "api/turn.hpp"
 #include "serving/row_features.hpp"
 
 namespace tidemill::api {
@@ -14,10 +16,8 @@ namespace {
 enum class Format { Json, Csv };
 
 /// curl sends forms unless told otherwise: what names no other format is JSON.
-Result<Format> format_of(std::string_view content_type) {
-  std::string type(content_type.substr(0, content_type.find(';')));
-  std::ranges::transform(type, type.begin(), [](char c) { return static_cast<char>(std::tolower(c)); });
-  while (type.ends_with(' ')) type.pop_back();
+Result<Format> format_of(const Request& request) {
+  const std::string type = media_type(request);
   if (type == "text/csv") return Format::Csv;
   if (type.empty() || type == "application/json" || type == "application/x-www-form-urlencoded")
     return Format::Json;
@@ -25,24 +25,18 @@ Result<Format> format_of(std::string_view content_type) {
                     fmt::format("the body is '{}'; send application/json or text/csv", type));
 }
 
-Json value_of(const serving::Tensor& tensor, size_t i) {
-  if (tensor.datatype == "BYTES") {
-    const auto text = tensor.texts.at(i);
-    return text ? Json(*text) : Json();
-  }
-  if (tensor.datatype == "BOOL") return tensor.numbers[i] != 0;
-  return tensor.numbers[i];
-}
-
 /// "score":0.5,"decision":true; several values of a row are a list.
 std::string outputs_of(const serving::InferResponse& response, size_t row) {
   std::string out;
   for (const serving::Tensor& tensor : response.outputs) {
     const size_t width = tensor.values() / response.rows;
-    Json value = tensor.shape.size() == 1 ? value_of(tensor, row) : Json::array();
-    for (size_t i = 0; tensor.shape.size() > 1 && i < width; ++i)
-      value.push_back(value_of(tensor, row * width + i));
-    out += "," + to_text(Json(tensor.name)) + ":" + to_text(value);
+    const bool list = tensor.shape.size() > 1;
+    out += "," + to_text(Json(tensor.name)) + (list ? ":[" : ":");
+    for (size_t i = 0; i < width; ++i) {
+      if (i > 0) out += ',';
+      append_json(out, tensor, row * width + i);
+    }
+    if (list) out += ']';
   }
   return out;
 }
@@ -90,12 +84,10 @@ Answer begin(Inference& inference, const Request& request, const Parameters& par
          .hint = fmt::format("POST them to /v2/models/{}/infer, or declare `request` of the "
                              "deployment",
                              call.deployment)}));
-  const auto format = format_of(request.header("content-type"));
+  const auto format = format_of(request);
   if (!format) return finish(error_reply(format.error()));
   // SQL takes a millisecond at least, and no more of it runs at a time than there are workers.
-  call.flight->queue();
-  return Work([&inference, call, finish, &request, format = *format] {
-    call.flight->taken();
+  return later<Response>(call, [&inference, call, finish, &request, format = *format] {
     auto answered = answer(inference, call, request, format);
     return finish(answered ? std::move(*answered) : error_reply(answered.error()));
   });

@@ -51,10 +51,7 @@ struct Shared {
       : options(server_options),
         handler(std::move(server_handler)),
         budget(server_options.max_bytes_in_flight),
-        workers({threads(server_options.workers), server_options.max_queued}) {}
-  static size_t threads(int wanted) {
-    return wanted > 0 ? static_cast<size_t>(wanted) : std::max(1U, std::thread::hardware_concurrency());
-  }
+        workers({thread_count(server_options.workers), server_options.max_queued}) {}
   ServerOptions options;
   Handler handler;
   BodyBudget budget;
@@ -317,9 +314,7 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Handler handler) {
   auto impl = std::make_unique<Impl>(options, std::move(handler));
-  const int threads = options.threads > 0
-                          ? options.threads
-                          : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  const size_t threads = thread_count(options.threads);
   // With SO_REUSEPORT a second server of the same user would share the port in silence: a plain bind first
   // tells whether it is taken.
   if (options.port != 0) {
@@ -327,7 +322,7 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Hand
     TM_CHECK(impl->listen(*impl->lanes[0]));
     impl->lanes.clear();
   }
-  for (int i = 0; i < threads; ++i) impl->lanes.push_back(std::make_unique<Lane>());
+  for (size_t i = 0; i < threads; ++i) impl->lanes.push_back(std::make_unique<Lane>());
   for (auto& lane : impl->lanes) TM_CHECK(impl->listen(*lane));
   for (auto& lane : impl->lanes) {
     lane->work.emplace(lane->context.get_executor());

@@ -1,13 +1,12 @@
 #include "api/v2.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <iterator>
 #include <numeric>
 
-#include <fmt/compile.h>
 #include <fmt/format.h>
 
+#include "api/json_tensor.hpp"
 #include "api/tensor_bytes.hpp"
 #include "base/version.hpp"
 
@@ -17,31 +16,7 @@ namespace {
 
 using serving::Tensor;
 
-// A whole number keeps its point: to a reader it stays a floating-point number.
-void append_number(std::string& out, double number) {
-  if (!std::isfinite(number)) {  // JSON has no NaN
-    out += "null";
-    return;
-  }
-  const size_t before = out.size();
-  fmt::format_to(std::back_inserter(out), FMT_COMPILE("{}"), number);
-  if (out.find_first_not_of("-0123456789", before) == out.npos) out += ".0";
-}
-
 void append_text(std::string& out, std::string_view text) { out += to_text(Json(text)); }
-
-void append_value(std::string& out, const Tensor& tensor, size_t i) {
-  if (tensor.datatype == "BYTES") {
-    if (const auto text = tensor.texts.at(i))
-      append_text(out, *text);
-    else
-      out += "null";
-  } else if (tensor.datatype == "BOOL") {
-    out += tensor.numbers[i] != 0 ? "true" : "false";
-  } else {
-    append_number(out, tensor.numbers[i]);
-  }
-}
 
 void append_head(std::string& out, const Tensor& tensor) {
   out += "{\"name\":";
@@ -57,7 +32,7 @@ void append_tensor(std::string& out, const Tensor& tensor) {
   out += ",\"data\":[";
   for (size_t i = 0; i < tensor.values(); ++i) {
     if (i > 0) out += ',';
-    append_value(out, tensor, i);
+    append_json(out, tensor, i);
   }
   out += "]}";
 }

@@ -6,15 +6,12 @@
 
 #include "api/replies.hpp"
 #include "api/repository.hpp"
+#include "api/turn.hpp"
 #include "api/v2.hpp"
 
 namespace tidemill::api {
 
 namespace {
-
-// A serving thread reads that much itself, in about a millisecond; more is a worker's, so that a long request
-// holds up no other connection.
-constexpr size_t kMostBytesAtOnce = size_t{256} << 10;
 
 Response finish(const Inference::Call& call, Response response) {
   call.flight->count(response.status);
@@ -34,12 +31,6 @@ Response predict(const Inference& inference, const Inference::Call& call, const 
   return finish(call, std::move(response));
 }
 
-// A body and where its JSON ends, if it says so.
-struct Body {
-  std::string_view bytes;
-  std::optional<size_t> json_bytes;
-};
-
 Result<std::optional<size_t>> json_bytes_of(const Request& request) {
   const std::string_view header = request.header("inference-header-content-length");
   if (header.empty()) return std::nullopt;
@@ -50,33 +41,16 @@ Result<std::optional<size_t>> json_bytes_of(const Request& request) {
   return bytes;
 }
 
-enum class On { ServingThread, Worker };
-
-Answer read(const Inference& inference, const Inference::Call& call, const Body& body, On on) {
-  auto request = parse_infer_request(body.bytes, body.json_bytes);
-  if (!request) return finish(call, error_reply(request.error()));
-  if (on == On::Worker || !Inference::takes_long(call, request->infer))
-    return predict(inference, call, *request);
-  call.flight->queue();
-  return Work([&inference, call, request = std::make_shared<const V2Request>(std::move(*request))] {
-    call.flight->taken();
-    return predict(inference, call, *request);
-  });
-}
-
 Answer infer(Inference& inference, const Request& request, const Parameters& parameters) {
   const Inference::Call call = inference.begin(parameters.deployment, "v2");
-  if (const auto can = inference.check(call, parameters.version); !can)
-    return finish(call, error_reply(can.error()));
+  const auto refuse = [call](const Error& error) { return finish(call, error_reply(error)); };
+  if (const auto can = inference.check(call, parameters.version); !can) return refuse(can.error());
   const auto json_bytes = json_bytes_of(request);
-  if (!json_bytes) return finish(call, error_reply(json_bytes.error()));
-  const Body body{request.body, *json_bytes};
-  if (body.bytes.size() <= kMostBytesAtOnce) return read(inference, call, body, On::ServingThread);
-  call.flight->queue();
-  return Work([&inference, call, body] {
-    call.flight->taken();
-    return std::get<Response>(read(inference, call, body, On::Worker));
-  });
+  if (!json_bytes) return refuse(json_bytes.error());
+  return in_turn<Response>(
+      call, request.body.size(),
+      [&body = request.body, json_bytes = *json_bytes] { return parse_infer_request(body, json_bytes); },
+      [&inference, call](const V2Request& read) { return predict(inference, call, read); }, refuse);
 }
 
 Answer metadata(const Inference& inference, const Parameters& parameters) {

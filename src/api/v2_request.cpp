@@ -60,16 +60,6 @@ Result<std::vector<int64_t>> read_shape(od::value value) {
   return shape;
 }
 
-// How many values the tensor's shape says it has, taken from those that are allowed.
-Result<size_t> take_values(const Tensor& tensor, size_t& allowed) {
-  TM_TRY(const size_t values, serving::values_of_shape(tensor));
-  if (values > allowed)
-    return user_error("infer.too_large",
-                      fmt::format("more than {} values in one request", serving::kMaxValuesPerRequest));
-  allowed -= values;
-  return values;
-}
-
 // An input as the JSON has it.
 struct Input {
   Tensor tensor;
@@ -129,7 +119,7 @@ class InputReader {
   Result<void> data(od::value value, size_t& allowed) {
     read_ = true;
     TM_TRY(const DataType* type, json_datatype(tensor_));
-    TM_TRY(const size_t expected, take_values(tensor_, allowed));
+    TM_TRY(const size_t expected, serving::take_values(tensor_, allowed));
     TM_TRY(const od::array list,
            api::read<od::array>(value, fmt::format("input '{}' needs an array 'data'", tensor_.name)));
     return read_tensor_json(list, *type, expected, tensor_);
@@ -243,7 +233,7 @@ Result<void> read_binary(Header& header, std::string_view bytes) {
       return malformed(fmt::format("input '{}' is to have {} bytes behind the JSON, and there are {}",
                                    input.tensor.name, *input.binary_bytes, bytes.size()));
     TM_TRY(const DataType* type, find_datatype(input.tensor));
-    TM_TRY(const size_t values, take_values(input.tensor, header.allowed));
+    TM_TRY(const size_t values, serving::take_values(input.tensor, header.allowed));
     TM_CHECK(read_tensor_bytes(bytes.substr(0, *input.binary_bytes), *type, values, input.tensor));
     bytes.remove_prefix(*input.binary_bytes);
   }

@@ -4,6 +4,10 @@
 
 namespace tidemill::api {
 
+size_t thread_count(int wanted) {
+  return wanted > 0 ? static_cast<size_t>(wanted) : std::max(1U, std::thread::hardware_concurrency());
+}
+
 Workers::Workers(Options options) : max_queued_(options.max_queued) {
   for (size_t i = 0; i < options.threads; ++i) threads_.emplace_back([this] { run(); });
 }

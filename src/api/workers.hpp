@@ -11,6 +11,9 @@
 
 namespace tidemill::api {
 
+/// As many as wanted; 0: one a core.
+size_t thread_count(int wanted);
+
 class Workers {
  public:
   struct Options {

@@ -26,14 +26,6 @@ Cell cell_of(const Tensor& tensor, size_t i) {
   return cell;
 }
 
-Result<void> check_tensor(const Tensor& tensor) {
-  TM_TRY(const size_t values, values_of_shape(tensor));
-  if (values != tensor.values())
-    return user_error("infer.shape", fmt::format("input '{}' has {} values, its shape says {}", tensor.name,
-                                                 tensor.values(), values));
-  return {};
-}
-
 // Encoded features, row-major.
 struct Encoded {
   size_t rows = 0;
@@ -59,7 +51,10 @@ Result<void> check_range(const forest::Feature& feature, const Cell& cell, doubl
 Result<Encoded> encode(const forest::Predictor& predictor, const std::vector<Tensor>& inputs) {
   const auto& features = predictor.package().features;
   if (inputs.empty()) return user_error("infer.no_inputs", "the request has no inputs");
-  for (const Tensor& tensor : inputs) TM_CHECK(check_tensor(tensor));
+  for (const Tensor& tensor : inputs) {
+    TM_TRY(const size_t values, values_of_shape(tensor));
+    TM_CHECK(check_count(tensor, values));
+  }
   Encoded encoded;
   encoded.rows = static_cast<size_t>(inputs[0].shape[0]);
   if (encoded.rows * features.size() > kMaxValuesPerRequest)
@@ -173,6 +168,21 @@ Result<size_t> values_of_shape(const Tensor& tensor) {
     return user_error("infer.too_large",
                       fmt::format("{} values in one request (limit {})", values, kMaxValuesPerRequest));
   return static_cast<size_t>(values);
+}
+
+Result<size_t> take_values(const Tensor& tensor, size_t& allowed) {
+  TM_TRY(const size_t values, values_of_shape(tensor));
+  if (values > allowed)
+    return user_error("infer.too_large",
+                      fmt::format("more than {} values in one request", kMaxValuesPerRequest));
+  allowed -= values;
+  return values;
+}
+
+Result<void> check_count(const Tensor& tensor, size_t expected) {
+  if (tensor.values() == expected) return {};
+  return user_error("infer.shape", fmt::format("input '{}' has {} values, its shape says {}", tensor.name,
+                                               tensor.values(), expected));
 }
 
 size_t tree_walks(const LiveModel& live, const InferRequest& request) {

@@ -50,6 +50,10 @@ struct Tensor {
 /// How many values the tensor's shape says it has: asked before they are read. Errors: infer.shape,
 /// infer.too_many_rows, infer.too_large.
 Result<size_t> values_of_shape(const Tensor& tensor);
+/// The same, taken from so many that a request's inputs together may still have. Error infer.too_large, too.
+Result<size_t> take_values(const Tensor& tensor, size_t& allowed);
+/// Error infer.shape unless the tensor has so many values.
+Result<void> check_count(const Tensor& tensor, size_t expected);
 
 struct InferRequest {
   std::string id;
