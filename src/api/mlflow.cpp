@@ -227,15 +227,9 @@ Result<void> read_inputs(Columns& columns, od::value value) {
   });
 }
 
-}  // namespace
-
-Result<serving::InferRequest> parse_invocation(std::string_view body, const forest::Package& package) {
+Result<serving::InferRequest> read_table(od::document& document, const forest::Package& package) {
   constexpr const char* kForms =
       "the body needs exactly one of dataframe_split, dataframe_records, instances and inputs";
-  const simdjson::padded_string padded(body);
-  od::parser parser;
-  od::document document;
-  if (const auto error = parser.iterate(padded).get(document); error != SUCCESS) return broken(error);
   od::object root;
   if (const auto error = document.get_object().get(root); error != SUCCESS)
     return error == simdjson::INCORRECT_TYPE ? refused(kForms) : broken(error);
@@ -256,10 +250,14 @@ Result<serving::InferRequest> parse_invocation(std::string_view body, const fore
     if (split) return read_split(columns, value);
     return inputs ? read_inputs(columns, value) : read_rows(columns, key, value);
   }));
-  if (document.current_location().error() != simdjson::OUT_OF_BOUNDS)
-    return broken(simdjson::TRAILING_CONTENT);
   if (!given) return refused(kForms);
   return std::move(columns).request();
+}
+
+}  // namespace
+
+Result<serving::InferRequest> parse_invocation(std::string_view body, const forest::Package& package) {
+  return read_json(body, [&](od::document& document) { return read_table(document, package); });
 }
 
 std::string invocation_reply(const serving::InferResponse& response) {

@@ -14,9 +14,6 @@ namespace {
 
 using serving::Tensor;
 
-constexpr size_t kKeptBytes = size_t{1} << 20;        // a parser's memory for longer bodies is given back
-constexpr size_t kExplainedBytes = size_t{64} << 10;  // where in longer JSON it is broken is not searched
-
 // Parameters of something; what is not known would change the answer in silence.
 template <class Take>
 Result<void> each_parameter(od::value value, std::string_view what, Take take) {
@@ -209,20 +206,8 @@ Result<Header> read_header(od::document& document) {
     }
     return {};
   }));
-  if (document.current_location().error() != simdjson::OUT_OF_BOUNDS)
-    return broken(simdjson::TRAILING_CONTENT);
   if (header.inputs.empty()) return malformed("the body needs a list 'inputs' with at least one input");
   return header;
-}
-
-Result<Header> read_with(od::parser& parser, std::string& padded, std::string_view json) {
-  padded.reserve(json.size() + simdjson::SIMDJSON_PADDING);
-  padded.assign(json).append(simdjson::SIMDJSON_PADDING, '\0');
-  od::document document;
-  if (const auto error = parser.iterate(padded.data(), json.size(), padded.size()).get(document);
-      error != SUCCESS)
-    return broken(error);
-  return read_header(document);
 }
 
 // The values behind the JSON, in the order of the inputs, to the last byte.
@@ -241,40 +226,23 @@ Result<void> read_binary(Header& header, std::string_view bytes) {
   return malformed(fmt::format("{} bytes behind the JSON belong to no input", bytes.size()));
 }
 
-// Where and how JSON is broken, in the words that all our JSON has.
-Error explained(Error error, std::string_view body) {
-  if (error.code != "json.invalid" || body.size() > kExplainedBytes) return error;
-  const auto json = parse_json(body);
-  return json ? error : json.error();
-}
-
 }  // namespace
 
 Result<V2Request> parse_infer_request(std::string_view body, std::optional<size_t> json_bytes) {
-  thread_local od::parser parser;
-  thread_local std::string padded;
   if (json_bytes.value_or(0) > body.size())
     return malformed(fmt::format("Inference-Header-Content-Length is {}, the body has {} bytes", *json_bytes,
                                  body.size()));
   const std::string_view json = body.substr(0, json_bytes.value_or(body.size()));
-  Result<Header> header;
-  if (json.size() <= kKeptBytes) {
-    header = read_with(parser, padded, json);
-  } else {
-    od::parser once_only;
-    std::string copy;
-    header = read_with(once_only, copy, json);
-  }
-  if (!header) return std::unexpected(explained(std::move(header.error()), json));
-  TM_CHECK(read_binary(*header, body.substr(json.size())));
+  TM_TRY(Header header, read_json(json, read_header));
+  TM_CHECK(read_binary(header, body.substr(json.size())));
 
   V2Request request;
-  request.infer.id = std::move(header->id);
-  for (Input& input : header->inputs) request.infer.inputs.push_back(std::move(input.tensor));
-  request.all.binary = header->binary_outputs;
-  for (Output& output : header->outputs) {
+  request.infer.id = std::move(header.id);
+  for (Input& input : header.inputs) request.infer.inputs.push_back(std::move(input.tensor));
+  request.all.binary = header.binary_outputs;
+  for (Output& output : header.outputs) {
     request.infer.outputs.push_back(std::move(output.name));
-    request.named.push_back({output.binary.value_or(header->binary_outputs), output.classes});
+    request.named.push_back({output.binary.value_or(header.binary_outputs), output.classes});
   }
   return request;
 }

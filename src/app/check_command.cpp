@@ -54,13 +54,13 @@ std::string rows_text(const engine::Rows& rows) {
 }
 
 /// And says of how many, where the limit cut them.
-void print_failing_rows(const GlobalOptions& global, const pipeline::CheckedTable& table, size_t limit) {
+void print_failing_rows(const GlobalOptions& global, const pipeline::CheckedTable& table) {
   print(rows_text(table.rows));
   for (const quality::CheckResult& result : table.report.results)
     if (result.name == table.shown_check && !global.quiet &&
         result.failing > static_cast<int64_t>(table.rows.rows.size()))
-      fmt::print(stderr, "{} of {} rows; --limit {} shows all\n", limit, grouped(result.failing),
-                 result.failing);
+      fmt::print(stderr, "{} of {} rows; --limit {} shows all\n", table.rows.rows.size(),
+                 grouped(result.failing), result.failing);
 }
 
 std::string in_words(std::string_view status) {
@@ -103,7 +103,7 @@ int check(const GlobalOptions& global, const CheckOptions& options) {
   if (options.show_rows.empty()) {
     print(text.text());
   } else {
-    for (const pipeline::CheckedTable& table : *checked) print_failing_rows(global, table, options.limit);
+    for (const pipeline::CheckedTable& table : *checked) print_failing_rows(global, table);
   }
   for (const pipeline::CheckedTable& table : *checked)
     if (!table.rejected_by.empty() && !global.quiet)

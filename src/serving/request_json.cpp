@@ -1,22 +1,12 @@
 // A request's rows as JSON, read in one pass without a tree of values in between.
 #include <fmt/format.h>
-#include <simdjson.h>
 
-#include "base/json.hpp"
+#include "base/json_reading.hpp"
 #include "serving/request_rows.hpp"
 
 namespace tidemill::serving {
 
 namespace {
-
-namespace od = simdjson::ondemand;
-using simdjson::SUCCESS;
-
-constexpr size_t kExplainedBytes = size_t{64} << 10;  // where in longer JSON it is broken is not searched
-
-std::unexpected<Error> broken(simdjson::error_code error) {
-  return user_error("json.invalid", fmt::format("not valid JSON: {}", simdjson::error_message(error)));
-}
 
 std::string_view trimmed(std::string_view token) {
   const size_t end = token.find_last_not_of(" \t\r\n");
@@ -72,41 +62,26 @@ Result<void> take_value(RowsBuilder& builder, size_t column, od::value value) {
 
 Result<void> take_record(RowsBuilder& builder, od::object object) {
   TM_CHECK(builder.begin_row());
-  for (auto item : object) {
-    od::field field;
-    if (const auto error = std::move(item).get(field); error != SUCCESS) return broken(error);
-    std::string_view name;
-    if (const auto error = field.unescaped_key().get(name); error != SUCCESS) return broken(error);
+  TM_CHECK(each_member(object, [&](std::string_view name, od::value value) -> Result<void> {
     TM_TRY(const size_t column, builder.find(name));
-    TM_CHECK(take_value(builder, column, field.value()));
-  }
+    return take_value(builder, column, value);
+  }));
   return builder.end_row();
 }
 
 Result<void> take_records(RowsBuilder& builder, od::array array) {
-  for (auto item : array) {
-    od::value value;
-    if (const auto error = item.get(value); error != SUCCESS) return broken(error);
+  return each_element(array, [&](od::value value) -> Result<void> {
     od::object record;
     const auto error = value.get_object().get(record);
     if (error == simdjson::INCORRECT_TYPE)
       return user_error("predict.malformed",
                         fmt::format("row {} is no object of columns and values", builder.row() + 1));
     if (error != SUCCESS) return broken(error);
-    TM_CHECK(take_record(builder, record));
-  }
-  return {};
+    return take_record(builder, record);
+  });
 }
 
-Result<RequestRows> read_rows(const RequestSchema& schema, std::string_view body) {
-  od::parser parser;
-  std::string padded;
-  padded.reserve(body.size() + simdjson::SIMDJSON_PADDING);
-  padded.assign(body).append(simdjson::SIMDJSON_PADDING, '\0');
-  od::document document;
-  if (const auto error = parser.iterate(padded.data(), body.size(), padded.size()).get(document);
-      error != SUCCESS)
-    return broken(error);
+Result<RequestRows> read_rows(const RequestSchema& schema, od::document& document) {
   od::json_type type;
   if (const auto error = document.type().get(type); error != SUCCESS) return broken(error);
   RowsBuilder builder(schema);
@@ -122,19 +97,13 @@ Result<RequestRows> read_rows(const RequestSchema& schema, std::string_view body
     return user_error("predict.malformed", "the body must be a record, or a list of records", {},
                       fmt::format("[{{\"{}\": …}}]", schema.columns()[schema.key()[0]].name));
   }
-  if (document.current_location().error() != simdjson::OUT_OF_BOUNDS)
-    return broken(simdjson::TRAILING_CONTENT);
   return builder.finish();
 }
 
 }  // namespace
 
 Result<RequestRows> rows_from_json(const RequestSchema& schema, std::string_view body) {
-  auto rows = read_rows(schema, body);
-  if (rows || rows.error().code != "json.invalid" || body.size() > kExplainedBytes) return rows;
-  // Where and how it is broken, in the words that all our JSON has.
-  if (const auto json = parse_json(body); !json) return std::unexpected(json.error());
-  return rows;
+  return read_json(body, [&](od::document& document) { return read_rows(schema, document); });
 }
 
 }  // namespace tidemill::serving
