@@ -26,17 +26,9 @@ timespec timespec_of(Duration duration) {
   return {duration.micros / 1'000'000, (duration.micros % 1'000'000) * 1000};
 }
 
-Result<void> take_tokens(api::Access& access, const registry::Registry& registry) {
-  TM_TRY(const registry::Tokens tokens, registry.tokens());
-  access.use(tokens);
-  return {};
-}
-
-bool has_usable_token(const registry::Registry& registry) {
-  const auto tokens = registry.tokens();
+bool any_usable(const registry::Tokens& tokens) {
   const Instant now = system_clock()->now();
-  return tokens && std::any_of(tokens->all.begin(), tokens->all.end(),
-                               [&](const registry::Token& token) { return token.usable(now); });
+  return std::ranges::any_of(tokens.all, [&](const registry::Token& token) { return token.usable(now); });
 }
 
 // Waits for a signal to end, looking after promotions and tokens in between. SIGHUP is not one: a closed
@@ -46,8 +38,10 @@ void follow_registry(const sigset_t& ending, serving::Deployments& deployments, 
   const timespec pause = timespec_of(poll);
   while (::sigtimedwait(&ending, nullptr, &pause) < 0) {
     deployments.refresh(registry);
-    if (const auto taken = take_tokens(access, registry); !taken)
-      log::warning("cannot read the tokens, those of before stay: {}", taken.error().message);
+    if (const auto tokens = registry.tokens())
+      access.use(*tokens);
+    else
+      log::warning("cannot read the tokens, those of before stay: {}", tokens.error().message);
   }
 }
 
@@ -63,9 +57,10 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   auto session = open_session_to_look(global);
   if (!session) return report(global, session.error());
   api::Access access({.loopback_only = api::is_loopback(options.host), .insecure = options.insecure});
-  if (const auto taken = take_tokens(access, *session->registry); !taken)
-    return report(global, taken.error());
-  if (!api::is_loopback(options.host) && !options.insecure && !has_usable_token(*session->registry))
+  const auto tokens = session->registry->tokens();
+  if (!tokens) return report(global, tokens.error());
+  access.use(*tokens);
+  if (!api::is_loopback(options.host) && !options.insecure && !any_usable(*tokens))
     return report(global,
                   Error{ErrorKind::User,
                         "usage.insecure",

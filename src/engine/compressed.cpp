@@ -108,14 +108,15 @@ Result<void> check_gzip(const Path& file) {
 
 }  // namespace
 
+bool is_compressed(const Path& file) { return file.extension() == ".gz" || file.extension() == ".zst"; }
+
 Result<void> check_compressed(const Path& file) {
-  const std::string extension = file.extension().string();
-  if (extension != ".gz" && extension != ".zst") return {};
+  if (!is_compressed(file)) return {};
   std::error_code failed;
   const uint64_t size = std::filesystem::file_size(file, failed);
   if (failed) return errno_error("look at", file.string(), failed.value());
   if (size == 0) return data_error("source.empty", "the file is empty", {.file = file.string()});
-  return extension == ".gz" ? check_gzip(file) : check_zstd(file, size);
+  return file.extension() == ".gz" ? check_gzip(file) : check_zstd(file, size);
 }
 
 }  // namespace tidemill::engine

@@ -64,26 +64,6 @@ Result<std::string> first_line(Connection& connection, const FileScan& scan, con
   return rows.rows.empty() ? std::string() : text_of(rows.rows[0][0]);
 }
 
-/// The likeliest delimiter of a header. The sniffer would let one broken row among thousands talk it into a
-/// table of one column.
-std::string delimiter_of(std::string_view line) {
-  std::string best = ",";
-  size_t most = 0;
-  for (const char candidate : {',', ';', '\t', '|'}) {
-    size_t count = 0;
-    bool quoted = false;
-    for (const char c : line) {
-      if (c == '"') quoted = !quoted;
-      if (c == candidate && !quoted) ++count;
-    }
-    if (count > most) {
-      most = count;
-      best = candidate;
-    }
-  }
-  return best;
-}
-
 /// Options for the sniffer and the reader alike: what the user said, and what must not be left to guessing.
 std::string settled_options(const Json& options, const std::string& delimiter) {
   std::string sql = given_options(options);
@@ -188,13 +168,33 @@ Result<std::vector<std::string>> written_otherwise(Connection& connection, const
 
 }  // namespace
 
+// The sniffer would let one broken row among thousands talk it into a
+// table of one column.
+char likeliest_delimiter(std::string_view header) {
+  char best = ',';
+  size_t most = 0;
+  for (const char candidate : {',', ';', '\t', '|'}) {
+    size_t count = 0;
+    bool quoted = false;
+    for (const char c : header) {
+      if (c == '"') quoted = !quoted;
+      if (c == candidate && !quoted) ++count;
+    }
+    if (count > most) {
+      most = count;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
 Result<FileLayout> csv_layout(Connection& connection, const FileScan& scan, const Path& file) {
   const Place place{.file = file.string()};
   TM_TRY(const std::string line, first_line(connection, scan, file));
   if (line.find_first_not_of(" \t\r\n") == std::string::npos)
     return data_error("source.empty", "the file's first line is empty", place,
                       "a CSV begins with the names of its columns");
-  const std::string settled = settled_options(scan.options, delimiter_of(line));
+  const std::string settled = settled_options(scan.options, std::string(1, likeliest_delimiter(line)));
   TM_TRY(Sniffed sniffed, sniff(connection, file, settled, given_header(scan.options)));
   TM_TRY(const std::vector<std::string> first, first_record(connection, file, sniffed, settled));
   if (!given_header(scan.options) && !sniffed.header && names_all_declared(first, scan.declared)) {

@@ -1,6 +1,5 @@
 // Where a quote opens that nothing closes. DuckDB's sniffer sees only that rows have no common width; only a
 // reader that follows the quotes knows the line.
-#include <algorithm>
 #include <fstream>
 
 #include "engine/file_layout.hpp"
@@ -69,29 +68,17 @@ class QuoteFollower {
   int line_ = 1, opened_ = 0;
 };
 
-/// As csv_layout guesses it: the likeliest of the header's.
-char delimiter_in(std::string_view header) {
-  char best = ',';
-  int64_t most = 0;
-  for (const char candidate : {',', ';', '\t', '|'})
-    if (const int64_t count = std::ranges::count(header, candidate); count > most) {
-      most = count;
-      best = candidate;
-    }
-  return best;
-}
-
 }  // namespace
 
 std::optional<int> unclosed_quote(const FileScan& scan, const Path& file) {
-  if (file.extension() == ".gz" || file.extension() == ".zst") return std::nullopt;
+  if (is_compressed(file)) return std::nullopt;
   std::ifstream input(file, std::ios::binary);
   std::string line;
   if (!std::getline(input, line)) return std::nullopt;
   input.seekg(0);
   const char quote = char_option(scan.options, "quote", '"');
   QuoteFollower follower(quote, char_option(scan.options, "escape", quote),
-                         char_option(scan.options, "delimiter", delimiter_in(line)));
+                         char_option(scan.options, "delimiter", likeliest_delimiter(line)));
   std::string block(size_t{1} << 16, '\0');
   for (int64_t bytes = 0; bytes < kMostBytes;) {
     input.read(block.data(), static_cast<std::streamsize>(block.size()));

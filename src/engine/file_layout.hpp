@@ -40,6 +40,11 @@ Result<bool> csv_column_has_values(Connection& connection, const FileLayout& lay
 /// follows the quote that should close it is no delimiter. Nothing for a compressed file.
 std::optional<int> unclosed_quote(const FileScan& scan, const Path& file);
 
+/// The likeliest delimiter of a CSV file's header.
+char likeliest_delimiter(std::string_view header);
+
+/// By its name: .gz or .zst.
+bool is_compressed(const Path& file);
 /// Error source.truncated or source.broken for a .gz or .zst file that ends early: DuckDB reads such a file
 /// as a shorter one.
 Result<void> check_compressed(const Path& file);

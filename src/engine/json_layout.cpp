@@ -79,7 +79,7 @@ Result<FileLayout> json_layout(Connection& connection, const FileScan& scan, con
 }
 
 Result<void> check_array(const Path& file) {
-  if (file.extension() == ".gz" || file.extension() == ".zst") return {};
+  if (is_compressed(file)) return {};
   std::ifstream input(file, std::ios::binary);
   char first = 0;
   if (!(input >> first) || first != '[') return {};

@@ -180,11 +180,9 @@ Error explain_bad_value(const FileScan& scan, const std::string& message) {
   return error;
 }
 
-bool is_packed(const Path& file) { return file.extension() == ".gz" || file.extension() == ".zst"; }
-
 /// A line that is not UTF-8, read as Latin-1: the engine's own text of it has lost characters.
 std::string as_latin_1(const Path& file, int line) {
-  if (is_packed(file)) return "";
+  if (is_compressed(file)) return "";
   std::ifstream input(file, std::ios::binary);
   std::string content;
   for (int n = 1; n <= line; ++n)
@@ -245,7 +243,7 @@ Error explain_csv(const FileScan& scan, const std::string& message) {
 
 /// The first line at or just before `line` that is not JSON: DuckDB counts some broken lines one too far.
 std::optional<Found> broken_line(const Path& file, int line) {
-  if (is_packed(file)) return std::nullopt;
+  if (is_compressed(file)) return std::nullopt;
   std::ifstream input(file, std::ios::binary);
   std::string content;
   for (int n = 1; n <= line && std::getline(input, content); ++n) {

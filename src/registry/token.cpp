@@ -85,8 +85,10 @@ Result<std::string> Registry::create_token(const NewToken& wanted) {
   TM_CHECK(database.run("INSERT OR IGNORE INTO home VALUES ('token_key', ?1)", random_id() + random_id()));
   TM_TRY(const auto key, database.first_text("SELECT value FROM home WHERE name = 'token_key'"));
   std::string token = new_token();
-  TM_CHECK(database.run("INSERT OR REPLACE INTO tokens VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL)",
-                        wanted.name, std::string(token_id(token)), hmac_sha256(key.value_or(""), token),
+  // One that was revoked makes room for its namesake; another's id stays another's.
+  TM_CHECK(database.run("DELETE FROM tokens WHERE name = ?1", wanted.name));
+  TM_CHECK(database.run("INSERT INTO tokens VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL)", wanted.name,
+                        std::string(token_id(token)), hmac_sha256(key.value_or(""), token),
                         tidemill::to_text(Json(wanted.scopes)), wanted.rate, impl_->clock->now().micros,
                         micros(wanted.expires_at)));
   TM_CHECK(impl_->add_audit(
