@@ -17,8 +17,6 @@ inline constexpr size_t kMostBytesAtOnce = size_t{256} << 10;
 template <class Reply>
 using Turn = std::variant<Reply, std::function<Reply()>>;
 
-inline const serving::InferRequest& tensors_of(const serving::InferRequest& request) { return request; }
-
 /// work() → Reply, done by a worker and timed as having waited for it.
 template <class Reply, class Do>
 Turn<Reply> later(const Inference::Call& call, Do work) {
@@ -29,10 +27,11 @@ Turn<Reply> later(const Inference::Call& call, Do work) {
   });
 }
 
-/// parse() → Result<Request>, of which tensors_of() gives the tensors; predict(const Request&) → Reply;
+/// parse() → Result<Request>, tensors or what has them as `infer`; predict(const Request&) → Reply;
 /// refuse(const Error&) → Reply. What they refer to stays until the reply. bytes: what there is to parse.
 template <class Reply, class Parse, class Predict, class Refuse>
-Turn<Reply> in_turn(const Inference::Call& call, size_t bytes, Parse parse, Predict predict, Refuse refuse) {
+Turn<Reply> in_turn(const Inference::Call& call, size_t bytes, const Parse& parse, const Predict& predict,
+                    const Refuse& refuse) {
   if (bytes > kMostBytesAtOnce)
     return later<Reply>(call, [parse, predict, refuse] {
       auto request = parse();
@@ -40,7 +39,12 @@ Turn<Reply> in_turn(const Inference::Call& call, size_t bytes, Parse parse, Pred
     });
   auto request = parse();
   if (!request) return refuse(request.error());
-  if (!Inference::takes_long(call, tensors_of(*request))) return predict(*request);
+  bool long_one = false;
+  if constexpr (requires { request->infer; })
+    long_one = Inference::takes_long(call, request->infer);
+  else
+    long_one = Inference::takes_long(call, *request);
+  if (!long_one) return predict(*request);
   return later<Reply>(call, [predict, kept = std::make_shared<const std::decay_t<decltype(*request)>>(
                                           std::move(*request))] { return predict(*kept); });
 }

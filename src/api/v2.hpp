@@ -28,8 +28,6 @@ struct V2Request {
 /// input's name; v2.unsupported for parameters that would change the answer.
 Result<V2Request> parse_infer_request(std::string_view body, std::optional<size_t> json_bytes = {});
 
-inline const serving::InferRequest& tensors_of(const V2Request& request) { return request.infer; }
-
 struct V2Reply {
   std::string body;
   std::optional<size_t> json_bytes;  // when binary tensors follow
