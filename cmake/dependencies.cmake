@@ -41,11 +41,6 @@ add_library(grpc_when_needed INTERFACE)
 target_compile_definitions(grpc_when_needed INTERFACE TIDEMILL_GRPC_LIBRARY="${grpc_name}")
 set(CMAKE_BUILD_RPATH "${TIDEMILL_DEPS}/duckdb/lib")
 
-add_library(asio INTERFACE)
-# Asio 1.22 looks for coroutines where clang had them in 2021: the fuzzers and clang-tidy are told.
-target_compile_definitions(asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED ASIO_HAS_CO_AWAIT ASIO_HAS_STD_COROUTINE)
-target_link_libraries(asio INTERFACE Threads::Threads)
-
 if(TIDEMILL_TESTS)
   enable_testing()
   find_package(GTest REQUIRED)

@@ -6,8 +6,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  if (const auto head = tidemill::api::parse_head(bytes);
-      head && head->request.headers.size() > tidemill::api::kMaxHeaders)
+  tidemill::api::Head head;
+  if (tidemill::api::parse_head(bytes, head) && head.request.headers.size() > tidemill::api::kMaxHeaders)
     std::abort();
   constexpr size_t kLimit = 1000;
   tidemill::api::ChunkedBody chunked(kLimit);

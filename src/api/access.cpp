@@ -1,9 +1,11 @@
 #include "api/access.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
+#include "api/address.hpp"
 #include "base/sha256.hpp"
 
 namespace tidemill::api {
@@ -126,7 +128,9 @@ Access::Access(AccessOptions options)
 
 void Access::use(const registry::Tokens& tokens) {
   const auto before = known_.load();
+  static std::atomic<uint64_t> serials{0};
   auto known = std::make_shared<Known>();
+  known->serial = ++serials;
   known->key = tokens.key;
   for (const registry::Token& token : tokens.all) {
     Entry entry{token, nullptr};
@@ -161,7 +165,7 @@ Result<void> Access::admit(const Claim& claim) const {
   return {};
 }
 
-Result<const Access::Entry*> Access::find(const Known& known, std::string_view authorization) const {
+Result<const Access::Entry*> Access::verify(const Known& known, std::string_view authorization) {
   const auto refuse = [](std::string message) { return user_error("http.unauthorized", std::move(message)); };
   if (authorization.empty())
     return refuse(
@@ -172,9 +176,32 @@ Result<const Access::Entry*> Access::find(const Known& known, std::string_view a
   if (found == known.by_id.end() ||
       !equal_in_constant_time(found->second.token.hash, hmac_sha256(known.key, token)))
     return refuse("this server knows no such token");
-  if (!found->second.token.usable(options_.clock->now()))
-    return refuse("the token has expired or was revoked");
   return &found->second;
+}
+
+Result<const Access::Entry*> Access::find(const Known& known, std::string_view authorization) const {
+  // A caller sends the same header with every request: what was verified is compared, not hashed again.
+  struct Verified {
+    uint64_t serial = 0;  // of the tokens that it was held against
+    std::string authorization;
+    const Entry* entry = nullptr;
+  };
+  constexpr size_t kRemembered = 16;
+  thread_local std::array<Verified, kRemembered> remembered;
+  const size_t slot =
+      authorization.empty() ? 0 : static_cast<unsigned char>(authorization.back()) % kRemembered;
+  Verified& verified = remembered[slot];
+  const Entry* entry = nullptr;
+  if (verified.serial == known.serial && verified.entry != nullptr &&
+      equal_in_constant_time(verified.authorization, authorization)) {
+    entry = verified.entry;
+  } else {
+    TM_TRY(entry, verify(known, authorization));
+    verified = {known.serial, std::string(authorization), entry};
+  }
+  if (!entry->token.usable(options_.clock->now()))
+    return user_error("http.unauthorized", "the token has expired or was revoked");
+  return entry;
 }
 
 Result<void> Access::allow(const Claim& claim, Scope scope, std::string_view deployment) const {

@@ -62,10 +62,12 @@ class Access {
     std::shared_ptr<RateLimit> rate;  // may be null
   };
   struct Known {
+    uint64_t serial = 0;  // no two of this process have the same
     std::string key;
     std::map<std::string, Entry, std::less<>> by_id;
   };
   Result<const Entry*> find(const Known& known, std::string_view authorization) const;
+  static Result<const Entry*> verify(const Known& known, std::string_view authorization);
 
   const AccessOptions options_;
   std::atomic<bool> demands_token_;

@@ -60,6 +60,18 @@ TEST_F(Tokens, that_were_never_given_out_open_nothing) {
   EXPECT_EQ(ask("", Scope::Read), "http.unauthorized");
 }
 
+TEST_F(Tokens, that_were_verified_once_are_held_against_the_newest_list) {
+  const std::string token = make({"ann", {"read"}});
+  EXPECT_EQ(ask(token, Scope::Read), "");
+  EXPECT_EQ(ask(token, Scope::Read), "");
+  std::string nearly = token;
+  nearly[8] = nearly[8] == '0' ? '1' : '0';
+  EXPECT_EQ(ask(nearly, Scope::Read), "http.unauthorized");
+  must(registry_->revoke_token("ann"));
+  access_.use(must(registry_->tokens()));
+  EXPECT_EQ(ask(token, Scope::Read), "http.unauthorized");
+}
+
 TEST_F(Tokens, expire) {
   const std::string token = make({"ann", {"read"}, Instant{home_.clock->at.micros + 1000}});
   EXPECT_EQ(ask(token, Scope::Read), "");

@@ -60,14 +60,16 @@ Response done_by(Answer answer, Coding accepted) {
   return response;
 }
 
-Request with_body(const Request& request, std::string body) {
-  return {.method = request.method,
-          .path = request.path,
-          .query = request.query,
-          .headers = request.headers,
-          .body = std::move(body),
-          .keep_alive = request.keep_alive};
-}
+// A request whose body has been decoded.
+struct Decoded {
+  Decoded(const Request& as_sent, std::string decoded) : body(std::move(decoded)), request(as_sent) {
+    request.body = body;
+  }
+  Decoded(const Decoded&) = delete;
+  Decoded& operator=(const Decoded&) = delete;
+  const std::string body;
+  Request request;
+};
 
 }  // namespace
 
@@ -155,8 +157,8 @@ Answer answer_coded(const Request& request, size_t max_body_bytes, const Handler
 
   auto decoded = decode(request.body, *coding, std::min(max_body_bytes, kMostDecodedAtOnce));
   if (decoded) {
-    const auto whole = std::make_shared<const Request>(with_body(request, std::move(*decoded)));
-    Answer answer = handler(*whole);
+    const auto whole = std::make_shared<const Decoded>(request, std::move(*decoded));
+    Answer answer = handler(whole->request);
     if (auto* work = std::get_if<Work>(&answer))
       return Work([whole, work = std::move(*work), accepted] { return done_by(work, accepted); });
     encode_answer(std::get<Response>(answer), accepted);
@@ -166,8 +168,8 @@ Answer answer_coded(const Request& request, size_t max_body_bytes, const Handler
   return Work([&request, max_body_bytes, handler, coding = *coding, accepted]() -> Response {
     auto body = decode(request.body, coding, max_body_bytes);
     if (!body) return error_reply(body.error());
-    const Request whole = with_body(request, std::move(*body));
-    return done_by(handler(whole), accepted);
+    const Decoded whole(request, std::move(*body));
+    return done_by(handler(whole.request), accepted);
   });
 }
 

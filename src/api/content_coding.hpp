@@ -1,8 +1,7 @@
 // Content codings of HTTP bodies (RFC 9110, 8.4): gzip, and deflate, which is the zlib format, both ways.
 #pragma once
 
-#include "api/http.hpp"
-#include "api/server.hpp"
+#include "api/handler.hpp"
 
 namespace tidemill::api {
 

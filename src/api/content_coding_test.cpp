@@ -50,29 +50,32 @@ Response length_of(const Request& request) {
   return {200, "text/plain", std::string(request.body.size(), '.'), {}};
 }
 
-Request coded(std::string body, std::string_view accept = "") {
+// A request in gzip, with the bytes that it refers to.
+struct Coded {
+  explicit Coded(std::string_view plain, std::string_view accept = "") : body(encode(plain, Coding::Gzip)) {
+    request.body = body;
+    request.headers = {{"content-encoding", "gzip"}};
+    if (!accept.empty()) request.headers.emplace_back("accept-encoding", accept);
+  }
+  const std::string body;
   Request request;
-  request.body = encode(body, Coding::Gzip);
-  request.headers = {{"content-encoding", "gzip"}};
-  if (!accept.empty()) request.headers.emplace_back("accept-encoding", accept);
-  return request;
-}
+};
 
 TEST(ContentCoding, long_bodies_are_decoded_by_a_worker) {
-  const Request little = coded("abc"), much = coded(std::string(kMegabyte, 'a'), "gzip");
-  const Answer at_once = answer_coded(little, 2 * kMegabyte, length_of);
+  const Coded little("abc"), much(std::string(kMegabyte, 'a'), "gzip");
+  const Answer at_once = answer_coded(little.request, 2 * kMegabyte, length_of);
   EXPECT_EQ(std::get<Response>(at_once).body, "...");
-  const Answer later = answer_coded(much, 2 * kMegabyte, length_of);
+  const Answer later = answer_coded(much.request, 2 * kMegabyte, length_of);
   const Response response = std::get<Work>(later)();
   EXPECT_EQ(response.headers.at(0), (std::pair<std::string, std::string>{"Content-Encoding", "gzip"}));
   EXPECT_EQ(decode(response.body, Coding::Gzip, 2 * kMegabyte)->size(), kMegabyte);
-  const Answer too_much = answer_coded(much, kMegabyte - 1, length_of);
+  const Answer too_much = answer_coded(much.request, kMegabyte - 1, length_of);
   EXPECT_EQ(std::get<Work>(too_much)().status, 413);
 }
 
 TEST(ContentCoding, keeps_a_decoded_body_until_its_work_is_done) {
-  const Request request = coded("abc");
-  const Answer answer = answer_coded(request, kMegabyte, [](const Request& decoded) -> Answer {
+  const Coded coded("abc");
+  const Answer answer = answer_coded(coded.request, kMegabyte, [](const Request& decoded) -> Answer {
     return Work([&decoded] { return length_of(decoded); });
   });
   EXPECT_EQ(std::get<Work>(answer)().body, "...");

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "api/server.hpp"
+#include "api/handler.hpp"
 
 namespace tidemill::api {
 

@@ -24,7 +24,9 @@
   CALL(grpc_server_create) CALL(grpc_server_credentials_release) CALL(grpc_server_destroy) \
   CALL(grpc_server_register_completion_queue) CALL(grpc_server_request_call) \
   CALL(grpc_server_shutdown_and_notify) CALL(grpc_server_start) CALL(grpc_slice_from_copied_buffer) \
-  CALL(grpc_slice_unref)
+  CALL(grpc_slice_unref) CALL(grpc_ssl_server_certificate_config_create) \
+  CALL(grpc_ssl_server_credentials_create_options_using_config_fetcher) \
+  CALL(grpc_ssl_server_credentials_create_with_options)
 // clang-format on
 
 namespace tidemill::api {

@@ -4,13 +4,13 @@
 #include <cstring>
 #include <thread>
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api/address.hpp"
 #include "api/grpc_call.hpp"
+#include "api/tls.hpp"
 
 namespace tidemill::api {
 
@@ -18,44 +18,13 @@ namespace {
 
 std::chrono::microseconds micros(Duration duration) { return std::chrono::microseconds(duration.micros); }
 
-struct Address {
-  sockaddr_storage socket{};
-  socklen_t size = 0;
-  std::string text;  // as gRPC wants it: "127.0.0.1:8081", "[::1]:8081"
-};
-
-Result<Address> address_of(const std::string& named_host, int port) {
-  constexpr int kMaxPort = 65535;
-  if (port > kMaxPort)
-    return user_error("server.address", fmt::format("there is no port {}", port), {},
-                      "choose one with --grpc-port, or none");
-  const std::string host = named_host == "localhost" ? "127.0.0.1" : named_host;
-  Address address;
-  auto* v4 = reinterpret_cast<sockaddr_in*>(&address.socket);
-  auto* v6 = reinterpret_cast<sockaddr_in6*>(&address.socket);
-  if (::inet_pton(AF_INET, host.c_str(), &v4->sin_addr) == 1) {
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons(static_cast<uint16_t>(port));
-    address.size = sizeof(*v4);
-    address.text = fmt::format("{}:{}", host, port);
-  } else if (::inet_pton(AF_INET6, host.c_str(), &v6->sin6_addr) == 1) {
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(static_cast<uint16_t>(port));
-    address.size = sizeof(*v6);
-    address.text = fmt::format("[{}]:{}", host, port);
-  } else {
-    return user_error("server.address", fmt::format("'{}' is not an IP address", named_host));
-  }
-  return address;
-}
-
 // gRPC does not say why it could not listen: the same asked once more, plainly.
 std::string why_not(const Address& address) {
-  const int socket = ::socket(address.socket.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int socket = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (socket < 0) return std::strerror(errno);
   const int on = 1;
   ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  const int failed = ::bind(socket, reinterpret_cast<const sockaddr*>(&address.socket), address.size);
+  const int failed = ::bind(socket, address.socket(), address.length);
   const std::string reason = failed != 0 ? std::strerror(errno) : "gRPC gives no reason";
   ::close(socket);
   return reason;
@@ -101,13 +70,34 @@ grpc_server* make_server(const GrpcServerOptions& options) {
 }  // namespace
 
 struct GrpcServer::Impl {
-  Impl(const GrpcServerOptions& options, const GrpcRouter& router) : calls(options, router) {}
+  Impl(const GrpcServerOptions& options, const GrpcRouter& router)
+      : calls(options, router), tls(options.tls) {}
   ~Impl() {
     if (server != nullptr) grpc_server_destroy(server);
     if (queue != nullptr) grpc_completion_queue_destroy(queue);
   }
 
+  // gRPC asks at every handshake whether there is another certificate.
+  static grpc_ssl_certificate_config_reload_status fetch(void* self,
+                                                         grpc_ssl_server_certificate_config** config) {
+    auto& impl = *static_cast<Impl*>(self);
+    const std::lock_guard lock(impl.mutex);
+    if (impl.fetched == impl.tls) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
+    const grpc_ssl_pem_key_cert_pair pair{impl.tls->pem().key.c_str(), impl.tls->pem().certificate.c_str()};
+    // Roots would be for certificates of clients, which are not asked for; the library insists on some.
+    *config = grpc_ssl_server_certificate_config_create(pair.cert_chain, &pair, 1);
+    impl.fetched = impl.tls;
+    return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
+  }
+  grpc_server_credentials* credentials() {
+    if (tls == nullptr) return grpc_insecure_server_credentials_create();
+    return grpc_ssl_server_credentials_create_with_options(
+        grpc_ssl_server_credentials_create_options_using_config_fetcher(
+            GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE, fetch, this));
+  }
+
   GrpcCalls calls;
+  std::shared_ptr<const TlsIdentity> tls, fetched;  // under the mutex
   grpc_server* server = nullptr;
   grpc_completion_queue* queue = nullptr;
   int port = 0;
@@ -171,8 +161,8 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::start(const GrpcServerOptions& o
   impl->queue = grpc_completion_queue_create_for_next(nullptr);
   impl->server = make_server(options);
   grpc_server_register_completion_queue(impl->server, impl->queue, nullptr);
-  grpc_server_credentials* credentials = grpc_insecure_server_credentials_create();
-  impl->port = grpc_server_add_http2_port(impl->server, address.text.c_str(), credentials);
+  grpc_server_credentials* credentials = impl->credentials();
+  impl->port = grpc_server_add_http2_port(impl->server, address.text().c_str(), credentials);
   grpc_server_credentials_release(credentials);
   const bool listens = impl->port > 0;
   const std::string reason = listens ? "" : why_not(address);
@@ -186,11 +176,16 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::start(const GrpcServerOptions& o
   auto server = std::unique_ptr<GrpcServer>(new GrpcServer(std::move(impl)));
   if (listens) return server;
   return environment_error("server.address",
-                           fmt::format("cannot listen on {} for gRPC: {}", address.text, reason),
+                           fmt::format("cannot listen on {} for gRPC: {}", address.text(), reason),
                            "is another server there? choose another with --grpc-port, or none");
 }
 
 int GrpcServer::port() const { return impl_->port; }
+
+void GrpcServer::use(std::shared_ptr<const TlsIdentity> tls) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->tls = std::move(tls);
+}
 
 bool GrpcServer::stop(Duration limit) {
   {

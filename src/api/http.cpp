@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 namespace tidemill::api {
@@ -14,18 +15,25 @@ std::unexpected<Error> bad_request(std::string message) {
   return user_error("http.bad_request", std::move(message));
 }
 
+// What a method and a header's name are made of (RFC 9110, 5.6.2).
+constexpr auto kTokenCharacters = [] {
+  std::array<bool, 256> is{};
+  for (const char c :
+       std::string_view("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+    is[static_cast<unsigned char>(c)] = true;
+  return is;
+}();
+
 bool is_token(std::string_view text) {
-  constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           kOthers.find(c) != kOthers.npos;
-  });
+  return !text.empty() && std::all_of(text.begin(), text.end(),
+                                      [](char c) { return kTokenCharacters[static_cast<unsigned char>(c)]; });
 }
+
+constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  for (char& c : out) c = lower(c);
   return out;
 }
 
@@ -44,6 +52,15 @@ Result<size_t> parse_length(std::string_view text) {
   return length;
 }
 
+Result<std::chrono::milliseconds> parse_timeout(std::string_view text) {
+  constexpr uint32_t kMost = 3'600'000;
+  uint32_t timeout_ms = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), timeout_ms);
+  if (error != std::errc{} || end != text.data() + text.size() || timeout_ms > kMost)
+    return bad_request(fmt::format("X-Request-Timeout-Ms is no number of milliseconds up to {}", kMost));
+  return std::chrono::milliseconds(timeout_ms);
+}
+
 struct ConnectionOptions {
   bool close = false;
   bool keep_alive = false;
@@ -52,9 +69,9 @@ struct ConnectionOptions {
 void read_options(ConnectionOptions& options, std::string_view value) {
   while (!value.empty()) {
     const size_t comma = value.find(',');
-    const std::string option = lower(trimmed(value.substr(0, comma)));
-    options.close |= option == "close";
-    options.keep_alive |= option == "keep-alive";
+    const std::string_view option = trimmed(value.substr(0, comma));
+    options.close |= is_word(option, "close");
+    options.keep_alive |= is_word(option, "keep-alive");
     if (comma == value.npos) break;
     value.remove_prefix(comma + 1);
   }
@@ -62,21 +79,23 @@ void read_options(ConnectionOptions& options, std::string_view value) {
 
 // What a header means for reading the rest of the message. What two readers could frame in two ways is
 // refused: RFC 9112, 6.1 and 6.3.
-Result<void> apply_header(Head& head, const std::string& name, const std::string& value) {
-  if (name == "content-length") {
+Result<void> apply_header(Head& head, std::string_view name, std::string_view value) {
+  if (is_word(name, "content-length")) {
     TM_TRY(const size_t length, parse_length(value));
     if (head.content_length && *head.content_length != length)
       return bad_request("two different Content-Lengths");
     head.content_length = length;
-  } else if (name == "transfer-encoding") {
+  } else if (is_word(name, "transfer-encoding")) {
     if (head.chunked) return bad_request("two Transfer-Encodings");
-    if (lower(value) != "chunked")
+    if (!is_word(value, "chunked"))
       return user_error("http.not_implemented", "the only Transfer-Encoding known is chunked");
     head.chunked = true;
-  } else if (name == "expect") {
-    if (lower(value) != "100-continue")
+  } else if (is_word(name, "expect")) {
+    if (!is_word(value, "100-continue"))
       return user_error("http.expectation", "the only expectation known is 100-continue");
     head.expects_continue = true;
+  } else if (is_word(name, "x-request-timeout-ms")) {
+    TM_TRY(head.timeout, parse_timeout(value));
   }
   return {};
 }
@@ -88,8 +107,8 @@ Result<void> check_headers(Head& head, bool http_1_0) {
   size_t hosts = 0;
   ConnectionOptions options;
   for (const auto& [name, value] : head.request.headers) {
-    if (name == "host") ++hosts;
-    if (name == "connection") read_options(options, value);
+    if (is_word(name, "host")) ++hosts;
+    if (is_word(name, "connection")) read_options(options, value);
   }
   if (hosts > 1) return bad_request("two Hosts");
   if (!http_1_0 && head.request.header("host").empty()) return bad_request("HTTP/1.1 needs a Host header");
@@ -117,28 +136,37 @@ constexpr std::array kReasons{Reason{200, "OK"},
                               Reason{500, "Internal Server Error"},
                               Reason{501, "Not Implemented"},
                               Reason{503, "Service Unavailable"},
+                              Reason{504, "Gateway Timeout"},
                               Reason{505, "HTTP Version Not Supported"}};
 
 struct CodeStatus {
   std::string_view code;
   int status;
 };
-constexpr std::array kStatuses{
-    CodeStatus{"http.not_implemented", 501},  CodeStatus{"http.expectation", 417},
-    CodeStatus{"http.version", 505},          CodeStatus{"http.head_too_large", 431},
-    CodeStatus{"http.too_large", 413},        CodeStatus{"http.not_found", 404},
-    CodeStatus{"http.method", 405},           CodeStatus{"http.forbidden", 403},
-    CodeStatus{"http.not_ready", 503},        CodeStatus{"http.media_type", 415},
-    CodeStatus{"infer.too_many_rows", 413},   CodeStatus{"json.too_large", 413},
-    CodeStatus{"infer.too_large", 413},       CodeStatus{"v2.unsupported", 501},
-    CodeStatus{"http.overloaded", 503},       CodeStatus{"http.unauthorized", 401},
-    CodeStatus{"http.too_many_requests", 429}};
+constexpr std::array kStatuses{CodeStatus{"http.not_implemented", 501},
+                               CodeStatus{"http.expectation", 417},
+                               CodeStatus{"http.version", 505},
+                               CodeStatus{"http.head_too_large", 431},
+                               CodeStatus{"http.too_large", 413},
+                               CodeStatus{"http.not_found", 404},
+                               CodeStatus{"http.method", 405},
+                               CodeStatus{"http.forbidden", 403},
+                               CodeStatus{"http.not_ready", 503},
+                               CodeStatus{"http.media_type", 415},
+                               CodeStatus{"infer.too_many_rows", 413},
+                               CodeStatus{"json.too_large", 413},
+                               CodeStatus{"infer.too_large", 413},
+                               CodeStatus{"v2.unsupported", 501},
+                               CodeStatus{"http.overloaded", 503},
+                               CodeStatus{"http.unauthorized", 401},
+                               CodeStatus{"http.too_many_requests", 429},
+                               CodeStatus{"http.deadline", 504}};
 
 }  // namespace
 
 std::string_view Request::header(std::string_view name) const {
   for (const auto& [key, value] : headers)
-    if (key == name) return value;
+    if (is_word(key, name)) return value;
   return {};
 }
 
@@ -160,11 +188,16 @@ std::optional<std::string> percent_decode(std::string_view text) {
   return out;
 }
 
-Result<Head> parse_head(std::string_view text) {
+Result<void> parse_head(std::string_view text, Head& head) {
+  head.request.headers.clear();
+  head.request.body = {};
+  head.request.query = {};
+  head.content_length.reset();
+  head.chunked = head.expects_continue = false;
+  head.timeout.reset();
   if (text.size() > kMaxHeadBytes)
     return user_error("http.head_too_large",
                       fmt::format("the request's head has more than {} bytes", kMaxHeadBytes));
-  Head head;
   std::string_view rest = text;
   const std::string_view line = take_line(rest);
   const size_t first = line.find(' ');
@@ -188,9 +221,13 @@ Result<Head> parse_head(std::string_view text) {
     head.request.query = target.substr(question + 1);
     target = target.substr(0, question);
   }
-  const auto path = percent_decode(target);
-  if (!path) return bad_request("the target's percent-encoding is broken");
-  head.request.path = *path;
+  head.request.path = target;
+  if (target.find('%') != target.npos) {
+    auto path = percent_decode(target);
+    if (!path) return bad_request("the target's percent-encoding is broken");
+    head.decoded_path = std::move(*path);
+    head.request.path = head.decoded_path;
+  }
 
   while (!rest.empty()) {
     const std::string_view field = take_line(rest);
@@ -203,11 +240,10 @@ Result<Head> parse_head(std::string_view text) {
     const std::string_view value = trimmed(field.substr(colon + 1));
     if (std::any_of(value.begin(), value.end(), [](char c) { return c == '\0' || c == '\r' || c == '\n'; }))
       return bad_request("a header's value has control characters");
-    auto& added = head.request.headers.emplace_back(lower(field.substr(0, colon)), std::string(value));
-    TM_CHECK(apply_header(head, added.first, added.second));
+    head.request.headers.emplace_back(field.substr(0, colon), value);
+    TM_CHECK(apply_header(head, field.substr(0, colon), value));
   }
-  TM_CHECK(check_headers(head, version == "HTTP/1.0"));
-  return head;
+  return check_headers(head, version == "HTTP/1.0");
 }
 
 Result<size_t> ChunkedBody::feed(std::string_view bytes) {
@@ -258,7 +294,8 @@ std::string_view trimmed(std::string_view text) {
 }
 
 bool is_word(std::string_view text, std::string_view lower_word) {
-  return text.size() == lower_word.size() && lower(text) == lower_word;
+  return text.size() == lower_word.size() && std::equal(text.begin(), text.end(), lower_word.begin(),
+                                                        [](char a, char b) { return lower(a) == b; });
 }
 
 std::string media_type(const Request& request) {
@@ -272,13 +309,27 @@ std::string_view reason_phrase(int status) {
   return "Unknown";
 }
 
-std::string response_head(const Response& response, bool keep_alive) {
-  std::string head =
-      fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n", response.status,
-                  reason_phrase(response.status), response.content_type, response.body.size());
-  if (!keep_alive) head += "Connection: close\r\n";
-  for (const auto& [name, value] : response.headers) head += name + ": " + value + "\r\n";
-  return head + "\r\n";
+void append_head(std::string& out, const Response& response, bool keep_alive, std::string_view date) {
+  const auto line = [&](std::string_view name, std::string_view value) {
+    out.append(name).append(": ").append(value).append("\r\n");
+  };
+  if (response.status == 200) {
+    out += "HTTP/1.1 200 OK\r\n";
+  } else {
+    fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", response.status,
+                   reason_phrase(response.status));
+  }
+  line("Content-Type", response.content_type);
+  const fmt::format_int length(response.body.size());
+  line("Content-Length", {length.data(), length.size()});
+  if (!date.empty()) line("Date", date);
+  if (!keep_alive) line("Connection", "close");
+  for (const auto& [name, value] : response.headers) line(name, value);
+  out += "\r\n";
+}
+
+std::string http_date(std::chrono::system_clock::time_point time) {
+  return fmt::format("{:%a, %d %b %Y %H:%M:%S} GMT", fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
 }
 
 int http_status(const Error& error) {

@@ -1,6 +1,7 @@
 // HTTP/1.1 messages as values and a strict parser for requests: pure functions of bytes, no sockets.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,13 +15,17 @@ namespace tidemill::api {
 inline constexpr size_t kMaxHeadBytes = 16 << 10;
 inline constexpr size_t kMaxHeaders = 100;
 
+/// Views of the bytes that came: they stay until the request is answered.
 struct Request {
-  std::string method;
-  std::string path;                                          // percent-decoded, without query
-  std::string query;                                         // as sent
-  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
-  std::string body;
+  std::string_view method;
+  std::string_view path;                                               // percent-decoded, without query
+  std::string_view query;                                              // as sent
+  std::vector<std::pair<std::string_view, std::string_view>> headers;  // as sent
+  std::string_view body;
   bool keep_alive = true;
+  std::string_view peer;  // the caller's address, without port
+  /// Past it nobody waits for the answer any more.
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   /// First header of that (lower-case) name, or empty.
   std::string_view header(std::string_view name) const;
 };
@@ -32,16 +37,24 @@ struct Response {
   std::vector<std::pair<std::string, std::string>> headers;
 };
 
-/// What a request's head says about its body.
+/// What a request's head says, and what it says about the body. Kept from one request to the next, so that
+/// its memory is, too; not copied, since its views may lead into it.
 struct Head {
+  Head() = default;
+  Head(const Head&) = delete;
+  Head& operator=(const Head&) = delete;
   Request request;  // without body
   std::optional<size_t> content_length;
   bool chunked = false;
   bool expects_continue = false;
+  /// X-Request-Timeout-Ms: how long the caller waits, from the request's first byte.
+  std::optional<std::chrono::milliseconds> timeout;
+  std::string decoded_path;  // where the path as sent has percent signs
 };
 
-/// head: everything up to and with the empty line. Errors http.*, whose status is http_status().
-Result<Head> parse_head(std::string_view head);
+/// text: everything up to and with the empty line; it must stay as long as the head. Errors http.*, whose
+/// status is http_status().
+Result<void> parse_head(std::string_view text, Head& head);
 
 /// Decodes chunked bodies piece by piece.
 class ChunkedBody {
@@ -72,8 +85,10 @@ std::string media_type(const Request& request);
 /// NUL.
 std::optional<std::string> percent_decode(std::string_view text);
 std::string_view reason_phrase(int status);
-/// The status line and headers, ready to be sent before the body.
-std::string response_head(const Response& response, bool keep_alive);
+/// Appends the status line and headers, ready to be sent before the body. date: as http_date(), or empty.
+void append_head(std::string& out, const Response& response, bool keep_alive, std::string_view date);
+/// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7).
+std::string http_date(std::chrono::system_clock::time_point time);
 /// http.* and other errors → status: not found 404, User and Data 400, too large 413, Environment 503,
 /// Internal 500.
 int http_status(const Error& error);

@@ -7,14 +7,22 @@ namespace tidemill::api {
 namespace {
 
 std::string code_of(std::string_view text) {
-  const auto head = parse_head(text);
-  return head ? "" : head.error().code;
+  Head head;
+  const auto read = parse_head(text, head);
+  return read ? "" : read.error().code;
 }
 
+// A head with the bytes that its views lead to.
+struct Parsed {
+  explicit Parsed(std::string sent) : text(std::move(sent)) { EXPECT_TRUE(parse_head(text, head)); }
+  const std::string text;
+  Head head;
+};
+
 TEST(Http, reads_method_path_query_and_headers) {
-  const auto head = parse_head(
+  const Parsed parsed(
       "POST /v2/models/la%74e/infer?x=1 HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\nX-Y:  z \r\n\r\n");
-  ASSERT_TRUE(head);
+  const Head* head = &parsed.head;
   EXPECT_EQ(head->request.method, "POST");
   EXPECT_EQ(head->request.path, "/v2/models/late/infer");
   EXPECT_EQ(head->request.query, "x=1");
@@ -51,22 +59,49 @@ TEST(Http, refuses_two_hosts_and_transfer_encodings_that_another_reader_would_fr
 
 TEST(Http, reads_the_options_of_connection_as_words_and_close_wins) {
   const auto keeps = [](std::string_view lines) {
-    return parse_head("GET / HTTP/1.1\r\nHost: a\r\n" + std::string(lines) + "\r\n")->request.keep_alive;
+    return Parsed("GET / HTTP/1.1\r\nHost: a\r\n" + std::string(lines) + "\r\n").head.request.keep_alive;
   };
   EXPECT_TRUE(keeps("Connection: closed-captions\r\n"));
   EXPECT_FALSE(keeps("Connection: Close, keep-alive\r\n"));
   EXPECT_FALSE(keeps("Connection: close\r\nConnection: keep-alive\r\n"));
-  EXPECT_FALSE(parse_head("GET / HTTP/1.0\r\nConnection: not-keep-alive\r\n\r\n")->request.keep_alive);
-  EXPECT_TRUE(parse_head("GET / HTTP/1.0\r\nConnection: x,\tkeep-alive\r\n\r\n")->request.keep_alive);
+  EXPECT_FALSE(Parsed("GET / HTTP/1.0\r\nConnection: not-keep-alive\r\n\r\n").head.request.keep_alive);
+  EXPECT_TRUE(Parsed("GET / HTTP/1.0\r\nConnection: x,\tkeep-alive\r\n\r\n").head.request.keep_alive);
+}
+
+TEST(Http, a_head_keeps_nothing_of_the_one_before) {
+  Head head;
+  const std::string first =
+      "POST /%41?q HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\nX-Request-Timeout-Ms: "
+      "5\r\n"
+      "Connection: close\r\n\r\n";
+  ASSERT_TRUE(parse_head(first, head));
+  EXPECT_EQ(head.timeout, std::chrono::milliseconds(5));
+  ASSERT_TRUE(parse_head("GET /b HTTP/1.1\r\nHost: a\r\n\r\n", head));
+  EXPECT_EQ(head.request.path, "/b");
+  EXPECT_EQ(head.request.query, "");
+  EXPECT_EQ(head.request.headers.size(), 1U);
+  EXPECT_FALSE(head.content_length || head.timeout || head.chunked || head.expects_continue);
+  EXPECT_TRUE(head.request.keep_alive);
+}
+
+TEST(Http, writes_a_date_as_http_has_it) {
+  EXPECT_EQ(http_date(std::chrono::system_clock::from_time_t(784111777)), "Sun, 06 Nov 1994 08:49:37 GMT");
+}
+
+TEST(Http, refuses_a_timeout_that_is_no_number_of_milliseconds) {
+  for (const char* timeout : {"-1", "1.5", "1s", "", "99999999999"})
+    EXPECT_EQ(code_of(fmt::format("GET / HTTP/1.1\r\nHost: a\r\nX-Request-Timeout-Ms: {}\r\n\r\n", timeout)),
+              "http.bad_request")
+        << timeout;
 }
 
 TEST(Http, ignores_an_expectation_of_http_1_0) {
-  EXPECT_FALSE(parse_head("POST / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n")->expects_continue);
+  EXPECT_FALSE(Parsed("POST / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n").head.expects_continue);
 }
 
 TEST(Http, closes_for_http_1_0_and_when_asked) {
-  EXPECT_FALSE(parse_head("GET / HTTP/1.0\r\n\r\n")->request.keep_alive);
-  EXPECT_FALSE(parse_head("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")->request.keep_alive);
+  EXPECT_FALSE(Parsed("GET / HTTP/1.0\r\n\r\n").head.request.keep_alive);
+  EXPECT_FALSE(Parsed("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").head.request.keep_alive);
 }
 
 RC_GTEST_PROP(Http, a_chunked_body_is_the_same_however_it_is_cut, ()) {
@@ -102,8 +137,10 @@ TEST(Http, a_chunk_beyond_the_limit_is_refused_before_it_is_read) {
 }
 
 RC_GTEST_PROP(Http, no_bytes_crash_the_parser, ()) {
-  const auto head = parse_head(*rc::gen::arbitrary<std::string>());
-  RC_ASSERT(head.has_value() || !head.error().code.empty());
+  const auto text = *rc::gen::arbitrary<std::string>();
+  Head head;
+  const auto read = parse_head(text, head);
+  RC_ASSERT(read.has_value() || !read.error().code.empty());
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "api/json_tensor.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 #include <limits>
@@ -154,10 +155,22 @@ class DataReader {
 
 }  // namespace
 
+void append_json_text(std::string& out, std::string_view text) {
+  const bool plain =
+      std::ranges::all_of(text, [](char c) { return c >= ' ' && c < '\x7f' && c != '"' && c != '\\'; });
+  if (plain)
+    out.append(1, '"').append(text).append(1, '"');
+  else
+    out += to_text(Json(text));
+}
+
 void append_json(std::string& out, const Tensor& tensor, size_t i) {
   if (tensor.datatype == "BYTES") {
     const auto text = tensor.texts.at(i);
-    out += text ? to_text(Json(*text)) : "null";
+    if (text)
+      append_json_text(out, *text);
+    else
+      out += "null";
   } else if (tensor.datatype == "BOOL") {
     out += tensor.numbers[i] != 0 ? "true" : "false";
   } else {

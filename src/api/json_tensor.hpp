@@ -13,5 +13,7 @@ Result<void> read_tensor_json(od::array data, const DataType& type, size_t value
 
 /// One value of a tensor, as JSON; a number keeps its point, NaN and a missing text are null.
 void append_json(std::string& out, const serving::Tensor& tensor, size_t i);
+/// Appends the text as a JSON string, quotes included; as to_text() would write it.
+void append_json_text(std::string& out, std::string_view text);
 
 }  // namespace tidemill::api

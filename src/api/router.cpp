@@ -1,5 +1,7 @@
 #include "api/router.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "api/content_coding.hpp"
@@ -7,55 +9,90 @@
 
 namespace tidemill::api {
 
-bool matches(std::string_view pattern, std::string_view path, Parameters& parameters) {
-  const auto next = [](std::string_view& text) {
-    const size_t slash = text.find('/');
-    const std::string_view part = text.substr(0, slash);
-    text.remove_prefix(slash == text.npos ? text.size() : slash + 1);
-    return part;
-  };
-  if (std::count(pattern.begin(), pattern.end(), '/') != std::count(path.begin(), path.end(), '/'))
-    return false;
-  while (!pattern.empty()) {
-    const std::string_view wanted = next(pattern), part = next(path);
-    if (wanted == "{deployment}" && !part.empty())
-      parameters.deployment = part;
-    else if (wanted == "{version}" && !part.empty())
-      parameters.version = part;
-    else if (wanted.starts_with('{') && !part.empty())
-      continue;
-    else if (wanted != part)
-      return false;
+namespace {
+
+// "/v2/models" → "v2", and "/models" is left; what begins with no slash has no parts.
+std::string_view take_part(std::string_view& rest) {
+  rest.remove_prefix(1);
+  const std::string_view part = rest.substr(0, rest.find('/'));
+  rest.remove_prefix(part.size());
+  return part;
+}
+
+// Open parts whose value nobody asks for have other names.
+std::string* value_of(Parameters& parameters, std::string_view name) {
+  if (name == "{deployment}") return &parameters.deployment;
+  if (name == "{version}") return &parameters.version;
+  return nullptr;
+}
+
+}  // namespace
+
+void PathTree::add(const Endpoint& endpoint) {
+  Node* node = &root_;
+  for (std::string_view rest = endpoint.path(); !rest.empty();) {
+    const std::string_view part = take_part(rest);
+    std::unique_ptr<Node>* next = &node->open;
+    if (part.starts_with('{')) {
+      node->open_name = part;
+    } else {
+      auto found = std::ranges::find(node->named, part, [](const auto& each) { return each.first; });
+      if (found == node->named.end()) found = node->named.emplace(node->named.end(), part, nullptr);
+      next = &found->second;
+    }
+    if (*next == nullptr) *next = std::make_unique<Node>();
+    node = next->get();
   }
-  return path.empty();
+  node->endpoints.push_back(&endpoint);
+}
+
+const PathTree::Node* PathTree::find(const Node& node, std::string_view rest, Parameters& parameters) {
+  if (rest.empty()) return node.endpoints.empty() ? nullptr : &node;
+  const std::string_view part = take_part(rest);
+  for (const auto& [name, next] : node.named)
+    if (name == part)
+      if (const Node* found = find(*next, rest, parameters)) return found;
+  if (node.open == nullptr || part.empty()) return nullptr;
+  const Node* found = find(*node.open, rest, parameters);
+  if (found != nullptr)
+    if (std::string* value = value_of(parameters, node.open_name)) *value = part;
+  return found;
+}
+
+const std::vector<const Endpoint*>* PathTree::find(std::string_view path, Parameters& parameters) const {
+  if (!path.starts_with('/')) return nullptr;
+  const Node* node = find(root_, path, parameters);
+  return node == nullptr ? nullptr : &node->endpoints;
 }
 
 Router::Router(std::vector<Endpoint> endpoints, const Access& access, size_t max_body_bytes)
-    : endpoints_(std::move(endpoints)), access_(access), max_body_bytes_(max_body_bytes) {}
+    : endpoints_(std::move(endpoints)), access_(access), max_body_bytes_(max_body_bytes) {
+  for (const Endpoint& endpoint : endpoints_) paths_.add(endpoint);
+}
 
 Answer Router::answer(const Request& request) const {
   const Access::Claim claim = Access::claim(request);
   if (const auto admitted = access_.admit(claim); !admitted) return error_reply(admitted.error());
-  const std::string_view method = request.method == "HEAD" ? "GET" : std::string_view(request.method);
-  std::string allowed;
-  for (const Endpoint& endpoint : endpoints_) {
-    Parameters parameters;
-    if (!matches(endpoint.path(), request.path, parameters)) continue;
-    if (endpoint.method() != method) {
-      allowed += (allowed.empty() ? "" : ", ") + std::string(endpoint.method());
-      continue;
-    }
-    if (const auto may = access_.allow(claim, endpoint.scope(), parameters.deployment); !may)
-      return error_reply(may.error());
-    return answer_coded(request, max_body_bytes_, [&endpoint, parameters](const Request& decoded) {
-      return endpoint.answer(decoded, parameters);
-    });
+  Parameters parameters;
+  const auto* endpoints = paths_.find(request.path, parameters);
+  if (endpoints == nullptr)
+    return error_reply(not_found(fmt::format("there is nothing at {}", request.path)));
+  const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
+  const auto found = std::ranges::find(*endpoints, method, &Endpoint::method);
+  if (found == endpoints->end()) {
+    Response response = error_reply(Error{ErrorKind::User, "http.method",
+                                          fmt::format("{} does not take {}", request.path, request.method)});
+    std::vector<std::string_view> allowed;
+    for (const Endpoint* endpoint : *endpoints) allowed.push_back(endpoint->method());
+    response.headers.emplace_back("Allow", fmt::format("{}", fmt::join(allowed, ", ")));
+    return response;
   }
-  if (allowed.empty()) return error_reply(not_found(fmt::format("there is nothing at {}", request.path)));
-  Response response = error_reply(Error{ErrorKind::User, "http.method",
-                                        fmt::format("{} does not take {}", request.path, request.method)});
-  response.headers.emplace_back("Allow", allowed);
-  return response;
+  if (const auto may = access_.allow(claim, (*found)->scope(), parameters.deployment); !may)
+    return error_reply(may.error());
+  return answer_coded(request, max_body_bytes_,
+                      [endpoint = *found, parameters = std::move(parameters)](const Request& decoded) {
+                        return endpoint->answer(decoded, parameters);
+                      });
 }
 
 }  // namespace tidemill::api

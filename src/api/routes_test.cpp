@@ -35,19 +35,31 @@ TEST(Routes, answer_no_page_of_a_foreign_origin) {
     EXPECT_EQ(status_for("origin", origin), 403) << origin;
 }
 
+Endpoint endpoint_at(std::string_view path) {
+  return {"GET", path, Scope::Open, "", [](const Request&, const Parameters&) { return Answer(Response{}); }};
+}
+
 TEST(Routes, match_whole_parts_of_a_path) {
-  Parameters parts;
-  EXPECT_TRUE(matches("/", "/", parts));
-  EXPECT_TRUE(matches("/v2", "/v2", parts));
-  EXPECT_TRUE(matches("/v2/models/{deployment}/versions/{version}/infer", "/v2/models/infer/versions/3/infer",
-                      parts));
-  EXPECT_EQ(parts.deployment, "infer");
-  EXPECT_EQ(parts.version, "3");
-  for (const char* path : {"", "/v2/", "/v2x", "/v", "/v2/models"})
-    EXPECT_FALSE(matches("/v2", path, parts)) << path;
+  const Endpoint root = endpoint_at("/"), v2 = endpoint_at("/v2");
+  const Endpoint infer = endpoint_at("/v2/models/{deployment}/versions/{version}/infer");
+  const Endpoint all = endpoint_at("/v2/models/all"), one = endpoint_at("/v2/models/{deployment}");
+  PathTree tree;
+  for (const Endpoint* endpoint : {&root, &v2, &infer, &all, &one}) tree.add(*endpoint);
+  const auto at = [&](std::string_view path) {
+    Parameters parts;
+    const auto* found = tree.find(path, parts);
+    return std::pair(found == nullptr ? nullptr : found->front(), parts.deployment + "|" + parts.version);
+  };
+  EXPECT_EQ(at("/"), std::pair(&root, std::string("|")));
+  EXPECT_EQ(at("/v2"), std::pair(&v2, std::string("|")));
+  EXPECT_EQ(at("/v2/models/all"), std::pair(&all, std::string("|")));
+  EXPECT_EQ(at("/v2/models/al"), std::pair(&one, std::string("al|")));
+  EXPECT_EQ(at("/v2/models/infer/versions/3/infer"), std::pair(&infer, std::string("infer|3")));
+  EXPECT_EQ(at("/v2/models/all/versions/3/infer"), std::pair(&infer, std::string("all|3")));
   for (const char* path :
-       {"/v2/models//infer", "/v2/models/a/infer/", "/v2/models/a", "/v2/models/a/b/infer"})
-    EXPECT_FALSE(matches("/v2/models/{deployment}/infer", path, parts)) << path;
+       {"", "/v2/", "/v2x", "/v", "/v2/models", "v2", "//v2", "/v2/models/", "/v2/models//versions/3/infer",
+        "/v2/models/a/versions/3/infer/", "/v2/models/a/versions/3", "/v2/models/a/b/infer"})
+    EXPECT_EQ(at(path).first, nullptr) << path;
 }
 
 // What each endpoint answers to this caller: its status, by scope.

@@ -9,6 +9,8 @@
 
 #include <gtest/gtest.h>
 
+#include "api/address.hpp"
+
 namespace tidemill::api {
 namespace {
 
@@ -33,6 +35,15 @@ class Client {
     while (text.find(end) == text.npos && ::recv(fd_, &c, 1, 0) == 1) text += c;
     return text;
   }
+  // Reads so many bytes, or all that come.
+  std::string read(size_t bytes) {
+    std::string text(bytes, '\0');
+    size_t done = 0;
+    for (ssize_t n = 0; done < bytes && (n = ::recv(fd_, text.data() + done, bytes - done, 0)) > 0;)
+      done += static_cast<size_t>(n);
+    text.resize(done);
+    return text;
+  }
   bool closed() {  // or reset: it was never accepted
     char c = 0;
     return ::recv(fd_, &c, 1, 0) <= 0;
@@ -43,7 +54,8 @@ class Client {
 };
 
 Response echo(const Request& request) {
-  return Response{200, "text/plain", request.method + " " + request.path + " " + request.body + "!", {}};
+  return Response{
+      200, "text/plain", fmt::format("{} {} {}!", request.method, request.path, request.body), {}};
 }
 
 std::unique_ptr<Server> serve(ServerOptions options, Handler handler = echo) {
@@ -198,6 +210,67 @@ TEST(Server, does_not_do_work_that_waited_too_long) {
   client.send("GET /long HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_NE(client.read_until("too long").find("503"), std::string::npos);
   EXPECT_FALSE(done);
+}
+
+TEST(Server, computes_nothing_past_the_deadline_of_a_request) {
+  std::promise<void> begun, release;
+  const std::shared_future<void> released = release.get_future().share();
+  ServerOptions options;
+  options.workers = 1;
+  std::atomic<bool> computed{false};
+  const auto server = serve(options, [&](const Request& request) -> Answer {
+    if (request.path == "/first")
+      return Work([&, &request = request] {
+        begun.set_value();
+        released.wait();
+        return echo(request);
+      });
+    return Work([&, &request = request] {
+      computed = true;
+      return echo(request);
+    });
+  });
+  Client first(server->port()), late(server->port());
+  first.send("GET /first HTTP/1.1\r\nHost: x\r\n\r\n");
+  begun.get_future().wait();
+  late.send("GET /late HTTP/1.1\r\nHost: x\r\nX-Request-Timeout-Ms: 1\r\n\r\n");
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(5);
+  while (std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  release.set_value();
+  EXPECT_NE(late.read_until("\r\n\r\n").find("504 Gateway Timeout"), std::string::npos);
+  EXPECT_FALSE(computed);
+  EXPECT_NE(first.read_until("first !").find("200 OK"), std::string::npos);
+}
+
+TEST(Server, a_refusal_arrives_although_its_body_was_never_read) {
+  ServerOptions options;
+  options.max_body_bytes = 10;
+  const auto server = serve(options);
+  Client client(server->port());
+  client.send("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n");
+  client.send(std::string(4'000'000, 'x'));
+  EXPECT_NE(client.read_until("(limit 10)\"}").find("413"), std::string::npos);
+  EXPECT_TRUE(client.closed());
+}
+
+TEST(Server, gives_an_answer_that_is_larger_than_the_kernel_takes_at_once) {
+  const std::string body(8'000'000, 'y');
+  const auto server = serve({}, [&](const Request&) { return Response{200, "text/plain", body + "!", {}}; });
+  Client client(server->port());
+  client.send("GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_NE(client.read_until("\r\n\r\n").find("Content-Length: 8000001"), std::string::npos);
+    EXPECT_EQ(client.read(body.size() + 1), body + "!");
+  }
+}
+
+TEST(Server, tells_the_handler_who_asks) {
+  const auto server = serve({}, [](const Request& request) {
+    return Response{200, "text/plain", std::string(request.peer) + "!", {}};
+  });
+  Client client(server->port());
+  client.send("GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_NE(client.read_until("!").find("127.0.0.1!"), std::string::npos);
 }
 
 TEST(Server, refuses_bodies_beyond_what_all_may_hold_together) {

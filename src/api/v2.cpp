@@ -16,11 +16,9 @@ namespace {
 
 using serving::Tensor;
 
-void append_text(std::string& out, std::string_view text) { out += to_text(Json(text)); }
-
 void append_head(std::string& out, const Tensor& tensor) {
   out += "{\"name\":";
-  append_text(out, tensor.name);
+  append_json_text(out, tensor.name);
   out += ",\"datatype\":\"" + tensor.datatype + "\",\"shape\":[";
   for (size_t d = 0; d < tensor.shape.size(); ++d)
     fmt::format_to(std::back_inserter(out), "{}{}", d > 0 ? "," : "", tensor.shape[d]);
@@ -70,11 +68,11 @@ V2Reply infer_reply(const V2Request& request, const serving::InferResponse& resp
                     const std::vector<std::string>& classes) {
   std::string out = "{\"model_name\":", binary;
   bool any_binary = false;
-  append_text(out, response.deployment);
+  append_json_text(out, response.deployment);
   fmt::format_to(std::back_inserter(out), ",\"model_version\":\"{}\"", response.version);
   if (!response.id.empty()) {
     out += ",\"id\":";
-    append_text(out, response.id);
+    append_json_text(out, response.id);
   }
   out += ",\"outputs\":[";
   for (size_t i = 0; i < response.outputs.size(); ++i) {

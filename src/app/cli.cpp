@@ -156,7 +156,7 @@ int run_cli(int argc, char** argv) {
   profile_app->callback([&] { command = [&] { return profile(global, profile_table); }; });
 
   ServeOptions serve_options;
-  std::string grace = "0s";
+  std::string grace = "0s", request_timeout = "30s", idle_timeout = "75s";
   CLI::App* serve_app = sub("serve", "predictions over HTTP and gRPC, following promotions without a restart",
                             "  tidemill serve\n  tidemill serve --port 9000\n");
   serve_app->add_option("--host", serve_options.host, "address to listen on");
@@ -171,8 +171,22 @@ int run_cli(int argc, char** argv) {
       ->add_option("--threads", serve_options.threads, "threads (default: TIDEMILL_THREADS, or one a core)")
       ->check(CLI::Range(0, 1024));
   serve_app->add_option("--grace", grace, "on SIGTERM, serve on as not ready for so long");
+  serve_app->add_option("--request-timeout", request_timeout, "from a request's first byte to its last")
+      ->capture_default_str();
+  serve_app->add_option("--idle-timeout", idle_timeout, "between two requests of an HTTP connection")
+      ->capture_default_str();
   serve_app->add_flag("--insecure", serve_options.insecure,
                       "listen beyond this machine although there are no tokens");
+  CLI::Option* certificate =
+      serve_app
+          ->add_option("--tls-cert", serve_options.tls_certificate,
+                       "speak TLS with this certificate (PEM, with its chain); read again when it is renewed")
+          ->type_name("FILE");
+  CLI::Option* certificate_key =
+      serve_app->add_option("--tls-key", serve_options.tls_key, "the certificate's private key (PEM)")
+          ->type_name("FILE");
+  certificate->needs(certificate_key);
+  certificate_key->needs(certificate);
   serve_app->callback([&] { command = [&] { return serve(global, serve_options); }; });
 
   PredictOptions predict_options;
@@ -352,6 +366,13 @@ int run_cli(int argc, char** argv) {
   const auto grace_duration = duration_option(grace, "--grace");
   if (!grace_duration) return report(global, grace_duration.error());
   serve_options.grace = *grace_duration;
+  for (const auto& [text, option, duration] :
+       {std::tuple{&request_timeout, "--request-timeout", &serve_options.request_timeout},
+        std::tuple{&idle_timeout, "--idle-timeout", &serve_options.idle_timeout}}) {
+    const auto read = duration_option(*text, option);
+    if (!read) return report(global, read.error());
+    *duration = *read;
+  }
   return command();
 }
 

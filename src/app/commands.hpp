@@ -31,6 +31,9 @@ struct ServeOptions {
   std::string grpc_port = {};  // empty: the one after `port`; "none": no gRPC
   int threads = 0;
   bool insecure = false;
+  Path tls_certificate = {}, tls_key = {};  // both or neither
+  Duration request_timeout{30'000'000};
+  Duration idle_timeout{75'000'000};
   Duration grace{0};
   Duration poll{200'000};
 };

@@ -5,12 +5,16 @@
 #include <ctime>
 #include <future>
 
+#include <sys/resource.h>
+
 #include <fmt/format.h>
 
+#include "api/address.hpp"
 #include "api/grpc_methods.hpp"
 #include "api/grpc_server.hpp"
 #include "api/routes.hpp"
 #include "api/server.hpp"
+#include "app/certificate.hpp"
 #include "app/commands.hpp"
 #include "app/output.hpp"
 #include "base/log.hpp"
@@ -31,18 +35,29 @@ bool any_usable(const registry::Tokens& tokens) {
   return std::ranges::any_of(tokens.all, [&](const registry::Token& token) { return token.usable(now); });
 }
 
-// Waits for a signal to end, looking after promotions and tokens in between. SIGHUP is not one: a closed
-// terminal ends us as usual.
-void follow_registry(const sigset_t& ending, serving::Deployments& deployments, api::Access& access,
-                     registry::Registry& registry, Duration poll) {
+// Calls look() again and again until a signal to end comes. SIGHUP is not one: a closed terminal ends us as
+// usual.
+template <class Look>
+void until_ended(const sigset_t& ending, Duration poll, Look look) {
   const timespec pause = timespec_of(poll);
-  while (::sigtimedwait(&ending, nullptr, &pause) < 0) {
-    deployments.refresh(registry);
-    if (const auto tokens = registry.tokens())
-      access.use(*tokens);
-    else
-      log::warning("cannot read the tokens, those of before stay: {}", tokens.error().message);
-  }
+  while (::sigtimedwait(&ending, nullptr, &pause) < 0) look();
+}
+
+void follow_registry(serving::Deployments& deployments, api::Access& access, registry::Registry& registry) {
+  deployments.refresh(registry);
+  if (const auto tokens = registry.tokens())
+    access.use(*tokens);
+  else
+    log::warning("cannot read the tokens, those of before stay: {}", tokens.error().message);
+}
+
+// Every connection is a file descriptor, and the usual limit of them a thousand.
+void allow_many_connections() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  constexpr rlim_t kEnough = 65536;
+  limit.rlim_cur = std::max(limit.rlim_cur, std::min(limit.rlim_max, kEnough));
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 // The port beside HTTP's, unless another is named. Whoever lets HTTP have any, lets gRPC too.
@@ -70,6 +85,12 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
                         {},
                         "tidemill tokens create NAME --scope predict; or listen on 127.0.0.1 behind a "
                         "proxy, or say --insecure"});
+  std::optional<Certificate> certificate;
+  if (!options.tls_certificate.empty()) {
+    auto opened = Certificate::open({options.tls_certificate, options.tls_key});
+    if (!opened) return report(global, opened.error());
+    certificate = std::move(*opened);
+  }
   warn_of_idle_keys(global, session->project);
   if (session->project.deployments.empty())
     return report(global, Error{ErrorKind::User,
@@ -87,6 +108,7 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   sigaddset(&ending, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &ending, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  allow_many_connections();
 
   const auto deployments = serving::Deployments::open(session->project, *session->registry);
   api::Inference inference(*deployments);
@@ -95,6 +117,9 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   server_options.host = options.host;
   server_options.port = options.port;
   server_options.threads = options.threads > 0 ? options.threads : global.threads.value_or(0);
+  server_options.request_timeout = options.request_timeout;
+  server_options.idle_timeout = options.idle_timeout;
+  if (certificate) server_options.tls = certificate->identity();
   auto server =
       api::Server::start(server_options, [&](const api::Request& request) { return routes.answer(request); });
   if (!server) return report(global, server.error());
@@ -105,6 +130,8 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
     grpc_options.host = options.host;
     grpc_options.port = grpc_port(options);
     grpc_options.threads = server_options.threads;
+    grpc_options.request_timeout = options.request_timeout;
+    grpc_options.tls = server_options.tls;
     auto started = api::GrpcServer::start(grpc_options, grpc_router);
     if (!started) return report(global, started.error());
     grpc = std::move(*started);
@@ -113,11 +140,17 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
     if (const std::string problem = deployments->problem(name); !problem.empty())
       fmt::print(stderr, "deployment {} is not ready: {} (it will be once a version is promoted)\n", name,
                  problem);
-  fmt::print(stderr, "listening on http://{}:{}\n", options.host, (*server)->port());
+  fmt::print(stderr, "listening on http{}://{}:{}\n", certificate ? "s" : "", options.host,
+             (*server)->port());
   if (grpc) fmt::print(stderr, "listening on grpc://{}:{}\n", options.host, grpc->port());
   std::fflush(stderr);
 
-  follow_registry(ending, *deployments, access, *session->registry, options.poll);
+  until_ended(ending, options.poll, [&] {
+    follow_registry(*deployments, access, *session->registry);
+    if (!certificate || !certificate->renewed()) return;
+    (*server)->use(certificate->identity());
+    if (grpc) grpc->use(certificate->identity());
+  });
   inference.stop_being_ready();
   const timespec grace = timespec_of(options.grace);
   if (options.grace.micros > 0)

@@ -8,15 +8,34 @@
 namespace tidemill {
 
 namespace {
-std::string random_hex(size_t bytes) {
-  std::array<unsigned char, 16> raw{};
-  size_t done = 0;
-  while (done < bytes) {
-    const ssize_t n = ::getrandom(raw.data() + done, bytes - done, 0);
-    if (n > 0) done += static_cast<size_t>(n);
+// Random bytes of the kernel's, asked for many at a time: an id must not cost a system call.
+class RandomBytes {
+ public:
+  unsigned char next() {
+    if (left_ == 0) fill();
+    return std::exchange(bytes_[--left_], 0);  // whoever reads our memory later learns no id of before
   }
-  std::string out;
-  for (size_t i = 0; i < bytes; ++i) out += fmt::format("{:02x}", raw[i]);
+
+ private:
+  void fill() {
+    while (left_ < bytes_.size()) {
+      const ssize_t n = ::getrandom(bytes_.data() + left_, bytes_.size() - left_, 0);
+      if (n > 0) left_ += static_cast<size_t>(n);
+    }
+  }
+  std::array<unsigned char, 256> bytes_{};  // what getrandom() gives whole, whatever interrupts it
+  size_t left_ = 0;
+};
+
+std::string random_hex(size_t bytes) {
+  thread_local RandomBytes random;
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out(2 * bytes, '0');
+  for (size_t i = 0; i < bytes; ++i) {
+    const unsigned char byte = random.next();
+    out[2 * i] = kDigits[byte >> 4];
+    out[2 * i + 1] = kDigits[byte & 15];
+  }
   return out;
 }
 }  // namespace

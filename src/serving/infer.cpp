@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <unordered_map>
 
 #include <fmt/format.h>
@@ -26,10 +27,30 @@ Cell cell_of(const Tensor& tensor, size_t i) {
   return cell;
 }
 
-// Encoded features, row-major.
+// Features by name. Inputs mostly come in the signature's order: an index is made for the first that does
+// not.
+class FeatureNames {
+ public:
+  explicit FeatureNames(const forest::Package& package) : features_(package.features) {}
+  /// guess: its place if the inputs are in order.
+  std::optional<size_t> find(std::string_view name, size_t guess) {
+    if (guess < features_.size() && features_[guess].name == name) return guess;
+    if (index_.empty())
+      for (size_t f = 0; f < features_.size(); ++f) index_.emplace(features_[f].name, f);
+    const auto found = index_.find(name);
+    return found == index_.end() ? std::nullopt : std::optional(found->second);
+  }
+
+ private:
+  const std::vector<forest::Feature>& features_;
+  std::unordered_map<std::string_view, size_t> index_;
+};
+
+// Encoded features, row-major: floats for XGBoost, doubles for LightGBM.
+template <class T>
 struct Encoded {
   size_t rows = 0;
-  std::vector<double> values;
+  std::vector<T> values;
   forest::InputCounts counts;
 };
 
@@ -40,59 +61,52 @@ Result<void> check_kind(const forest::Feature& feature, const Tensor& tensor) {
                                                   tensor.datatype, feature.category ? "BYTES" : "a number"));
 }
 
-/// XGBoost's models see floats: what is finite and yet none is refused, as training refuses it.
-Result<void> check_range(const forest::Feature& feature, const Cell& cell, double encoded) {
-  if (!std::isinf(encoded) || cell.kind != Cell::Kind::Number || std::isinf(cell.number)) return {};
-  return user_error("infer.range",
-                    fmt::format("input '{}' has the value {}, which the model's floats cannot hold",
-                                feature.name, cell.number));
+/// XGBoost's models see floats: what is finite and yet none is refused, as training refuses it. first: the
+/// feature of the first number; features: of a row of numbers.
+template <class T>
+Result<void> check_range(const forest::Package& package, std::span<const double> numbers, const T* encoded,
+                         size_t stride, size_t first, size_t features) {
+  for (size_t i = 0; i < numbers.size(); ++i)
+    if (std::isinf(encoded[i * stride]) && std::isfinite(numbers[i]))
+      return user_error("infer.range",
+                        fmt::format("input '{}' has the value {}, which the model's floats cannot hold",
+                                    package.features[first + i % features].name, numbers[i]));
+  return {};
 }
 
-Result<Encoded> encode(const forest::Predictor& predictor, const std::vector<Tensor>& inputs) {
+// One tensor, its columns in the signature's order.
+template <class T>
+Result<void> encode_matrix(const forest::Predictor& predictor, const Tensor& tensor, Encoded<T>& encoded) {
   const auto& features = predictor.package().features;
-  if (inputs.empty()) return user_error("infer.no_inputs", "the request has no inputs");
-  for (const Tensor& tensor : inputs) {
-    TM_TRY(const size_t values, values_of_shape(tensor));
-    TM_CHECK(check_count(tensor, values));
-  }
-  Encoded encoded;
-  encoded.rows = static_cast<size_t>(inputs[0].shape[0]);
-  if (encoded.rows * features.size() > kMaxValuesPerRequest)
-    return user_error("infer.too_large",
-                      fmt::format("{} rows of {} features in one request (limit {} values)", encoded.rows,
-                                  features.size(), kMaxValuesPerRequest));
-  encoded.values.assign(encoded.rows * features.size(), std::numeric_limits<double>::quiet_NaN());
-
-  const bool matrix =
-      inputs.size() == 1 && inputs[0].shape.size() == 2 &&
-      std::none_of(features.begin(), features.end(), [&](const auto& f) { return f.name == inputs[0].name; });
-  if (matrix) {
-    const Tensor& tensor = inputs[0];
-    if (static_cast<size_t>(tensor.shape[1]) != features.size())
-      return user_error("infer.shape", fmt::format("input '{}' has {} columns, the model has {} features",
-                                                   tensor.name, tensor.shape[1], features.size()));
-    for (size_t f = 0; f < features.size(); ++f) TM_CHECK(check_kind(features[f], tensor));
-    for (size_t i = 0; i < encoded.values.size(); ++i) {
-      const Cell cell = cell_of(tensor, i);
-      encoded.values[i] = predictor.encode(i % features.size(), cell, encoded.counts);
-      TM_CHECK(check_range(features[i % features.size()], cell, encoded.values[i]));
+  if (static_cast<size_t>(tensor.shape[1]) != features.size())
+    return user_error("infer.shape", fmt::format("input '{}' has {} columns, the model has {} features",
+                                                 tensor.name, tensor.shape[1], features.size()));
+  for (const forest::Feature& feature : features) TM_CHECK(check_kind(feature, tensor));
+  for (size_t r = 0; r < encoded.rows; ++r)
+    for (size_t f = 0; f < features.size(); ++f) {
+      const size_t i = r * features.size() + f;
+      encoded.values[i] = static_cast<T>(predictor.encode(f, cell_of(tensor, i), encoded.counts));
     }
-    return encoded;
-  }
+  return check_range(predictor.package(), tensor.numbers, encoded.values.data(), 1, 0, features.size());
+}
 
-  std::unordered_map<std::string_view, size_t> index;
-  std::vector<std::string> names;
-  for (size_t f = 0; f < features.size(); ++f) {
-    index.emplace(features[f].name, f);
-    names.push_back(features[f].name);
-  }
+// One tensor a feature, by name.
+template <class T>
+Result<void> encode_columns(const forest::Predictor& predictor, const std::vector<Tensor>& inputs,
+                            Encoded<T>& encoded) {
+  const auto& features = predictor.package().features;
+  FeatureNames names(predictor.package());
   std::vector<bool> given(features.size(), false);
-  for (const Tensor& tensor : inputs) {
-    const auto found = index.find(tensor.name);
-    if (found == index.end())
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor& tensor = inputs[i];
+    const auto found = names.find(tensor.name, i);
+    if (!found) {
+      std::vector<std::string> known;
+      for (const forest::Feature& feature : features) known.push_back(feature.name);
       return user_error("infer.unknown_input", fmt::format("the model has no input '{}'", tensor.name), {},
-                        did_you_mean(tensor.name, names));
-    const size_t f = found->second;
+                        did_you_mean(tensor.name, known));
+    }
+    const size_t f = *found;
     if (given[f])
       return user_error("infer.duplicate_input", fmt::format("input '{}' is given twice", tensor.name));
     given[f] = true;
@@ -103,16 +117,57 @@ Result<Encoded> encode(const forest::Predictor& predictor, const std::vector<Ten
           fmt::format("input '{}' has another number of rows than '{}', or more than one column", tensor.name,
                       inputs[0].name));
     TM_CHECK(check_kind(features[f], tensor));
-    for (size_t r = 0; r < encoded.rows; ++r) {
-      const Cell cell = cell_of(tensor, r);
-      double& value = encoded.values[r * features.size() + f];
-      value = predictor.encode(f, cell, encoded.counts);
-      TM_CHECK(check_range(features[f], cell, value));
+    if (tensor.datatype == "BYTES") {
+      for (size_t r = 0; r < encoded.rows; ++r)
+        encoded.values[r * features.size() + f] =
+            static_cast<T>(predictor.encode(f, cell_of(tensor, r), encoded.counts));
+    } else {
+      T* column = encoded.values.data() + f;
+      predictor.encode_numbers(f, tensor.numbers, column, encoded.counts);
+      TM_CHECK(check_range(predictor.package(), tensor.numbers, column, features.size(), f, 1));
     }
   }
-  for (size_t f = 0; f < features.size(); ++f)
-    if (!given[f]) encoded.counts.missing += static_cast<int64_t>(encoded.rows);
+  for (const bool is_given : given)
+    if (!is_given) encoded.counts.missing += static_cast<int64_t>(encoded.rows);
+  return {};
+}
+
+template <class T>
+Result<Encoded<T>> encode(const forest::Predictor& predictor, const std::vector<Tensor>& inputs) {
+  const size_t features = predictor.package().features.size();
+  if (inputs.empty()) return user_error("infer.no_inputs", "the request has no inputs");
+  for (const Tensor& tensor : inputs) {
+    TM_TRY(const size_t values, values_of_shape(tensor));
+    TM_CHECK(check_count(tensor, values));
+  }
+  Encoded<T> encoded;
+  encoded.rows = static_cast<size_t>(inputs[0].shape[0]);
+  if (encoded.rows * features > kMaxValuesPerRequest)
+    return user_error("infer.too_large",
+                      fmt::format("{} rows of {} features in one request (limit {} values)", encoded.rows,
+                                  features, kMaxValuesPerRequest));
+  encoded.values.assign(encoded.rows * features, std::numeric_limits<T>::quiet_NaN());
+  if (inputs.size() == 1 && inputs[0].shape.size() == 2 &&
+      !FeatureNames(predictor.package()).find(inputs[0].name, 0)) {
+    TM_CHECK(encode_matrix(predictor, inputs[0], encoded));
+  } else {
+    TM_CHECK(encode_columns(predictor, inputs, encoded));
+  }
   return encoded;
+}
+
+struct Scores {
+  size_t rows = 0;
+  std::vector<double> values;  // rows × outputs
+  forest::InputCounts counts;
+};
+
+template <class T>
+Result<Scores> score(const forest::Predictor& predictor, const std::vector<Tensor>& inputs) {
+  TM_TRY(const Encoded<T> encoded, encode<T>(predictor, inputs));
+  Scores scores{encoded.rows, std::vector<double>(encoded.rows * predictor.outputs()), encoded.counts};
+  predictor.predict(encoded.values, scores.values);
+  return scores;
 }
 
 std::vector<Tensor> answers(const forest::Package& package, size_t outputs, size_t rows,
@@ -217,24 +272,24 @@ std::vector<TensorInfo> output_tensors(const forest::Package& package) {
 
 Result<InferResponse> infer(const LiveModel& live, const InferRequest& request) {
   const forest::Predictor& predictor = *live.predictor;
-  TM_TRY(const Encoded encoded, encode(predictor, request.inputs));
-  std::vector<double> scores(encoded.rows * predictor.outputs());
-  predictor.predict(encoded.values, scores);
-
-  InferResponse response{live.deployment, live.version, request.id, {}, encoded.rows, encoded.counts};
-  response.outputs = answers(predictor.package(), predictor.outputs(), encoded.rows, scores);
+  TM_TRY(const Scores scores, predictor.forest().precision == forest::Precision::Float
+                                  ? score<float>(predictor, request.inputs)
+                                  : score<double>(predictor, request.inputs));
+  InferResponse response{live.deployment, live.version, request.id, {}, scores.rows, scores.counts};
+  response.outputs = answers(predictor.package(), predictor.outputs(), scores.rows, scores.values);
   if (request.outputs.empty()) return response;
   std::vector<Tensor> chosen;
-  std::vector<std::string> names;
-  for (const Tensor& tensor : response.outputs) names.push_back(tensor.name);
   for (const std::string& name : request.outputs) {
-    const auto at = std::find(names.begin(), names.end(), name);
-    if (at == names.end())
+    const auto at = std::ranges::find(response.outputs, name, &Tensor::name);
+    if (at == response.outputs.end()) {
+      std::vector<std::string> names;
+      for (const Tensor& tensor : response.outputs) names.push_back(tensor.name);
       return user_error("infer.unknown_output", fmt::format("the model has no output '{}'", name), {},
                         did_you_mean(name, names));
-    if (std::any_of(chosen.begin(), chosen.end(), [&](const Tensor& t) { return t.name == name; }))
+    }
+    if (std::ranges::find(chosen, name, &Tensor::name) != chosen.end())
       return user_error("infer.duplicate_output", fmt::format("output '{}' is asked for twice", name));
-    chosen.push_back(response.outputs[static_cast<size_t>(at - names.begin())]);
+    chosen.push_back(*at);
   }
   response.outputs = std::move(chosen);
   return response;
