@@ -4,7 +4,7 @@
 //   forest_bench train --model FILE [--lightgbm LIBRARY] [--trees N --depth N --leaves N --features N
 //   --missing SHARE]
 //       trains with the linked XGBoost, or with that LightGBM; writes FILE, FILE.trees.json and FILE.rows,
-//       the rows to predict as float32
+//       the rows to predict as float32; of XGBoost FILE.scores too, its answers to the first kScored of them
 //   forest_bench time --model FILE [--rounds N] [--rows N,N…] [--engines 1] [--NAME WHERE]…  of the same
 //   shape
 //       prints one JSON object; NAME is a competitor, WHERE its library and files (forest_contenders.hpp)
@@ -34,6 +34,7 @@ using Json = nlohmann::json;
 using Given = std::map<std::string, std::string>;
 
 constexpr double kLeastSeconds = 0.02;  // of one turn
+constexpr size_t kScored = 1'000;
 constexpr double kTolerance =
     1e-5;  // of a probability: sums of a thousand floats in another order, other exponentials
 
@@ -133,6 +134,12 @@ void time(const Given& given, const Shape& shape) {
   std::printf("%s\n", Json{{"nodes", nodes}, {"results", results}, {"absent", absent}}.dump().c_str());
 }
 
+void write_floats(const std::string& path, const std::vector<float>& values) {
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(values.data()),
+             static_cast<std::streamsize>(values.size() * sizeof(float)));
+}
+
 void train(const Given& given, const Shape& shape) {
   const std::string& path = given.at("--model");
   if (given.contains("--lightgbm"))
@@ -140,9 +147,13 @@ void train(const Given& given, const Shape& shape) {
   else
     bench::train_with_xgboost(shape, path);
   const Data data = bench::made(bench::kRows, shape.features, shape.missing, 2);
-  std::ofstream(path + ".rows", std::ios::binary)
-      .write(reinterpret_cast<const char*>(data.floats.data()),
-             static_cast<std::streamsize>(data.floats.size() * sizeof(float)));
+  write_floats(path + ".rows", data.floats);
+  if (given.contains("--lightgbm")) return;
+  const Contender xgboost = bench::linked_xgboost(bench::read_model(path), data).front();
+  xgboost.predict(0, kScored);
+  std::vector<float> scores(kScored);
+  for (size_t i = 0; i < kScored; ++i) scores[i] = static_cast<float>(xgboost.score(i));
+  write_floats(path + ".scores", scores);
 }
 
 }  // namespace
