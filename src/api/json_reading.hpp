@@ -9,14 +9,17 @@ inline std::unexpected<Error> malformed(std::string message) {
   return user_error("v2.malformed", std::move(message));
 }
 
-// The value as T; when it is of another type, `otherwise` says what was expected.
-template <class T>
-Result<T> read(od::value value, std::string_view otherwise) {
+// The value as T; when it is of another type, `otherwise` says what was expected: a text, or what makes one.
+template <class T, class Otherwise>
+Result<T> read(od::value value, const Otherwise& otherwise) {
   T out;
   const simdjson::error_code error = value.get(out);
-  if (error == simdjson::INCORRECT_TYPE) return malformed(std::string(otherwise));
-  if (error != SUCCESS) return broken(error);
-  return out;
+  if (error == SUCCESS) return out;
+  if (error != simdjson::INCORRECT_TYPE) return broken(error);
+  if constexpr (std::is_invocable_v<Otherwise>)
+    return malformed(otherwise());
+  else
+    return malformed(otherwise);
 }
 
 inline Result<void> once(bool& seen, std::string_view key) {

@@ -33,31 +33,53 @@ class DataReader {
       : tensor_(tensor), type_(type), expected_(expected) {}
 
   Result<void> read(od::array data) {
+    // No more than came: what is expected is a claim.
+    constexpr size_t kMostReserved = size_t{1} << 12;
+    if (type_.kind != Kind::Text) tensor_.numbers.reserve(std::min(expected_, kMostReserved));
     bool first = true, nested = false;
     size_t rows = 0;
-    TM_CHECK(each_element(data, [&](od::value value) -> Result<void> {
+    for (auto item : data) {
+      od::value value;
+      if (const auto error = item.get(value); error != SUCCESS) return broken(error);
       if (first) {
         od::json_type kind;
         if (const auto error = value.type().get(kind); error != SUCCESS) return broken(error);
         nested = kind == od::json_type::array && tensor_.shape.size() == 2;
         first = false;
       }
-      if (!nested) return add(value);
+      if (!nested) {
+        if (!add_real(value)) TM_CHECK(add(value));
+        continue;
+      }
       od::array row;
       if (value.get_array().get(row) != SUCCESS || ++rows > static_cast<size_t>(tensor_.shape[0]))
         return misshapen();
-      const size_t end = tensor_.values() + static_cast<size_t>(tensor_.shape[1]);
-      TM_CHECK(each_element(row, [&](od::value cell) -> Result<void> {
-        if (tensor_.values() == end) return misshapen();
-        return add(cell);
-      }));
-      return tensor_.values() == end ? Result<void>{} : misshapen();
-    }));
+      TM_CHECK(read_row(row));
+    }
     if (nested && rows != static_cast<size_t>(tensor_.shape[0])) return misshapen();
     return serving::check_count(tensor_, expected_);
   }
 
  private:
+  Result<void> read_row(od::array& row) {
+    const size_t end = tensor_.values() + static_cast<size_t>(tensor_.shape[1]);
+    for (auto item : row) {
+      od::value cell;
+      if (const auto error = item.get(cell); error != SUCCESS) return broken(error);
+      if (tensor_.values() == end) return misshapen();
+      if (!add_real(cell)) TM_CHECK(add(cell));
+    }
+    return tensor_.values() == end ? Result<void>{} : misshapen();
+  }
+
+  // The usual case without a detour; false, and nothing happened, for whatever is not that.
+  bool add_real(od::value& value) {
+    double real = 0;
+    if (type_.kind != Kind::Real || tensor_.numbers.size() == expected_ || !number(value, real)) return false;
+    tensor_.numbers.push_back(real);
+    return true;
+  }
+
   Result<void> misshapen() const {
     return user_error("infer.shape",
                       fmt::format("the data of input '{}' is nested otherwise than its shape [{}]",
@@ -91,7 +113,7 @@ class DataReader {
       }
       case Kind::Real:
         if (value.get_double().get(out) != SUCCESS) return false;
-        return type_.name == "FP32" ? std::isfinite(static_cast<float>(out)) : std::isfinite(out);
+        return type_.bytes == sizeof(float) ? std::isfinite(static_cast<float>(out)) : std::isfinite(out);
       case Kind::Text:
         break;
     }

@@ -1,7 +1,6 @@
 #include "api/v2.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <numeric>
 
 #include <fmt/format.h>
@@ -16,12 +15,19 @@ namespace {
 
 using serving::Tensor;
 
+void append_whole(std::string& out, int64_t number) {
+  const fmt::format_int text(number);
+  out.append(text.data(), text.size());
+}
+
 void append_head(std::string& out, const Tensor& tensor) {
   out += "{\"name\":";
   append_json_text(out, tensor.name);
-  out += ",\"datatype\":\"" + tensor.datatype + "\",\"shape\":[";
-  for (size_t d = 0; d < tensor.shape.size(); ++d)
-    fmt::format_to(std::back_inserter(out), "{}{}", d > 0 ? "," : "", tensor.shape[d]);
+  out.append(",\"datatype\":\"").append(tensor.datatype).append("\",\"shape\":[");
+  for (size_t d = 0; d < tensor.shape.size(); ++d) {
+    if (d > 0) out += ',';
+    append_whole(out, tensor.shape[d]);
+  }
   out += ']';
 }
 
@@ -66,10 +72,15 @@ Tensor classified(const Tensor& tensor, size_t n, const std::vector<std::string>
 
 V2Reply infer_reply(const V2Request& request, const serving::InferResponse& response,
                     const std::vector<std::string>& classes) {
-  std::string out = "{\"model_name\":", binary;
+  std::string out, binary;
+  constexpr size_t kUsual = 512;
+  out.reserve(kUsual);
+  out = "{\"model_name\":";
   bool any_binary = false;
   append_json_text(out, response.deployment);
-  fmt::format_to(std::back_inserter(out), ",\"model_version\":\"{}\"", response.version);
+  out += ",\"model_version\":\"";
+  append_whole(out, response.version);
+  out += '"';
   if (!response.id.empty()) {
     out += ",\"id\":";
     append_json_text(out, response.id);
@@ -78,8 +89,9 @@ V2Reply infer_reply(const V2Request& request, const serving::InferResponse& resp
   for (size_t i = 0; i < response.outputs.size(); ++i) {
     const OutputForm form = i < request.named.size() ? request.named[i] : request.all;
     const bool labelled = form.classes > 0 && response.outputs[i].datatype != "BYTES";
-    const Tensor chosen = labelled ? classified(response.outputs[i], form.classes, classes) : Tensor{};
-    const Tensor& tensor = labelled ? chosen : response.outputs[i];
+    std::optional<Tensor> chosen;
+    if (labelled) chosen = classified(response.outputs[i], form.classes, classes);
+    const Tensor& tensor = labelled ? *chosen : response.outputs[i];
     if (i > 0) out += ',';
     if (!form.binary) {
       append_tensor(out, tensor);
@@ -89,8 +101,9 @@ V2Reply infer_reply(const V2Request& request, const serving::InferResponse& resp
     const size_t before = binary.size();
     append_tensor_bytes(binary, tensor);
     append_head(out, tensor);
-    fmt::format_to(std::back_inserter(out), ",\"parameters\":{{\"binary_data_size\":{}}}}}",
-                   binary.size() - before);
+    out += ",\"parameters\":{\"binary_data_size\":";
+    append_whole(out, static_cast<int64_t>(binary.size() - before));
+    out += "}}";
   }
   out += "]}";
   if (!any_binary) return {std::move(out), {}};

@@ -174,6 +174,18 @@ TEST(V2, reads_binary_tensors_behind_the_json) {
   EXPECT_EQ(request->infer.inputs[1].numbers, (std::vector<double>{1, 2}));
 }
 
+TEST(V2, a_header_that_comes_again_has_the_values_that_come_with_it) {
+  const std::string json =
+      R"({"inputs":[{"name":"x","shape":[2],"datatype":"UINT8","parameters":{"binary_data_size":2}}]})";
+  for (const std::string bytes : {"ab", "cd", "cd", "ab"}) {
+    const auto request = parse_infer_request(json + bytes, json.size());
+    ASSERT_TRUE(request);
+    EXPECT_EQ(request->infer.inputs[0].numbers,
+              (std::vector<double>{static_cast<double>(bytes[0]), static_cast<double>(bytes[1])}));
+  }
+  EXPECT_EQ(parse_infer_request(json + "a", json.size()).error().code, "v2.malformed");
+}
+
 TEST(V2, takes_binary_tensors_to_the_last_byte_and_no_further) {
   const std::string texts("\2\0\0\0hi", 6);
   const auto code = [](size_t size, std::string_view shape, std::string_view bytes, int shift = 0) {

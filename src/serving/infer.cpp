@@ -15,16 +15,9 @@ namespace {
 using forest::Cell;
 using forest::Task;
 
-Cell cell_of(const Tensor& tensor, size_t i) {
-  Cell cell;
-  if (tensor.datatype != "BYTES") {
-    cell.kind = Cell::Kind::Number;
-    cell.number = tensor.numbers[i];
-  } else if (const auto text = tensor.texts.at(i)) {
-    cell.kind = Cell::Kind::Text;
-    cell.text = *text;
-  }
-  return cell;
+Cell text_cell(const Tensor& tensor, size_t i) {
+  const auto text = tensor.texts.at(i);
+  return text ? Cell{Cell::Kind::Text, 0, *text} : Cell{};
 }
 
 // Features by name. Inputs mostly come in the signature's order: an index is made for the first that does
@@ -54,8 +47,7 @@ struct Encoded {
   forest::InputCounts counts;
 };
 
-Result<void> check_kind(const forest::Feature& feature, const Tensor& tensor) {
-  const bool text = tensor.datatype == "BYTES";
+Result<void> check_kind(const forest::Feature& feature, const Tensor& tensor, bool text) {
   if (feature.category == text) return {};
   return user_error("infer.datatype", fmt::format("input '{}' has datatype {}, expected {}", feature.name,
                                                   tensor.datatype, feature.category ? "BYTES" : "a number"));
@@ -81,13 +73,17 @@ Result<void> encode_matrix(const forest::Predictor& predictor, const Tensor& ten
   if (static_cast<size_t>(tensor.shape[1]) != features.size())
     return user_error("infer.shape", fmt::format("input '{}' has {} columns, the model has {} features",
                                                  tensor.name, tensor.shape[1], features.size()));
-  for (const forest::Feature& feature : features) TM_CHECK(check_kind(feature, tensor));
+  const bool text = tensor.datatype == "BYTES";
+  for (const forest::Feature& feature : features)
+    if (feature.category != text) return check_kind(feature, tensor, text);
+  T* values = encoded.values.data();
   for (size_t r = 0; r < encoded.rows; ++r)
     for (size_t f = 0; f < features.size(); ++f) {
       const size_t i = r * features.size() + f;
-      encoded.values[i] = static_cast<T>(predictor.encode(f, cell_of(tensor, i), encoded.counts));
+      const Cell cell = text ? text_cell(tensor, i) : Cell{Cell::Kind::Number, tensor.numbers[i], {}};
+      values[i] = static_cast<T>(predictor.encode(f, cell, encoded.counts));
     }
-  return check_range(predictor.package(), tensor.numbers, encoded.values.data(), 1, 0, features.size());
+  return check_range(predictor.package(), tensor.numbers, values, 1, 0, features.size());
 }
 
 // One tensor a feature, by name.
@@ -116,11 +112,12 @@ Result<void> encode_columns(const forest::Predictor& predictor, const std::vecto
           "infer.shape",
           fmt::format("input '{}' has another number of rows than '{}', or more than one column", tensor.name,
                       inputs[0].name));
-    TM_CHECK(check_kind(features[f], tensor));
-    if (tensor.datatype == "BYTES") {
+    const bool text = tensor.datatype == "BYTES";
+    TM_CHECK(check_kind(features[f], tensor, text));
+    if (text) {
       for (size_t r = 0; r < encoded.rows; ++r)
         encoded.values[r * features.size() + f] =
-            static_cast<T>(predictor.encode(f, cell_of(tensor, r), encoded.counts));
+            static_cast<T>(predictor.encode(f, text_cell(tensor, r), encoded.counts));
     } else {
       T* column = encoded.values.data() + f;
       predictor.encode_numbers(f, tensor.numbers, column, encoded.counts);
@@ -147,8 +144,10 @@ Result<Encoded<T>> encode(const forest::Predictor& predictor, const std::vector<
                       fmt::format("{} rows of {} features in one request (limit {} values)", encoded.rows,
                                   features, kMaxValuesPerRequest));
   encoded.values.assign(encoded.rows * features, std::numeric_limits<T>::quiet_NaN());
-  if (inputs.size() == 1 && inputs[0].shape.size() == 2 &&
-      !FeatureNames(predictor.package()).find(inputs[0].name, 0)) {
+  const bool matrix = inputs.size() == 1 && inputs[0].shape.size() == 2 &&
+                      std::ranges::find(predictor.package().features, inputs[0].name, &forest::Feature::name) ==
+                          predictor.package().features.end();
+  if (matrix) {
     TM_CHECK(encode_matrix(predictor, inputs[0], encoded));
   } else {
     TM_CHECK(encode_columns(predictor, inputs, encoded));
@@ -170,29 +169,47 @@ Result<Scores> score(const forest::Predictor& predictor, const std::vector<Tenso
   return scores;
 }
 
-std::vector<Tensor> answers(const forest::Package& package, size_t outputs, size_t rows,
-                            const std::vector<double>& scores) {
+// The outputs of output_tensors(), filled.
+std::vector<Tensor> answers(const forest::Package& package, size_t outputs, const Scores& scores) {
+  const size_t rows = scores.rows;
+  const auto row_count = static_cast<int64_t>(rows);
   std::vector<Tensor> out;
-  for (const TensorInfo& info : output_tensors(package)) {
-    Tensor tensor{info.name, info.datatype, info.shape};
-    tensor.shape[0] = static_cast<int64_t>(rows);
-    for (size_t r = 0; r < rows; ++r) {
-      const double* row = scores.data() + r * outputs;
-      if (info.name == "decision") {
-        tensor.numbers.push_back(row[0] >= package.threshold.value_or(0.5) ? 1.0 : 0.0);
-      } else if (info.name == "label") {
-        const auto best = static_cast<size_t>(std::max_element(row, row + outputs) - row);
-        tensor.texts.add(best < package.classes.size() ? package.classes[best] : std::to_string(best));
-      } else if (info.name == "low") {
-        tensor.numbers.push_back(row[0] - *package.conformal_half_width);
-      } else if (info.name == "high") {
-        tensor.numbers.push_back(row[0] + *package.conformal_half_width);
-      } else {
-        tensor.numbers.insert(tensor.numbers.end(), row, row + outputs);
-      }
+  out.reserve(3);
+  const auto add = [&](std::string_view name, std::string_view datatype) -> Tensor& {
+    Tensor& tensor = out.emplace_back(Tensor{std::string(name), std::string(datatype), {row_count}});
+    tensor.numbers.reserve(rows);
+    return tensor;
+  };
+  switch (package.task) {
+    case Task::Binary: {
+      add("score", "FP64").numbers = scores.values;
+      Tensor& decisions = add("decision", "BOOL");
+      for (const double score : scores.values)
+        decisions.numbers.push_back(score >= package.threshold.value_or(0.5) ? 1.0 : 0.0);
+      return out;
     }
-    out.push_back(std::move(tensor));
+    case Task::Multiclass: {
+      Tensor& all = add("scores", "FP64");
+      all.shape.push_back(static_cast<int64_t>(outputs));
+      all.numbers = scores.values;
+      Tensor& labels = add("label", "BYTES");
+      for (size_t r = 0; r < rows; ++r) {
+        const double* row = scores.values.data() + r * outputs;
+        const auto best = static_cast<size_t>(std::max_element(row, row + outputs) - row);
+        labels.texts.add(best < package.classes.size() ? package.classes[best] : std::to_string(best));
+      }
+      return out;
+    }
+    case Task::Regression:
+      break;
   }
+  add("prediction", "FP64").numbers = scores.values;
+  if (!package.conformal_half_width) return out;
+  const double half_width = *package.conformal_half_width;
+  Tensor& low = add("low", "FP64");
+  for (const double value : scores.values) low.numbers.push_back(value - half_width);
+  Tensor& high = add("high", "FP64");
+  for (const double value : scores.values) high.numbers.push_back(value + half_width);
   return out;
 }
 
@@ -276,7 +293,7 @@ Result<InferResponse> infer(const LiveModel& live, const InferRequest& request) 
                                   ? score<float>(predictor, request.inputs)
                                   : score<double>(predictor, request.inputs));
   InferResponse response{live.deployment, live.version, request.id, {}, scores.rows, scores.counts};
-  response.outputs = answers(predictor.package(), predictor.outputs(), scores.rows, scores.values);
+  response.outputs = answers(predictor.package(), predictor.outputs(), scores);
   if (request.outputs.empty()) return response;
   std::vector<Tensor> chosen;
   for (const std::string& name : request.outputs) {
