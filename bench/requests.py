@@ -5,7 +5,9 @@
 
 examples/flights, whole. First `request_features` makes the features of every flight of December as requests would, and holds them against the
 published table, bit for bit. Then one server is asked, in turns: for its fixed reply, for a prediction of given features, and for predictions of
-raw rows. The ratio is to the given features of one row: what looking things up costs."""
+raw rows. The ratio is to the given features of one row: what looking things up costs. Callers who come at once share executions: theirs are
+milliseconds of the clock divided by their number."""
+import concurrent.futures
 import http.client
 import json
 import shutil
@@ -18,6 +20,7 @@ from measuring import Finished, ROOT, program
 
 EXAMPLE = ROOT / "examples/flights"
 BATCHES = (1, 64, 1024)
+CALLERS = 32
 LATE = ("dep_time", "dep_delay", "departed_at", "arr_time", "arr_delay", "air_time", "arrived_at")
 
 
@@ -65,6 +68,24 @@ class Server:
             return {"ms": seconds * 1000}
         return once
 
+    def at_once(self, path: str, bodies: list):
+        """As many callers as there are bodies, each with a connection of its own: milliseconds a request."""
+        connections = [http.client.HTTPConnection("127.0.0.1", self.port, timeout=60) for _ in bodies]
+
+        def one(connection, body: str) -> None:
+            connection.request("POST", path, body, {"Content-Type": "application/json"})
+            reply = connection.getresponse()
+            text = reply.read()
+            assert reply.status == 200, text
+
+        pool = concurrent.futures.ThreadPoolExecutor(len(bodies))
+
+        def once() -> dict:
+            begun = time.perf_counter()
+            list(pool.map(one, connections, bodies))
+            return {"ms": (time.perf_counter() - begun) * 1000 / len(bodies)}
+        return once
+
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(60)
@@ -88,6 +109,7 @@ def main() -> None:
                           "features of 1 row": server.timed("POST", "/v2/models/late/infer", given)}
             for batch in BATCHES:
                 contenders[f"raw rows, {batch}"] = server.timed("POST", "/predict/late", json.dumps(rows[:batch]))
+            contenders[f"raw rows, {CALLERS} callers with 1 each"] = server.at_once("/predict/late", [json.dumps(row) for row in rows[:CALLERS]])
             seen = measuring.interleave(contenders, chosen.rounds)
         finally:
             server.stop()

@@ -14,6 +14,7 @@
 #include "api/grpc_server.hpp"
 #include "api/routes.hpp"
 #include "api/server.hpp"
+#include "api/workers.hpp"
 #include "app/certificate.hpp"
 #include "app/commands.hpp"
 #include "app/output.hpp"
@@ -117,6 +118,9 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   server_options.host = options.host;
   server_options.port = options.port;
   server_options.threads = options.threads > 0 ? options.threads : global.threads.value_or(0);
+  // Most of them wait for rows that are made into features together with other requests'.
+  constexpr int kWorkersPerThread = 4;
+  server_options.workers = kWorkersPerThread * static_cast<int>(api::thread_count(server_options.threads));
   server_options.request_timeout = options.request_timeout;
   server_options.idle_timeout = options.idle_timeout;
   if (certificate) server_options.tls = certificate->identity();

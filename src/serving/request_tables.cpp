@@ -1,10 +1,12 @@
 #include "serving/request_tables.hpp"
 
 #include <algorithm>
+#include <thread>
 
 #include <fmt/format.h>
 
 #include "engine/names.hpp"
+#include "serving/joined_rows.hpp"
 #include "serving/replay.hpp"
 #include "serving/sql_row_features.hpp"
 
@@ -54,7 +56,8 @@ Result<std::shared_ptr<const RowFeatures>> open_row_features(RowFeaturesOptions 
                                   features->schema().source()));
   TM_TRY(const RequestRows rows, rows_to_replay(features->schema(), registry.object_path(source->object)));
   TM_CHECK(replay(*features, rows));
-  return std::shared_ptr<const RowFeatures>(features);
+  const size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  return std::make_shared<const JoinedRows>(features, JoinedRows::Limits{.at_once = cores});
 }
 
 }  // namespace tidemill::serving
