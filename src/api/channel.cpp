@@ -36,7 +36,7 @@ int length_of(size_t bytes) {
 
 }  // namespace
 
-Channel::Channel(int fd, const TlsIdentity* tls) : fd_(fd) {
+Channel::Channel(int fd, const TlsIdentity* tls) : fd_(fd), secure_(tls != nullptr) {
   if (tls == nullptr) return;
   session_.reset(SSL_new(tls->context()));
   if (session_ == nullptr) return;
@@ -50,7 +50,8 @@ Channel::~Channel() {
 }
 
 Channel::State Channel::shake_hands() {
-  if (session_ == nullptr) return State::Done;
+  if (!secure_) return State::Done;
+  if (session_ == nullptr) return State::Closed;  // never in the clear instead
   const int result = SSL_do_handshake(session_.get());
   return result == 1 ? State::Done : state_of(session_.get(), result);
 }

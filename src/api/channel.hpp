@@ -41,7 +41,8 @@ class Channel {
 
  private:
   const int fd_;
-  TlsSession session_;  // null without TLS
+  const bool secure_;
+  TlsSession session_;  // null without TLS, and where there was no memory for it
 };
 
 }  // namespace tidemill::api

@@ -109,11 +109,10 @@ bool Connection::still_in_time(SteadyTime now) {
 }
 
 void Connection::drain() {
+  const auto alive = shared_from_this();
   if (phase_ == Phase::Handshake) return end();
   if (phase_ != Phase::Head || filled_ > 0) return;
-  // What has come already and was not seen yet is still answered.
-  const auto alive = shared_from_this();
-  go_on();
+  go_on();  // what has come already and was not seen yet is still answered
   if (phase_ == Phase::Head && filled_ == 0) end();
 }
 

@@ -35,7 +35,6 @@ Result<std::unique_ptr<EventLoop>> EventLoop::open() {
 }
 
 EventLoop::~EventLoop() {
-  posted_.clear();  // what it holds may be watched here
   if (epoll_ >= 0) ::close(epoll_);
   if (wake_ >= 0) ::close(wake_);
 }
@@ -120,6 +119,14 @@ void EventLoop::post(std::function<void()> task) {
   }
   const uint64_t once = 1;
   [[maybe_unused]] const ssize_t written = ::write(wake_, &once, sizeof once);
+}
+
+void EventLoop::drop_posted() {
+  std::vector<std::function<void()>> dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    dropped.swap(posted_);
+  }
 }
 
 }  // namespace tidemill::api

@@ -46,8 +46,9 @@ class EventLoop {
 
   void run();
   void stop();
-  /// Runs in the loop's thread, soon; what is posted after the loop has ended goes with it.
+  /// Runs in the loop's thread, soon. What was posted after the loop had ended is dropped with what it holds.
   void post(std::function<void()> task);
+  void drop_posted();
 
  private:
   EventLoop(int epoll, int wake) : epoll_(epoll), wake_(wake) {}

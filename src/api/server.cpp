@@ -82,7 +82,7 @@ class ServingLane : public EventLoop::Watcher {
   }
   ~ServingLane() override {
     connections_.clear();
-    lane_.loop.reset();  // with what workers still handed in
+    lane_.loop->drop_posted();  // what workers still handed in holds connections
   }
   ServingLane(const ServingLane&) = delete;
   ServingLane& operator=(const ServingLane&) = delete;

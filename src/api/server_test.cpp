@@ -264,6 +264,29 @@ TEST(Server, gives_an_answer_that_is_larger_than_the_kernel_takes_at_once) {
   }
 }
 
+TEST(Server, ends_while_a_worker_is_busy_for_one_of_its_connections) {
+  std::promise<void> begun, release;
+  auto server = serve({}, [&](const Request& request) -> Answer {
+    return Work([&, &request = request] {
+      begun.set_value();
+      release.get_future().wait();
+      return echo(request);
+    });
+  });
+  Client client(server->port());
+  client.send("GET /long HTTP/1.1\r\nHost: x\r\n\r\n");
+  begun.get_future().wait();
+  std::thread ending([&] {
+    EXPECT_FALSE(server->stop(Duration{0}));
+    server.reset();
+  });
+  const auto until =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(20);  // its threads end meanwhile
+  while (std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  release.set_value();
+  ending.join();
+}
+
 TEST(Server, tells_the_handler_who_asks) {
   const auto server = serve({}, [](const Request& request) {
     return Response{200, "text/plain", std::string(request.peer) + "!", {}};
