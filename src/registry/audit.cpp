@@ -63,7 +63,9 @@ std::string audit_note(int64_t entries, std::string_view hash) {
   return tidemill::to_text(Json{{"entries", entries}, {"hash", hash}}) + "\n";
 }
 
-Result<void> Registry::Impl::add_audit(std::string_view what, const Json& details) {
+Result<void> Registry::Impl::add_audit(std::string_view what, const Json& act) {
+  Json details = act;
+  if (!from.empty()) details["from"] = from;
   TM_TRY(const Head head, head_of(database));
   AuditEntry entry{head.entries + 1, clock->now(), who, std::string(what)};
   const std::string text = stored(details);

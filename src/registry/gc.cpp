@@ -89,6 +89,7 @@ AND (model, number) NOT IN (
   SELECT model, version FROM alias_moves WHERE live_until IS NULL OR live_until > ?1
   UNION SELECT b.model, b.version FROM alias_moves a JOIN alias_moves b ON b.id = a.before WHERE a.live_until IS NULL
   UNION SELECT model, version FROM anchors
+  UNION SELECT model, version FROM rollouts
   UNION SELECT model, max(version) FROM outputs WHERE model IS NOT NULL AND withdrawn = 0 GROUP BY step, model))sql";
   std::vector<std::pair<std::string, int>> unnamed;
   TM_CHECK(database.each(

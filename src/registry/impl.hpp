@@ -32,7 +32,7 @@ struct Registry::Impl {
   mutable std::mutex mutex;  // guards database
   Path home;
   std::shared_ptr<const Clock> clock;
-  std::string who;
+  std::string who, from;
   Options::Mode mode = Options::Mode::ReadWrite;
   std::string boot;  // the kernel's boot id: a pid of another boot is nobody's
   std::shared_ptr<WriterLock> writer = std::make_shared<WriterLock>();

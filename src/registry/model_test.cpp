@@ -36,12 +36,20 @@ struct Model {
   std::map<StepKey, Known> outputs;
   bool hold = false;
   std::optional<int> anchor;
+  std::optional<int> challenger;
   int64_t audits = 0;
+  int64_t rollout_moves = 0;
 
   static std::optional<int> top(const State& state) {
     return state.champion.empty() ? std::nullopt : std::optional(state.champion.back());
   }
   StepKey key_of(int version) const { return versions[static_cast<size_t>(version - 1)]; }
+  void end_rollout() {
+    if (!challenger) return;
+    challenger.reset();
+    ++rollout_moves;
+    ++audits;
+  }
   bool moved(const State& before, const State& after) const {
     return before.tables != after.tables || top(before) != top(after);
   }
@@ -69,6 +77,7 @@ struct Model {
     live.tables = target.tables;
     releases.push_back(live);
     ++audits;
+    end_rollout();
   }
 
   void gc(size_t keep) {
@@ -87,6 +96,7 @@ struct Model {
     for (size_t i = releases.size() - std::min(keep, releases.size()); i < releases.size(); ++i)
       if (top(releases[i])) named.insert(*top(releases[i]));
     if (anchor) named.insert(*anchor);
+    if (challenger) named.insert(*challenger);
     int newest_version = 0;
     for (const auto& [key, known] : outputs)
       if (known.version && !known.withdrawn) newest_version = std::max(newest_version, *known.version);
@@ -113,8 +123,8 @@ struct Model {
 class Pair {
  public:
   void act() {
-    switch (
-        *rc::gen::weightedElement<int>({{6, 0}, {2, 1}, {2, 2}, {1, 3}, {2, 4}, {1, 5}, {1, 6}, {1, 7}})) {
+    switch (*rc::gen::weightedElement<int>(
+        {{6, 0}, {2, 1}, {2, 2}, {1, 3}, {2, 4}, {1, 5}, {1, 6}, {1, 7}, {3, 8}, {1, 9}})) {
       case 0:
         return run();
       case 1:
@@ -129,6 +139,10 @@ class Pair {
         return reinstate();
       case 6:
         return gc();
+      case 8:
+        return set_rollout();
+      case 9:
+        return end_rollout();
       default:
         registry_.reset();
         registry_ = home_.open();
@@ -154,7 +168,10 @@ class Pair {
       if (!expected.champion.empty())
         RC_ASSERT(releases[i].aliases.at("late").at("champion") == expected.champion.back());
     }
-    RC_ASSERT(must(registry_->generation()) == static_cast<int64_t>(releases.size()));
+    RC_ASSERT(must(registry_->generation()) == static_cast<int64_t>(releases.size()) + model_.rollout_moves);
+    const auto rollouts = must(registry_->rollouts());
+    RC_ASSERT((rollouts.empty() ? std::nullopt : std::optional(rollouts.at("late").version)) ==
+              model_.challenger);
 
     const auto outputs = must(registry_->all_outputs());
     RC_ASSERT(outputs.size() == model_.outputs.size());
@@ -217,6 +234,7 @@ class Pair {
     model_.live = next;
     model_.releases.push_back(next);
     ++model_.audits;
+    if (Model::top(next) == model_.challenger) model_.end_rollout();
   }
 
   void promote() {
@@ -238,6 +256,7 @@ class Pair {
       model_.outputs[model_.key_of(version)] = {std::nullopt, version, false};
       model_.anchor = version;
       ++model_.audits;
+      if (model_.challenger == version) model_.end_rollout();
     }
   }
 
@@ -261,6 +280,7 @@ class Pair {
     model_.hold = true;
     model_.releases.push_back(model_.live);
     ++model_.audits;
+    model_.end_rollout();
   }
 
   void release_hold() {
@@ -300,6 +320,39 @@ class Pair {
     ++model_.audits;
     it->second.withdrawn = false;
     if (!it->second.table && !it->second.version) model_.outputs.erase(it);
+  }
+
+  void set_rollout() {
+    if (model_.versions.empty()) return;
+    const int version = *rc::gen::inRange<int>(1, static_cast<int>(model_.versions.size()) + 1);
+    const std::string code =
+        code_of(registry_->set_rollout({"late", "late", "champion", version, Rollout::Stage::Canary, 10}));
+    const auto at = static_cast<size_t>(version - 1);
+    const auto known = model_.outputs.find(model_.key_of(version));
+    if (model_.rejected[at]) {
+      RC_ASSERT(code == "registry.rejected");
+    } else if (model_.dropped[at]) {
+      RC_ASSERT(code == "registry.dropped");
+    } else if (model_.hold) {
+      RC_ASSERT(code == "registry.on_hold");
+    } else if (!Model::top(model_.live)) {
+      RC_ASSERT(code == "registry.no_champion");
+    } else if (Model::top(model_.live) == version) {
+      RC_ASSERT(code == "registry.already_live");
+    } else if (known != model_.outputs.end() && known->second.withdrawn) {
+      RC_ASSERT(code == "registry.withdrawn");
+    } else {
+      RC_ASSERT(code == "no error");
+      model_.challenger = version;
+      ++model_.rollout_moves;
+      ++model_.audits;
+    }
+  }
+
+  void end_rollout() {
+    RC_ASSERT(code_of(registry_->end_rollout("late", "")) ==
+              (model_.challenger ? "no error" : "registry.no_rollout"));
+    model_.end_rollout();
   }
 
   void gc() {

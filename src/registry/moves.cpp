@@ -33,7 +33,7 @@ Result<int64_t> add_release(Database& database, const std::optional<std::string>
   TM_CHECK(
       database.run("INSERT INTO releases (run, made_at, note) VALUES (?1, ?2, ?3)", run, at, redact(note)));
   const int64_t id = database.last_id();
-  TM_CHECK(database.run("UPDATE counters SET value = value + 1 WHERE name = 'generation'"));
+  TM_CHECK(raise_generation(database));
   return id;
 }
 

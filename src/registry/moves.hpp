@@ -45,6 +45,16 @@ std::unexpected<Error> on_hold(const std::string& model, const std::string& reas
 /// Why a version was retired; nothing: it was not, or there is none.
 Result<std::optional<std::string>> retirement_of(Database& database, const std::string& model, int version);
 std::unexpected<Error> was_dropped(const std::string& model, int version);
+/// So that servers look again.
+Result<void> raise_generation(Database& database);
+/// Of all rollouts: those to which all that is said here applies.
+struct EndedRollouts {
+  std::optional<std::string> deployment = {}, model = {}, alias = {};
+  std::optional<int> version = {};
+};
+/// Ends them, each with its audit entry.
+Result<void> end_rollouts(Registry::Impl& impl, const EndedRollouts& which, const std::string& reason);
+
 /// The version exists, was neither rejected nor retired and is still there; an alias is a plain word and no
 /// number.
 Result<void> demand_promotable(Database& database, const std::string& model, int version,

@@ -36,6 +36,7 @@ Result<void> Registry::promote(const std::string& model, int version, const std:
                                         {"alias", alias},
                                         {"before", now ? Json(now->version) : Json()},
                                         {"reason", reason}}));
+  TM_CHECK(end_rollouts(*impl_, {.model = model, .alias = alias, .version = version}, "promoted"));
   return impl_->commit(transaction);
 }
 
@@ -83,6 +84,7 @@ Result<int> Registry::rollback_alias(const std::string& model, const std::string
                                          {"from", now->version},
                                          {"to", before->version},
                                          {"reason", reason}}));
+  TM_CHECK(end_rollouts(*impl_, {.model = model}, note));
   TM_CHECK(impl_->commit(transaction));
   return before->version;
 }

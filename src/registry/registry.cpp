@@ -160,6 +160,7 @@ Result<std::unique_ptr<Registry>> Registry::open(const Options& given) {
   impl->home = options.home;
   impl->clock = options.clock;
   impl->who = options.who.empty() ? user_at_host() : options.who;
+  impl->from = options.from;
   impl->mode = options.mode;
   impl->boot = boot_id();
   return std::unique_ptr<Registry>(new Registry(std::move(impl)));

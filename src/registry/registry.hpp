@@ -119,6 +119,24 @@ struct AuditEntry {
   std::string hash;  // SHA-256 over the previous entry's hash and this entry
 };
 
+/// A version on its way to take the place of what a deployment's alias names: it gets copies of the requests
+/// (Shadow), or answers a share of them (Canary).
+struct Rollout {
+  enum class Stage { Shadow, Canary };
+  std::string deployment;
+  std::string model;
+  std::string alias;  // that the deployment serves, and the version challenges
+  int version = 0;
+  Stage stage = Stage::Shadow;
+  double percent = 0;  // of the requests, for a canary: more than 0, at most 100
+  std::string reason = {};
+  // Filled in by the registry:
+  Instant began_at = {};  // with this version
+  Instant since = {};     // with this stage and percent
+  std::string who = {};   // said the last
+};
+std::string_view to_text(Rollout::Stage stage);
+
 /// Oldest first, with those that have expired or were revoked.
 struct Tokens {
   std::string key;  // of the hashes
@@ -137,6 +155,7 @@ struct Options {
   std::string who;                     // for the audit trail; empty: user@host
   enum class Mode { ReadWrite, ReadOnly };
   Mode mode = Mode::ReadWrite;
+  std::string from = {};  // for the audit trail: the address that acts come from; empty: this machine's shell
 };
 
 class Registry {
@@ -224,7 +243,7 @@ class Registry {
   Result<std::vector<Release>> releases(size_t limit = 100) const;
   /// Error registry.unknown_release.
   Result<Release> release(int64_t id) const;
-  /// Changes whenever aliases or live tables do: a cheap poll for servers.
+  /// Changes whenever aliases, live tables or rollouts do: a cheap poll for servers.
   Result<int64_t> generation() const;
 
   // Acts, each one transaction with its audit entry -----------------------------------------------------
@@ -252,6 +271,16 @@ class Registry {
   Result<void> reinstate(const std::string& step, const std::string& key);
   /// The anchor: the last version promoted by a proven improvement or by a person.
   Result<std::optional<int>> anchor(const std::string& model) const;
+
+  // Rollouts, each act one transaction with its audit entry ----------------------------------------------
+  /// Begins one, or changes its version, stage or percent. Promoting the version to its alias ends it, and so
+  /// does any rollback of the model. Errors: registry.percent, registry.pinned (the alias is a number),
+  /// registry.no_champion, registry.already_live, registry.withdrawn (rolled back), registry.on_hold, and
+  /// those of promote().
+  Result<Rollout> set_rollout(const Rollout& wanted);
+  /// What it was. Error registry.no_rollout.
+  Result<Rollout> end_rollout(const std::string& deployment, const std::string& reason);
+  Result<std::map<std::string, Rollout>> rollouts() const;  // by deployment
 
   // Tokens of the API, each act with its audit entry -----------------------------------------------------
   struct NewToken {
@@ -288,9 +317,9 @@ class Registry {
   using Pinned = std::map<std::string, std::set<int>>;  // model → versions that a project names by number
   /// Drops objects that no live or kept release, no named version and no newest output of a step needs, and
   /// the folders of all but the newest runs. Named is a version that is pinned, an anchor, what an alias is
-  /// in a kept release, or what it would be rolled back to. dry_run only counts. Errors: lock.held while a
-  /// run or another process writes objects; registry.object_* while a named version's package cannot be read,
-  /// since its files are unknown.
+  /// in a kept release, or what it would be rolled back to, or a challenger. dry_run only counts. Errors:
+  /// lock.held while a run or another process writes objects; registry.object_* while a named version's
+  /// package cannot be read, since its files are unknown.
   Result<GcReport> gc(size_t keep_releases, bool dry_run, const Pinned& pinned = {});
   Result<std::vector<AuditEntry>> audit(size_t limit) const;
   /// Error registry.audit_broken with the first entry whose chain does not hold. Returns the number of

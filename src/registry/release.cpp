@@ -217,6 +217,9 @@ Result<std::optional<Release>> move_live(Registry::Impl& impl, const Registry::P
                                         {"run", publication.run},
                                         {"tables", tables},
                                         {"aliases", moves_json(aliases)}}));
+    for (const auto& [move, before] : aliases)
+      TM_CHECK(end_rollouts(impl, {.model = move.model, .alias = move.alias, .version = move.version},
+                            "promoted"));
   }
   for (const auto& [model, version] : publication.anchors) {
     TM_CHECK(demand_promotable(database, model, version, std::string(kChampion)));
@@ -273,6 +276,7 @@ Result<Release> Registry::rollback_release(int64_t to, const std::string& reason
   TM_CHECK(move_everything_back(database, release, now, target, reason));
   TM_CHECK(database.run("UPDATE counters SET value = value + 1 WHERE name = 'rollbacks'"));
   TM_CHECK(impl_->add_audit("rollback_release", {{"release", release}, {"to", to}, {"reason", reason}}));
+  TM_CHECK(end_rollouts(*impl_, {}, note));
   TM_TRY(Release made, load_release(database, release));
   TM_CHECK(impl_->commit(transaction));
   return made;

@@ -68,6 +68,8 @@ Result<void> Registry::retire(const std::string& model, const std::set<int>& ver
     for (const std::string& alias : aliases)
       TM_CHECK(move_alias(database, release, model, alias, std::nullopt, reason));
   }
+  for (const int version : versions)
+    TM_CHECK(end_rollouts(*impl_, {.model = model, .version = version}, fmt::format("retired: {}", reason)));
   TM_CHECK(replace_anchor(database, model));
   TM_CHECK(impl_->add_audit(
       "retire", {{"model", model}, {"versions", versions}, {"aliases", aliases}, {"reason", reason}}));

@@ -113,8 +113,17 @@ constexpr const char* kFormat5 = R"sql(
 ALTER TABLE versions ADD COLUMN retired TEXT;
 )sql";
 
+// The version that challenges what a deployment's alias names.
+constexpr const char* kFormat6 = R"sql(
+CREATE TABLE rollouts (
+  deployment TEXT PRIMARY KEY, model TEXT NOT NULL, alias TEXT NOT NULL, version INTEGER NOT NULL,
+  stage TEXT NOT NULL CHECK (stage IN ('shadow', 'canary')), percent REAL NOT NULL, began_at INTEGER NOT NULL,
+  stage_since INTEGER NOT NULL, who TEXT NOT NULL, reason TEXT NOT NULL,
+  FOREIGN KEY (model, version) REFERENCES versions (model, number)) STRICT, WITHOUT ROWID;
+)sql";
+
 // kSteps[n] makes format n + 1 out of format n, inside the opening transaction. Published steps never change.
-constexpr std::array<const char*, kFormat> kSteps{kFormat1, kFormat2, kFormat3, kFormat4, kFormat5};
+constexpr std::array<const char*, kFormat> kSteps{kFormat1, kFormat2, kFormat3, kFormat4, kFormat5, kFormat6};
 
 Result<int64_t> pragma(Database& database, std::string_view sql) {
   TM_TRY(const auto value, database.first_integer(sql));

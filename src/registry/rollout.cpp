@@ -1,0 +1,177 @@
+// Rollouts: the version that challenges what a deployment's alias names, and how far it has come. A row a
+// deployment; its history is the audit trail's. It ends with the version becoming what it challenged, with a
+// rollback, and with the version's retirement: moves.hpp says where.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/secret.hpp"
+#include "registry/impl.hpp"
+#include "registry/moves.hpp"
+
+namespace tidemill::registry {
+
+namespace {
+
+constexpr double kWhole = 100;
+
+#define TM_ROLLOUT_COLUMNS \
+  "deployment, model, alias, version, stage, percent, began_at, stage_since, who, reason"
+
+Result<Rollout> rollout_at(Row row) {
+  Rollout rollout;
+  rollout.deployment = row.text(0);
+  rollout.model = row.text(1);
+  rollout.alias = row.text(2);
+  rollout.version = static_cast<int>(row.integer(3));
+  rollout.stage = row.view(4) == "canary" ? Rollout::Stage::Canary : Rollout::Stage::Shadow;
+  rollout.percent = row.real(5);
+  rollout.began_at = row.instant(6);
+  rollout.since = row.instant(7);
+  rollout.who = row.text(8);
+  rollout.reason = row.text(9);
+  return rollout;
+}
+
+Result<std::optional<Rollout>> rollout_of(Database& database, const std::string& deployment) {
+  return database.first("SELECT " TM_ROLLOUT_COLUMNS " FROM rollouts WHERE deployment = ?1", rollout_at,
+                        deployment);
+}
+
+Result<void> demand_percent(const Rollout& wanted) {
+  const bool canary = wanted.stage == Rollout::Stage::Canary;
+  if (canary ? wanted.percent > 0 && wanted.percent <= kWhole : wanted.percent == 0) return {};
+  return user_error("registry.percent",
+                    canary ? fmt::format("a canary gets {} % of the requests", wanted.percent)
+                           : "a shadow answers no requests, and has no percent",
+                    {}, "more than 0 and at most 100, for a canary alone");
+}
+
+Result<void> demand_challenger(Database& database, const Rollout& wanted) {
+  if (std::ranges::all_of(wanted.alias, [](char c) { return c >= '0' && c <= '9'; }))
+    return user_error(
+        "registry.pinned",
+        fmt::format("deployment {} serves {}@{}, and a number never moves: nothing can take its "
+                    "place step by step",
+                    wanted.deployment, wanted.model, wanted.alias),
+        {}, fmt::format("declare an alias: model: {}@champion", wanted.model));
+  TM_CHECK(demand_promotable(database, wanted.model, wanted.version, wanted.alias));
+  TM_TRY(const auto held, hold_of(database, wanted.model));
+  if (held) return on_hold(wanted.model, *held);
+  TM_TRY(const auto now, current_move(database, wanted.model, wanted.alias));
+  if (!now)
+    return user_error(
+        "registry.no_champion",
+        fmt::format("{}@{} is no version yet, so there is nothing to challenge", wanted.model, wanted.alias),
+        {}, fmt::format("tidemill promote {} {}", wanted.model, wanted.version));
+  if (now->version == wanted.version)
+    return user_error("registry.already_live", fmt::format("version {} of {} is {} already", wanted.version,
+                                                           wanted.model, wanted.alias));
+  TM_TRY(const auto withdrawn,
+         database.first_integer(
+             "SELECT 1 FROM versions v JOIN outputs o ON o.step = v.step AND o.key = v.step_key "
+             "WHERE v.model = ?1 AND v.number = ?2 AND v.step_key <> '' AND o.withdrawn = 1",
+             wanted.model, wanted.version));
+  if (withdrawn)
+    return user_error("registry.withdrawn",
+                      fmt::format("version {} of {} was rolled back", wanted.version, wanted.model), {},
+                      fmt::format("train the next; or, if it was not the culprit: tidemill promote {} {}",
+                                  wanted.model, wanted.version));
+  return {};
+}
+
+Json to_json_or_null(const std::optional<Rollout>& rollout) {
+  return rollout ? Json{{"version", rollout->version},
+                        {"stage", to_text(rollout->stage)},
+                        {"percent", rollout->percent}}
+                 : Json();
+}
+
+}  // namespace
+
+std::string_view to_text(Rollout::Stage stage) {
+  return stage == Rollout::Stage::Canary ? "canary" : "shadow";
+}
+
+Result<void> raise_generation(Database& database) {
+  return database.run("UPDATE counters SET value = value + 1 WHERE name = 'generation'");
+}
+
+Result<void> end_rollouts(Registry::Impl& impl, const EndedRollouts& which, const std::string& reason) {
+  std::vector<Rollout> ended;
+  TM_CHECK(impl.database.each(
+      "SELECT " TM_ROLLOUT_COLUMNS " FROM rollouts ORDER BY deployment", [&](Row row) -> Result<void> {
+        TM_TRY(const Rollout rollout, rollout_at(row));
+        const bool meant = (!which.deployment || *which.deployment == rollout.deployment) &&
+                           (!which.model || *which.model == rollout.model) &&
+                           (!which.alias || *which.alias == rollout.alias) &&
+                           (!which.version || *which.version == rollout.version);
+        if (meant) ended.push_back(rollout);
+        return {};
+      }));
+  for (const Rollout& rollout : ended) {
+    TM_CHECK(impl.database.run("DELETE FROM rollouts WHERE deployment = ?1", rollout.deployment));
+    TM_CHECK(impl.add_audit("end_rollout", {{"deployment", rollout.deployment},
+                                            {"model", rollout.model},
+                                            {"version", rollout.version},
+                                            {"stage", to_text(rollout.stage)},
+                                            {"percent", rollout.percent},
+                                            {"reason", reason}}));
+  }
+  if (ended.empty()) return {};
+  return raise_generation(impl.database);
+}
+
+Result<Rollout> Registry::set_rollout(const Rollout& wanted) {
+  const std::lock_guard guard(impl_->mutex);
+  Database& database = impl_->database;
+  TM_CHECK(demand_percent(wanted));
+  TM_TRY(Transaction transaction, impl_->begin_write("change a rollout"));
+  TM_CHECK(demand_challenger(database, wanted));
+  TM_TRY(const auto before, rollout_of(database, wanted.deployment));
+  Rollout made = wanted;
+  made.since = impl_->clock->now();
+  const bool same = before && before->model == made.model && before->version == made.version;
+  made.began_at = same ? before->began_at : made.since;
+  made.who = impl_->who;
+  made.reason = redact(made.reason);
+  TM_CHECK(database.run("INSERT OR REPLACE INTO rollouts (" TM_ROLLOUT_COLUMNS
+                        ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                        made.deployment, made.model, made.alias, made.version, to_text(made.stage),
+                        made.percent, made.began_at, made.since, made.who, made.reason));
+  TM_CHECK(raise_generation(database));
+  TM_CHECK(impl_->add_audit("rollout", {{"deployment", made.deployment},
+                                        {"model", made.model},
+                                        {"alias", made.alias},
+                                        {"version", made.version},
+                                        {"stage", to_text(made.stage)},
+                                        {"percent", made.percent},
+                                        {"before", to_json_or_null(before)},
+                                        {"reason", made.reason}}));
+  TM_CHECK(impl_->commit(transaction));
+  return made;
+}
+
+Result<Rollout> Registry::end_rollout(const std::string& deployment, const std::string& reason) {
+  const std::lock_guard guard(impl_->mutex);
+  TM_TRY(Transaction transaction, impl_->begin_write("end a rollout"));
+  TM_TRY(auto before, rollout_of(impl_->database, deployment));
+  if (!before)
+    return user_error("registry.no_rollout", fmt::format("deployment {} has no challenger", deployment));
+  TM_CHECK(end_rollouts(*impl_, {.deployment = deployment}, reason));
+  TM_CHECK(impl_->commit(transaction));
+  return std::move(*before);
+}
+
+Result<std::map<std::string, Rollout>> Registry::rollouts() const {
+  const std::lock_guard guard(impl_->mutex);
+  std::map<std::string, Rollout> found;
+  TM_CHECK(impl_->database.each("SELECT " TM_ROLLOUT_COLUMNS " FROM rollouts", [&](Row row) -> Result<void> {
+    TM_TRY(Rollout rollout, rollout_at(row));
+    found.emplace(rollout.deployment, std::move(rollout));
+    return {};
+  }));
+  return found;
+}
+
+}  // namespace tidemill::registry
