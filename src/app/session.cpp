@@ -100,9 +100,13 @@ void warn_of_idle_keys(const GlobalOptions& global, const project::Project& proj
   if (!project.monitors.empty()) keys.emplace_back("monitors");
   if (!project.labels.empty()) keys.emplace_back("labels");
   if (!project.notify.empty()) keys.emplace_back("notify");
-  if (std::any_of(project.deployments.begin(), project.deployments.end(),
-                  [](const auto& deployment) { return !deployment.second.rollout.empty(); }))
-    keys.emplace_back("rollout");
+  // Its shares and its sticky column are taken when somebody takes the steps.
+  if (std::any_of(project.deployments.begin(), project.deployments.end(), [](const auto& deployment) {
+        const auto& rollout = deployment.second.rollout;
+        return rollout && (rollout->shadow > 0 || rollout->stage || rollout->limits.errors ||
+                           rollout->limits.p99 || rollout->limits.score_drift);
+      }))
+    keys.emplace_back("rollout's shadow, stage and limits");
   if (keys.empty()) return;
   fmt::print(stderr, "{} {} in {}: not acted on by this version\n",
              painted(global, "warning:", Tone::Warning), fmt::join(keys, ", "),

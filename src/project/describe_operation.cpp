@@ -23,14 +23,24 @@ const Object& limits_object() {
 const Object& rollout_object() {
   static const Object described{
       "rollout",
-      "How a new version takes over: it shadows, then gets growing shares of the traffic.",
+      "How a new version takes over: it shadows, then gets growing shares of the traffic. `tidemill rollout` "
+      "takes each "
+      "step; this version takes none by itself.",
       {{"shadow", scalar(whole(0)),
         "How many predictions it makes beside the champion, unseen, before it gets traffic.", "0"},
-       {"canary", list_of(scalar(share()), 0, 20), "The shares of traffic it gets, one after the other.",
+       {"canary", list_of(scalar(share()), 0, 20),
+        "The shares of traffic it gets, one after the other, each greater than the last; "
+        "`tidemill rollout NAME --canary VERSION` takes the next one.",
         "100% at once"},
        {"stage", scalar(duration()), "How long each share lasts at least."},
-       {"sticky", scalar(column_name()), "A key column by which a caller stays with one version."},
-       {"limits", object(limits_object()), "What each stage must hold."}}};
+       {"sticky", scalar(column_name()),
+        "A column of the request's rows, or a feature, by whose value a caller stays with one version.",
+        "each request for itself"},
+       {"limits", object(limits_object()), "What each stage must hold."}},
+      {},
+      {},
+      "rollout: {shadow: 1000, canary: [10%, 50%, 100%], stage: 1h, sticky: tailnum}",
+      {{"stage", {"canary"}, "say which shares there are: canary: [10%, 50%, 100%]"}}};
   return described;
 }
 

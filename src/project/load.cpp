@@ -103,11 +103,43 @@ Json effective(const YamlNode& tree, const Project& project) {
   return json;
 }
 
+/// A request's key is a column of the rows that are sent, or one of the features. What columns there are is
+/// known when data is seen: here only what the project file itself rules out.
+void check_sticky(const Project& project, const Deployment& deployment, const Place& place,
+                  Problems& problems) {
+  const std::string& column = deployment.rollout->sticky;
+  const auto model = project.models.find(deployment.model);
+  if (column.empty() || model == project.models.end()) return;
+  const auto holds = [&](const std::vector<std::string>& names) {
+    return std::ranges::find(names, column) != names.end();
+  };
+  const auto mistake = [&](std::string message, std::string hint) {
+    problems.add("project.bad_value", std::move(message), place).hint = std::move(hint);
+  };
+  if (column == model->second.target)
+    return mistake(fmt::format("no request has '{}': it is the target of model {}", column, model->first),
+                   "a column that requests have, such as the customer's id");
+  if (!deployment.request.empty()) return;  // of which any column may be meant
+  const bool left_out =
+      model->second.include.empty() ? holds(model->second.exclude) : !holds(model->second.include);
+  if (left_out)
+    mistake(
+        fmt::format("'{}' is no feature of model {}, and requests carry features only", column, model->first),
+        "a feature; or declare the deployment's `request`, whose rows have other columns too");
+}
+
 /// Deployments and exports take what they don't say from models and sources.
 void fill_in(Project& project, const Reader& reader, Problems& problems) {
   reader.each("deployments", [&](const std::string& name, const YamlNode& node, const Place& place) {
     Deployment& deployment = project.deployments.at(name);
     const auto model = project.models.find(deployment.model);
+    if (deployment.rollout) {
+      const YamlNode* rollout = node.find("rollout");
+      const YamlNode* sticky = rollout == nullptr ? nullptr : rollout->find("sticky");
+      Place at = deployment.rollout->place;
+      if (sticky != nullptr) at.line = sticky->line, at.column = sticky->column;
+      check_sticky(project, deployment, at, problems);
+    }
     const bool says = node.find("through") != nullptr;
     if (deployment.request.empty() || model == project.models.end()) return;
     const std::string& from = model->second.from;
@@ -214,7 +246,7 @@ class Loader {
       project.models.emplace(name, read_model(name, node, place, problems_));
     });
     reader.each("deployments", [&](const auto& name, const YamlNode& node, const Place& place) {
-      project.deployments.emplace(name, read_deployment(name, node, place));
+      project.deployments.emplace(name, read_deployment(name, node, place, problems_));
     });
     reader.each("exports", [&](const auto& name, const YamlNode& node, const Place& place) {
       project.exports.emplace(name, read_export(name, node, place, problems_));

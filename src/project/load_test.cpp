@@ -67,6 +67,36 @@ TEST(Load, reads_the_example_of_the_design) {
   EXPECT_EQ(p.place_of_table("scored").file, "transforms/scored.sql");
 }
 
+TEST(Load, reads_how_a_version_takes_over) {
+  const Project p = loaded(at("full"));
+  const Rollout rollout = p.deployments.at("late").rollout.value();
+  EXPECT_EQ(rollout.shadow, 1000);
+  EXPECT_EQ(rollout.canary, (std::vector<double>{0.1, 0.5, 1}));
+  EXPECT_EQ(rollout.stage, parse_duration("1h").value());
+  EXPECT_EQ(rollout.sticky, "tailnum");
+  EXPECT_EQ(rollout.limits.errors, 0.01);
+  EXPECT_EQ(rollout.limits.p99, parse_duration("50ms").value());
+  EXPECT_EQ(rollout.limits.score_drift, 0.2);
+  EXPECT_FALSE(p.deployments.at("delay").rollout.has_value());
+}
+
+TEST(Load, a_rollouts_shares_grow_and_its_callers_are_told_apart_by_what_they_send) {
+  const auto rollout = [](const std::string& keys, const std::string& request = "") {
+    return mistakes(std::string(kModel) + "features: {exclude: [gone]}}\ndeployments:\n  m: {model: m, " +
+                    request + "rollout: {" + keys + "}}\n");
+  };
+  EXPECT_EQ(rollout("canary: [1%, 0.5, 100%], sticky: a"), "");
+  EXPECT_NE(rollout("canary: [50%, 10%]")
+                .find("project.bad_value]: the canary's share does not grow: 0.1 after 0.5"),
+            std::string::npos);
+  EXPECT_NE(rollout("canary: [10%, 10%]").find("does not grow"), std::string::npos);
+  EXPECT_NE(rollout("canary: [0%]").find("a canary gets some of the requests"), std::string::npos);
+  EXPECT_NE(rollout("stage: 1h").find("say which shares there are"), std::string::npos);
+  EXPECT_NE(rollout("sticky: y").find("it is the target of model m"), std::string::npos);
+  EXPECT_NE(rollout("sticky: gone").find("is no feature of model m"), std::string::npos);
+  EXPECT_EQ(rollout("sticky: gone", "request: f, "), "");
+}
+
 TEST(Load, reads_the_flights_example) {
   const Project p = loaded({.file = Path(TIDEMILL_ROOT) / "examples/flights/tidemill.yaml"});
   EXPECT_EQ(p.sources.size(), 5u);

@@ -180,13 +180,28 @@ struct Model {
   Place place;
 };
 
+/// How a new version takes over a deployment.
+struct Rollout {
+  int64_t shadow = 0;             // predictions that it makes unseen, before it gets requests
+  std::vector<double> canary;     // shares of the requests, growing; empty: all at once
+  std::optional<Duration> stage;  // that each share lasts at least
+  std::string sticky;             // column by whose value a caller stays with one version; empty: none
+  struct Limits {
+    std::optional<double> errors;       // greatest share of failed predictions
+    std::optional<Duration> p99;        // of the latency
+    std::optional<double> score_drift;  // PSI against the champion's scores
+  };
+  Limits limits;
+  Place place;
+};
+
 struct Deployment {
   std::string name;
   std::string model;    // "late"
   std::string version;  // alias or number: "champion", "7"
   std::string request;  // source whose rows are the requests; empty: features are sent as they are
   std::vector<std::string> through;
-  Json rollout = Json::object();
+  std::optional<Rollout> rollout;
   Place place;
 };
 

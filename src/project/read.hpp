@@ -24,7 +24,8 @@ Source read_source(const std::string& name, const YamlNode& node, const Place& p
 Transform read_transform(const std::string& name, const YamlNode& node, const Place& place,
                          Problems& problems);
 Model read_model(const std::string& name, const YamlNode& node, const Place& place, Problems& problems);
-Deployment read_deployment(const std::string& name, const YamlNode& node, const Place& place);
+Deployment read_deployment(const std::string& name, const YamlNode& node, const Place& place,
+                           Problems& problems);
 Export read_export(const std::string& table, const YamlNode& node, const Place& place, Problems& problems);
 std::vector<Schedule> read_schedules(const Reader& project);
 void check_monitors(const Reader& project, Problems& problems);

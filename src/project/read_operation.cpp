@@ -28,9 +28,36 @@ void each_item(const YamlNode* list, const Place& place, std::string_view noun, 
   }
 }
 
+Rollout read_rollout(const Reader& reader, Problems& problems) {
+  Rollout rollout;
+  rollout.place = reader.place();
+  rollout.shadow = reader.integer("shadow").value_or(0);
+  if (const YamlNode* list = reader.node("canary"))
+    for (const YamlNode& item : list->items) {
+      const auto share = parse_share(item);
+      if (!share) continue;
+      const double before = rollout.canary.empty() ? 0 : rollout.canary.back();
+      rollout.canary.push_back(*share);
+      if (*share > before) continue;
+      Error& error =
+          problems.add("project.bad_value",
+                       rollout.canary.size() == 1
+                           ? "a canary gets some of the requests"
+                           : fmt::format("the canary's share does not grow: {} after {}", *share, before),
+                       item, reader.place().what);
+      error.hint = "shares grow from one to the next: canary: [10%, 50%, 100%]";
+    }
+  rollout.stage = reader.duration("stage");
+  rollout.sticky = reader.text("sticky");
+  const Reader limits = reader.object("limits");
+  rollout.limits = {limits.share("errors"), limits.duration("p99"), limits.number("score_drift")};
+  return rollout;
+}
+
 }  // namespace
 
-Deployment read_deployment(const std::string& name, const YamlNode& node, const Place& place) {
+Deployment read_deployment(const std::string& name, const YamlNode& node, const Place& place,
+                           Problems& problems) {
   const Reader reader(&node, deployment_object(), place);
   Deployment deployment;
   deployment.name = name;
@@ -41,7 +68,7 @@ Deployment read_deployment(const std::string& name, const YamlNode& node, const 
   }
   deployment.request = reader.text("request");
   deployment.through = reader.texts("through");
-  deployment.rollout = reader.json("rollout");
+  if (reader.has("rollout")) deployment.rollout = read_rollout(reader.object("rollout"), problems);
   return deployment;
 }
 

@@ -156,12 +156,23 @@ Json of(const Model& model) {
           {"timeout", span(model.timeout)}};
 }
 
+Json of(const Rollout& rollout) {
+  return {{"shadow", rollout.shadow},
+          {"canary", rollout.canary},
+          {"stage", span(rollout.stage)},
+          {"sticky", rollout.sticky},
+          {"limits",
+           {{"errors", maybe(rollout.limits.errors)},
+            {"p99", span(rollout.limits.p99)},
+            {"score_drift", maybe(rollout.limits.score_drift)}}}};
+}
+
 Json of(const Deployment& deployment) {
   return {{"model", deployment.model},
           {"version", deployment.version},
           {"request", deployment.request},
           {"through", list(deployment.through)},
-          {"rollout", deployment.rollout}};
+          {"rollout", deployment.rollout ? of(*deployment.rollout) : Json()}};
 }
 
 Json of(const Export& made) {
