@@ -204,7 +204,7 @@ Result<const Access::Entry*> Access::find(const Known& known, std::string_view a
   return entry;
 }
 
-Result<void> Access::allow(const Claim& claim, Scope scope, std::string_view deployment) const {
+Result<std::string> Access::allow(const Claim& claim, Scope scope, std::string_view deployment) const {
   if (scope == Scope::Open) return {};
   if (!demands_token()) {
     if (scope == Scope::Read || scope == Scope::Predict) return {};
@@ -217,7 +217,10 @@ Result<void> Access::allow(const Claim& claim, Scope scope, std::string_view dep
                                  name_of(scope), deployment.empty() || scope != Scope::Predict ? "" : ":",
                                  scope == Scope::Predict ? deployment : ""));
   double wait_seconds = 0;
-  if (entry->rate == nullptr || entry->rate->take(options_.clock->now(), &wait_seconds)) return {};
+  if (entry->rate == nullptr || entry->rate->take(options_.clock->now(), &wait_seconds)) {
+    const bool changes = scope != Scope::Read && scope != Scope::Predict;
+    return changes ? entry->token.name : std::string();
+  }
   Error error{ErrorKind::User, "http.too_many_requests",
               fmt::format("the token '{}' may send {} requests a second", entry->token.name,
                           entry->rate->per_second())};

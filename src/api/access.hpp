@@ -52,9 +52,10 @@ class Access {
 
   /// Before anything else is told of the request. Error http.forbidden.
   Result<void> admit(const Claim& claim) const;
-  /// deployment: that of the endpoint's path, or empty. Errors: http.unauthorized, http.forbidden,
-  /// http.too_many_requests, whose hint says when to come again.
-  Result<void> allow(const Claim& claim, Scope scope, std::string_view deployment) const;
+  /// deployment: that of the endpoint's path, or empty. Gives the name of the caller's token, of who may
+  /// change something; else nothing. Errors: http.unauthorized, http.forbidden, http.too_many_requests, whose
+  /// hint says when to come again.
+  Result<std::string> allow(const Claim& claim, Scope scope, std::string_view deployment) const;
 
  private:
   struct Entry {

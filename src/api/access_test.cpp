@@ -8,7 +8,10 @@ namespace {
 using registry::must;
 using registry::TestHome;
 
-std::string code_of(const Result<void>& result) { return result ? "" : result.error().code; }
+template <class T>
+std::string code_of(const Result<T>& result) {
+  return result ? "" : result.error().code;
+}
 
 class Tokens : public ::testing::Test {
  protected:
@@ -99,6 +102,12 @@ TEST(Authorization, holds_a_token_as_bearer_or_as_the_password_of_basic) {
   EXPECT_EQ(token_in("Basic dXNlcjphYmM="), "abc");  // user:abc
   for (const char* other : {"", "abc", "Bearerabc", "Basic", "Basic !", "Basic dXNlcg==", "Digest abc"})
     EXPECT_EQ(token_in(other), "") << other;
+}
+
+TEST_F(Tokens, say_whose_they_are_where_something_changes) {
+  const std::string header = "Bearer " + make({"ann", {"promote", "predict"}});
+  EXPECT_EQ(must(access_.allow({.authorization = header}, Scope::Promote, "")), "ann");
+  EXPECT_EQ(must(access_.allow({.authorization = header}, Scope::Predict, "late")), "");
 }
 
 }  // namespace

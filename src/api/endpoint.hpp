@@ -1,6 +1,7 @@
 // What a path answers, and to whom. Each protocol hands in a list of these; the router knows nothing else.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,9 @@ enum class Scope { Open, Read, Predict, Write, Promote, Admin };
 struct Parameters {
   std::string deployment;
   std::string version;
+  std::string model;
+  std::string caller;  // the name of the token, of who may change something; else empty
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };
 
 /// An endpoint cannot be made without the scope that it needs.

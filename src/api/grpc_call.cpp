@@ -177,7 +177,7 @@ void GrpcCall::answer(Coding coding) {
   if (auto late = too_late(Clock::now())) return deliver(*late);
   // What is long once decoded may come in few bytes.
   if (coding != Coding::Identity) return have_done([this, coding] { return decode_and_answer(coding); });
-  GrpcAnswer answer = calls_.router.answer(*method_, claim(), message_);
+  GrpcAnswer answer = calls_.router.answer(*method_, claim(), message_, deadline());
   if (auto* work = std::get_if<GrpcWork>(&answer)) return have_done(std::move(*work));
   deliver(std::get<GrpcReply>(answer));
 }
@@ -188,7 +188,7 @@ GrpcReply GrpcCall::decode_and_answer(Coding coding) {
   message_ = std::move(*decoded);
   if (!share_.grow_to(message_.size()))
     return overloaded("too many bytes of other requests are being worked on");
-  const GrpcAnswer answer = calls_.router.answer(*method_, claim(), message_);
+  const GrpcAnswer answer = calls_.router.answer(*method_, claim(), message_, deadline());
   const auto* work = std::get_if<GrpcWork>(&answer);
   return work != nullptr ? (*work)() : std::get<GrpcReply>(answer);
 }
@@ -199,6 +199,15 @@ void GrpcCall::have_done(GrpcWork work) {
     self->deliver(late ? *late : work());
   };
   if (!calls_.workers.submit(std::move(job))) deliver(overloaded("too many long requests wait already"));
+}
+
+GrpcCall::Clock::time_point GrpcCall::deadline() const {
+  if (gpr_time_cmp(details_.deadline, gpr_inf_future(details_.deadline.clock_type)) == 0)
+    return Clock::time_point::max();
+  const gpr_timespec left = gpr_time_sub(details_.deadline, gpr_now(details_.deadline.clock_type));
+  constexpr int64_t kLongest = int64_t{365} * 24 * 3600;  // more could not be added to a time
+  if (left.tv_sec > kLongest) return Clock::time_point::max();
+  return Clock::now() + std::chrono::seconds(left.tv_sec) + std::chrono::nanoseconds(left.tv_nsec);
 }
 
 std::optional<GrpcReply> GrpcCall::too_late(Clock::time_point queued) const {

@@ -71,6 +71,7 @@ class GrpcCall : public std::enable_shared_from_this<GrpcCall> {
   void answer(Coding coding);
   void have_done(GrpcWork work);
   GrpcReply decode_and_answer(Coding coding);
+  Clock::time_point deadline() const;
   std::optional<GrpcReply> too_late(Clock::time_point queued) const;
   void deliver(const GrpcReply& reply);
   // These expect the mutex to be held.

@@ -14,7 +14,7 @@
 
 // clang-format off: a list, sorted
 #define TIDEMILL_GRPC_FUNCTIONS(CALL) \
-  CALL(gpr_inf_future) CALL(gpr_now) CALL(gpr_set_log_function) CALL(gpr_time_cmp) CALL(grpc_byte_buffer_destroy) \
+  CALL(gpr_inf_future) CALL(gpr_now) CALL(gpr_set_log_function) CALL(gpr_time_cmp) CALL(gpr_time_sub) CALL(grpc_byte_buffer_destroy) \
   CALL(grpc_call_details_destroy) CALL(grpc_call_details_init) CALL(grpc_call_start_batch) CALL(grpc_call_unref) \
   CALL(grpc_completion_queue_create_for_next) CALL(grpc_completion_queue_destroy) CALL(grpc_completion_queue_next) \
   CALL(grpc_completion_queue_shutdown) CALL(grpc_init) CALL(grpc_insecure_server_credentials_create) \

@@ -77,12 +77,13 @@ Result<const GrpcMethod*> GrpcRouter::find(std::string_view path, const Access::
   return user_error("http.not_implemented", fmt::format("there is no method {}", path));
 }
 
-GrpcAnswer GrpcRouter::answer(const GrpcMethod& method, const Access::Claim& claim,
-                              std::string_view message) const {
-  const auto parameters = parameters_of(method, message);
+GrpcAnswer GrpcRouter::answer(const GrpcMethod& method, const Access::Claim& claim, std::string_view message,
+                              std::chrono::steady_clock::time_point deadline) const {
+  auto parameters = parameters_of(method, message);
   if (!parameters) return grpc_error(parameters.error());
   if (const auto may = access_.allow(claim, method.scope(), parameters->deployment); !may)
     return grpc_error(may.error());
+  parameters->deadline = deadline;
   return method.answer(*parameters, message);
 }
 

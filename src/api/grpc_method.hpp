@@ -76,7 +76,9 @@ class GrpcRouter {
   /// Before any message is read. Errors: http.forbidden, http.not_implemented.
   Result<const GrpcMethod*> find(std::string_view path, const Access::Claim& claim) const;
   /// Thread-safe. What the caller may not do is UNAUTHENTICATED, PERMISSION_DENIED or RESOURCE_EXHAUSTED.
-  GrpcAnswer answer(const GrpcMethod& method, const Access::Claim& claim, std::string_view message) const;
+  GrpcAnswer answer(
+      const GrpcMethod& method, const Access::Claim& claim, std::string_view message,
+      std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max()) const;
   const std::vector<GrpcMethod>& methods() const { return methods_; }
 
  private:

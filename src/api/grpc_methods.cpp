@@ -37,19 +37,21 @@ GrpcReply refuse(const Inference::Call& call, const Error& error, ToReply reply)
   return reply(std::unexpected(error));
 }
 
-GrpcReply predict(const Inference& inference, const Inference::Call& call, const V2Request& request,
+GrpcReply predict(Inference& inference, const Inference::Call& call, const V2Request& request,
                   ToReply reply) {
-  auto predicted = inference.predict(call, request.infer);
+  const std::string& id = request.infer.id;
+  auto predicted = inference.predict(call, {.prediction_id = id, .request_id = id}, request.infer);
   if (!predicted) return refuse(call, predicted.error(), reply);
+  const Inference::Chosen& chosen = predicted->chosen;
   GrpcReply answer =
-      reply(infer_response_message(request, std::move(*predicted), call.live->predictor->package().classes,
-                                   Inference::prediction_id(request.infer.id)));
+      reply(infer_response_message(request, std::move(predicted->response),
+                                   chosen.live->predictor->package().classes, chosen.prediction_id));
   call.flight->count(200);
   return answer;
 }
 
 GrpcAnswer infer(Inference& inference, const Parameters& parameters, std::string_view bytes, ToReply reply) {
-  const Inference::Call call = inference.begin(parameters.deployment, "grpc");
+  Inference::Call call = inference.begin(parameters.deployment, "grpc", parameters.deadline);
   const auto refused = [call, reply](const Error& error) { return refuse(call, error, reply); };
   if (const auto can = inference.check(call, parameters.version); !can) return refused(can.error());
   return in_turn<GrpcReply>(
@@ -146,7 +148,8 @@ std::vector<GrpcMethod> grpc_methods(Inference& inference) {
       });
   add("/inference.GRPCInferenceService/ModelMetadata", Scope::Read, kModel,
       [&](const Parameters& named, std::string_view) {
-        return look(inference, named, Reply::ModelMetadata, model_metadata);
+        return json_message(Reply::ModelMetadata,
+                            repository_metadata(inference, named.deployment, named.version));
       });
   add("/inference.GRPCInferenceService/ModelConfig", Scope::Read, kModel,
       [&](const Parameters& named, std::string_view) {

@@ -4,8 +4,10 @@
 
 #include <fmt/format.h>
 
+#include "api/http.hpp"
 #include "api/replies.hpp"
 #include "base/id.hpp"
+#include "serving/rollout.hpp"
 
 namespace tidemill::api {
 
@@ -21,9 +23,39 @@ bool is_safe_id(std::string_view id) {
   });
 }
 
+struct Made {
+  const serving::LiveModel& live;
+  std::string_view prediction_id, request_id;
+  const serving::InferRequest& request;
+  const Result<serving::InferResponse>& response;
+};
+serving::PredictionRecord record_of(const Made& made, double seconds) {
+  constexpr double kMicros = 1e6;
+  const Error* error = made.response ? nullptr : &made.response.error();
+  return {.prediction_id = made.prediction_id,
+          .request_id = made.request_id,
+          .deployment = made.live.deployment,
+          .model = made.live.model,
+          .version = made.live.version,
+          .role = made.live.role,
+          .at = system_clock()->now(),
+          .latency = {static_cast<int64_t>(seconds * kMicros)},
+          .status = error == nullptr ? 200 : http_status(*error),
+          .error = error == nullptr ? std::string_view() : std::string_view(error->code),
+          .request = made.request,
+          .response = error == nullptr ? &*made.response : nullptr};
+}
+
 }  // namespace
 
-void Flight::computed(std::chrono::steady_clock::time_point begun, const serving::InferResponse& response) {
+void Flight::move_to(InferenceSeries& series) {
+  if (&series == series_) return;
+  series_->leave();
+  series_ = &series;
+  series.begin();
+}
+
+void Flight::computed(Clock::time_point begun, const serving::InferResponse& response) {
   request_.compute_seconds = seconds_since(begun);
   request_.rows = response.rows;
   request_.unseen_categories = response.counts.unseen_categories;
@@ -34,64 +66,130 @@ void Flight::count(int code) {
   counted_ = true;
   request_.code = code;
   request_.seconds = seconds_since(begun_);
-  series_.end(request_);
+  series_->end(request_);
 }
 
-Inference::Call Inference::begin(const std::string& deployment, std::string_view protocol) {
-  const auto live = deployments_.find(deployment);
+Inference::Call Inference::begin(const std::string& deployment, std::string_view protocol,
+                                 Flight::Clock::time_point deadline) {
+  auto all = deployments_.live(deployment);
+  const serving::LiveModel* live = all == nullptr ? nullptr : all->champion.get();
   // A name that no deployment has is not a label: strangers must not grow the metrics.
-  InferenceSeries& series =
-      live != nullptr ? metrics_.series(deployment, live->version, live->role, protocol)
-                      : metrics_.series(deployments_.has(deployment) ? deployment : "", 0, "", protocol);
-  return {deployment, live, std::make_shared<Flight>(series)};
+  InferenceSeries& series = live != nullptr
+                                ? series_of(*live, protocol)
+                                : metrics_.series(all != nullptr ? deployment : "", 0, "", protocol);
+  return {deployment, std::move(all), live, false, protocol, std::make_shared<Flight>(series, deadline)};
 }
 
-Result<void> Inference::check(const Call& call, std::string_view version) const {
-  return check(call.deployment, call.live.get(), version);
+Result<void> Inference::check(Call& call, std::string_view version) {
+  TM_TRY(call.live, check(call.deployment, call.all.get(), version));
+  call.named = !version.empty();
+  if (call.named) call.flight->move_to(series_of(*call.live, call.protocol));
+  return {};
 }
 
-Result<void> Inference::check(const std::string& deployment, const serving::LiveModel* live,
-                              std::string_view version) const {
-  if (!deployments_.has(deployment)) {
+Result<const serving::LiveModel*> Inference::check(const std::string& deployment,
+                                                   const serving::LiveDeployment* all,
+                                                   std::string_view version) const {
+  if (all == nullptr) {
     Error error = not_found(fmt::format("there is no deployment '{}'", deployment));
     error.hint = did_you_mean(deployment, deployments_.names());
     return std::unexpected(std::move(error));
   }
-  if (live == nullptr) return user_error("http.not_ready", deployments_.problem(deployment));
-  if (!version.empty() && version != std::to_string(live->version))
-    return std::unexpected(not_found(
-        fmt::format("deployment '{}' serves version {}, not {}", deployment, live->version, version)));
-  return {};
+  if (all->champion == nullptr) return user_error("http.not_ready", deployments_.problem(deployment));
+  if (version.empty()) return all->champion.get();
+  if (const serving::LiveModel* live = all->find(version)) return live;
+  const std::string also = all->challenger == nullptr ? "" : fmt::format(" and {}", all->challenger->version);
+  return std::unexpected(not_found(fmt::format("deployment '{}' serves version {}{}, not {}", deployment,
+                                               all->champion->version, also, version)));
 }
 
 Result<std::shared_ptr<const serving::LiveModel>> Inference::look(const std::string& deployment,
                                                                   std::string_view version) const {
-  auto live = deployments_.find(deployment);
-  TM_CHECK(check(deployment, live.get(), version));
-  return live;
-}
-
-std::string Inference::prediction_id(std::string_view callers) {
-  return is_safe_id(callers) ? std::string(callers) : random_id();
+  const auto all = deployments_.live(deployment);
+  TM_TRY(const serving::LiveModel* live, check(deployment, all.get(), version));
+  return live == all->champion.get() ? all->champion : all->challenger;
 }
 
 bool Inference::takes_long(const Call& call, const serving::InferRequest& request) {
-  return serving::tree_walks(*call.live, request) > kMostWalksAtOnce;
+  const serving::LiveModel* other = call.all->challenger.get();
+  const size_t most = std::max(serving::tree_walks(*call.live, request),
+                               other == nullptr ? 0 : serving::tree_walks(*other, request));
+  return most > kMostWalksAtOnce;
 }
 
-Result<serving::InferResponse> Inference::predict(const Call& call,
+std::string_view Inference::sticky(const Call& call) {
+  const auto& all = *call.all;
+  const bool matters = !call.named && all.has_canary();
+  return matters ? std::string_view(all.sticky) : "";
+}
+
+Inference::Chosen Inference::choose(const Call& call, const Asked& asked,
+                                    const std::optional<std::string>& key) {
+  Chosen chosen{call.live, is_safe_id(asked.prediction_id) ? std::string(asked.prediction_id) : random_id(),
+                asked.request_id};
+  const auto& all = *call.all;
+  if (call.named || !all.has_canary()) return chosen;
+  const double place = serving::place_of_key(call.deployment, all.challenger->version,
+                                             key ? std::string_view(*key) : chosen.prediction_id);
+  if (!serving::is_taken_by_canary(place, all.rollout.percent)) return chosen;
+  chosen.live = all.challenger.get();
+  call.flight->move_to(series_of(*chosen.live, call.protocol));
+  return chosen;
+}
+
+Result<serving::InferResponse> Inference::predict(const Call& call, const Chosen& chosen,
                                                   const serving::InferRequest& request) const {
-  const auto begun = std::chrono::steady_clock::now();
-  TM_TRY(serving::InferResponse response, serving::infer(*call.live, request));
-  call.flight->computed(begun, response);
-  if (sink_ != nullptr) sink_->predicted(*call.live, request, response, system_clock()->now());
+  const auto begun = Flight::Clock::now();
+  auto response = serving::infer(*chosen.live, request);
+  if (response) call.flight->computed(begun, *response);
+  if (sink_ != nullptr)
+    sink_->predicted(record_of({*chosen.live, chosen.prediction_id, chosen.request_id, request, response},
+                               call.flight->seconds()));
   return response;
 }
 
+Result<Inference::Predicted> Inference::predict(const Call& call, const Asked& asked,
+                                                const serving::InferRequest& request) {
+  std::optional<std::string> key;
+  const forest::Package& champion = call.live->predictor->package();
+  if (const std::string_view column = sticky(call); !column.empty())
+    key = serving::key_of(request.inputs, champion, column);
+  Predicted predicted{choose(call, asked, key), {}};
+  const serving::LiveModel& live = *predicted.chosen.live;
+  if (&live == call.live) {
+    TM_TRY(predicted.response, predict(call, predicted.chosen, request));
+  } else {
+    const forest::Package& canary = live.predictor->package();
+    TM_TRY(predicted.response,
+           serving::same_inputs(champion, canary)
+               ? predict(call, predicted.chosen, request)
+               : predict(call, predicted.chosen, serving::adapted(request, champion, canary)));
+  }
+  shadow(call, predicted.chosen, serving::bytes_of(request), [&] {
+    return [request, all = call.all](const serving::LiveModel& shadow) -> Result<serving::InferRequest> {
+      return serving::adapted(request, all->champion->predictor->package(), shadow.predictor->package());
+    };
+  });
+  return predicted;
+}
+
+void Inference::predict_as_shadow(const Shadowed& shadowed) const {
+  const serving::LiveModel& live = *shadowed.all->challenger;
+  Flight flight(*shadowed.series, Flight::Clock::time_point::max());
+  const auto request = shadowed.make(live);
+  if (!request) return flight.count(http_status(request.error()));
+  const auto response = serving::infer(live, *request);
+  if (response) flight.computed(flight.begun(), *response);
+  flight.count(response ? 200 : http_status(response.error()));
+  if (sink_ != nullptr)
+    sink_->predicted(
+        record_of({live, shadowed.prediction_id, shadowed.request_id, *request, response}, flight.seconds()));
+}
+
 bool Inference::ready(const std::string& deployment, std::string_view version) const {
-  const auto live = deployments_.find(deployment);
-  return accepting_.load() && live != nullptr &&
-         (version.empty() || version == std::to_string(live->version));
+  const auto all = deployments_.live(deployment);
+  return accepting_.load() && all != nullptr && all->champion != nullptr &&
+         (version.empty() || all->find(version) != nullptr);
 }
 
 std::string Inference::metrics_text() const {
@@ -102,13 +200,15 @@ std::string Inference::metrics_text() const {
     deployment.model = name;
     deployment.current = deployments_.problem(name).empty();
     deployment.load_failures = deployments_.load_failures(name);
-    if (const auto live = deployments_.find(name)) {
-      deployment.registry_model = live->model;
-      deployment.version = live->version;
-      deployment.role = live->role;
-      for (const registry::Table& table : live->tables)
-        deployment.tables.push_back({table.name, Duration{now.micros - table.made_at.micros}.seconds()});
-    }
+    const auto all = deployments_.live(name);
+    for (const auto& live : {all->champion, all->challenger})
+      if (live != nullptr) deployment.live.push_back({live->model, live->version, live->role});
+    if (all->rollout.version > 0)
+      deployment.challenger = {.current = deployments_.challenger_problem(name).empty(),
+                               .canary_share = all->has_canary() ? all->rollout.percent / 100 : 0};
+    if (all->champion == nullptr) continue;
+    for (const registry::Table& table : all->champion->tables)
+      deployment.tables.push_back({table.name, Duration{now.micros - table.made_at.micros}.seconds()});
   }
   return metrics_.text(deployments);
 }

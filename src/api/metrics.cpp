@@ -162,14 +162,32 @@ std::string Metrics::text(const std::vector<Deployment>& deployments) const {
   number("tidemill_inference_unseen_categories_total", "counter",
          "Category values that training never saw; taken as missing.", &InferenceSeries::unseen_);
 
+  family(out, "tidemill_shadow_dropped_total", "counter",
+         "Requests that a shadow did not get because it had too many waiting.");
+  for (const auto& [key, series] : series_)
+    if (series->labels().role == "shadow")
+      sample(out, "tidemill_shadow_dropped_total", text_of(series->labels()), series->dropped_.load());
   family(out, "tidemill_model_info", "gauge", "Versions that are live.");
   for (const Deployment& deployment : deployments)
-    if (deployment.version > 0)
+    for (const Deployment::Live& live : deployment.live)
       sample(out, "tidemill_model_info",
              fmt::format("model=\"{}\",registry_model=\"{}\",version=\"{}\",role=\"{}\"",
-                         escaped(deployment.model), escaped(deployment.registry_model), deployment.version,
-                         escaped(deployment.role)),
+                         escaped(deployment.model), escaped(live.registry_model), live.version,
+                         escaped(live.role)),
              1);
+  const auto of_challengers = [&](std::string_view name, std::string_view help, auto value) {
+    family(out, name, "gauge", help);
+    for (const Deployment& deployment : deployments)
+      if (deployment.challenger)
+        sample(out, name, fmt::format("model=\"{}\"", escaped(deployment.model)),
+               value(*deployment.challenger));
+  };
+  of_challengers("tidemill_deployment_canary_share",
+                 "Share of the requests that a deployment's canary answers.",
+                 [](const Deployment::Challenger& c) { return c.canary_share; });
+  of_challengers("tidemill_deployment_challenger_current",
+                 "1 when a deployment's challenger is loaded, 0 when it could not be.",
+                 [](const Deployment::Challenger& c) { return c.current ? 1 : 0; });
   family(out, "tidemill_deployment_current", "gauge",
          "1 when a deployment serves the version that its alias names, 0 when that could not be loaded.");
   for (const Deployment& deployment : deployments)

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
@@ -48,7 +49,7 @@ class InferenceSeries {
   struct Labels {
     std::string model;     // the deployment's name; empty: no deployment was reached
     int version = 0;       // 0: none was reached
-    std::string role;      // the alias it is served under
+    std::string role;      // the alias it is served under; a challenger's "canary" or "shadow"
     std::string protocol;  // "v2", "grpc", "mlflow", "predict"
   };
   explicit InferenceSeries(Labels labels) : labels_(std::move(labels)) {}
@@ -63,6 +64,10 @@ class InferenceSeries {
   };
   void begin() { in_flight_.fetch_add(1, std::memory_order_relaxed); }
   void end(const Request& request);
+  /// It was begun here, and goes on in another series.
+  void leave() { in_flight_.fetch_sub(1, std::memory_order_relaxed); }
+  /// A shadow's request that found no room.
+  void drop() { dropped_.fetch_add(1, std::memory_order_relaxed); }
   const Labels& labels() const { return labels_; }
 
   struct Totals {
@@ -79,7 +84,7 @@ class InferenceSeries {
   const Labels labels_;
   std::array<std::atomic<uint64_t>, kCodes.size() + 1> requests_{};  // the last: any other code
   std::atomic<int64_t> in_flight_{0};
-  std::atomic<uint64_t> rows_{0}, unseen_{0};
+  std::atomic<uint64_t> rows_{0}, unseen_{0}, dropped_{0};
   std::atomic<double> failed_seconds_{0};
   Histogram<kSecondsBounds.size()> seconds_{kSecondsBounds}, queue_{kSecondsBounds}, compute_{kSecondsBounds};
   Histogram<kRowsBounds.size()> batch_{kRowsBounds};
@@ -94,11 +99,19 @@ class Metrics {
   InferenceSeries::Totals totals(std::string_view model, int version) const;
 
   struct Deployment {
-    std::string model;           // the deployment's name
-    std::string registry_model;  // what it serves now, if anything
-    int version = 0;             // 0: nothing
-    std::string role;
-    bool current = true;  // it serves what its alias names
+    std::string model;  // the deployment's name
+    struct Live {
+      std::string registry_model;
+      int version = 0;
+      std::string role;
+    };
+    std::vector<Live> live = {};  // what it serves now
+    bool current = true;          // it serves what its alias names
+    struct Challenger {
+      bool current = true;      // it could be loaded
+      double canary_share = 0;  // of the requests
+    };
+    std::optional<Challenger> challenger = {};
     uint64_t load_failures = 0;
     struct Table {
       std::string name;

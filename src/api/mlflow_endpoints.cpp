@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "api/mlflow.hpp"
+#include "api/prediction_headers.hpp"
 #include "api/replies.hpp"
 #include "api/turn.hpp"
 #include "base/version.hpp"
@@ -26,17 +27,17 @@ Response finish(const Inference::Call& call, Response response) {
   return response;
 }
 
-Response score(const Inference& inference, const Inference::Call& call,
+Response score(Inference& inference, const Inference::Call& call, const Inference::Asked& asked,
                const serving::InferRequest& request) {
-  const auto predicted = inference.predict(call, request);
+  const auto predicted = inference.predict(call, asked, request);
   if (!predicted) return finish(call, mlflow_error(predicted.error()));
-  Response response{200, "application/json", invocation_reply(*predicted), {}};
-  response.headers.emplace_back("X-Prediction-Id", Inference::prediction_id(""));
+  Response response{200, "application/json", invocation_reply(predicted->response), {}};
+  add_prediction_headers(response, predicted->chosen);
   return finish(call, std::move(response));
 }
 
 Answer invoke(Inference& inference, const Request& request, const std::string& deployment) {
-  const Inference::Call call = inference.begin(deployment, "mlflow");
+  Inference::Call call = inference.begin(deployment, "mlflow", request.deadline);
   const auto refuse = [call](const Error& error) { return finish(call, mlflow_error(error)); };
   if (const auto can = inference.check(call, ""); !can) return refuse(can.error());
   const std::string type = media_type(request);
@@ -46,7 +47,10 @@ Answer invoke(Inference& inference, const Request& request, const std::string& d
   return in_turn<Response>(
       call, request.body.size(),
       [&body = request.body, call] { return parse_invocation(body, call.live->predictor->package()); },
-      [&inference, call](const serving::InferRequest& read) { return score(inference, call, read); }, refuse);
+      [&inference, call, asked = asked_of(request)](const serving::InferRequest& read) {
+        return score(inference, call, asked, read);
+      },
+      refuse);
 }
 
 Answer invoke_the_only_one(Inference& inference, const Request& request) {

@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 
 #include "api/json_tensor.hpp"
+#include "api/prediction_headers.hpp"
 #include "api/replies.hpp"
 #include "api/turn.hpp"
+#include "serving/rollout.hpp"
 #include "serving/row_features.hpp"
 
 namespace tidemill::api {
@@ -41,35 +43,54 @@ std::string outputs_of(const serving::InferResponse& response, size_t row) {
   return out;
 }
 
-std::string body_of(const serving::InferResponse& response, const std::vector<std::string>& keys) {
+std::string body_of(const serving::InferResponse& response, const std::string& prediction_id,
+                    const std::vector<std::string>& keys) {
   std::string out =
       fmt::format("{{\"deployment\":{},\"version\":{},\"prediction_id\":{},\"predictions\":[",
-                  to_text(Json(response.deployment)), response.version, to_text(Json(response.id)));
+                  to_text(Json(response.deployment)), response.version, to_text(Json(prediction_id)));
   for (size_t row = 0; row < keys.size(); ++row)
     out += (row == 0 ? "{" : ",{") + keys[row] + outputs_of(response, row) + "}";
   return out + "]}";
 }
 
-Result<Response> answer(const Inference& inference, const Inference::Call& call, const Request& request,
+Result<serving::RequestRows> rows_of(const serving::LiveModel& live, Format format, std::string_view body) {
+  const serving::RequestSchema& schema = live.row_features->schema();
+  return format == Format::Csv ? serving::rows_from_csv(schema, body) : serving::rows_from_json(schema, body);
+}
+
+Result<Response> answer(Inference& inference, const Inference::Call& call, const Request& request,
                         Format format) {
-  const serving::RowFeatures& row_features = *call.live->row_features;
-  TM_TRY(serving::RequestRows rows, format == Format::Csv
-                                        ? serving::rows_from_csv(row_features.schema(), request.body)
-                                        : serving::rows_from_json(row_features.schema(), request.body));
+  TM_TRY(serving::RequestRows rows, rows_of(*call.live, format, request.body));
+  std::optional<std::string> key;
+  if (const std::string_view column = Inference::sticky(call); !column.empty())
+    key = serving::key_of(rows, call.live->row_features->schema(), column);
+  const Inference::Chosen chosen = inference.choose(call, asked_of(request), key);
+  // Each version has its own idea of the source's columns, and its own SQL.
+  if (chosen.live != call.live) {
+    TM_TRY(rows, rows_of(*chosen.live, format, request.body));
+  }
   const std::vector<std::string> keys = rows.keys;
   serving::InferRequest inputs;
-  inputs.id = Inference::prediction_id(request.header("x-prediction-id"));
   const auto begun = std::chrono::steady_clock::now();
-  TM_TRY(inputs.inputs, row_features.features(std::move(rows)));
-  TM_TRY(const serving::InferResponse predicted, inference.predict(call, inputs));
+  TM_TRY(inputs.inputs, chosen.live->row_features->features(std::move(rows)));
+  TM_TRY(const serving::InferResponse predicted, inference.predict(call, chosen, inputs));
   call.flight->computed(begun, predicted);  // its features too
-  Response response{200, "application/json", body_of(predicted, keys), {}};
-  response.headers.emplace_back("X-Prediction-Id", inputs.id);
+  inference.shadow(call, chosen, request.body.size(), [&] {
+    return [body = std::string(request.body),
+            format](const serving::LiveModel& live) -> Result<serving::InferRequest> {
+      serving::InferRequest features;
+      TM_TRY(auto shadow_rows, rows_of(live, format, body));
+      TM_TRY(features.inputs, live.row_features->features(std::move(shadow_rows)));
+      return features;
+    };
+  });
+  Response response{200, "application/json", body_of(predicted, chosen.prediction_id, keys), {}};
+  add_prediction_headers(response, chosen);
   return response;
 }
 
 Answer begin(Inference& inference, const Request& request, const Parameters& parameters) {
-  const Inference::Call call = inference.begin(parameters.deployment, "predict");
+  Inference::Call call = inference.begin(parameters.deployment, "predict", request.deadline);
   const auto finish = [call](Response response) {
     call.flight->count(response.status);
     return response;

@@ -11,6 +11,10 @@ namespace tidemill::api {
 Result<Json> repository_statistics(const Inference& inference, const std::string& deployment,
                                    std::string_view version);
 
+/// model_metadata() with every version that the deployment serves now. Errors as Inference::check().
+Result<Json> repository_metadata(const Inference& inference, const std::string& deployment,
+                                 std::string_view version);
+
 enum class Listed { All, ReadyOnly };
 /// [{"name", "version", "state", "reason"}, …]
 Json repository_index(const Inference& inference, Listed listed);

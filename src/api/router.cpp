@@ -23,6 +23,7 @@ std::string_view take_part(std::string_view& rest) {
 std::string* value_of(Parameters& parameters, std::string_view name) {
   if (name == "{deployment}") return &parameters.deployment;
   if (name == "{version}") return &parameters.version;
+  if (name == "{model}") return &parameters.model;
   return nullptr;
 }
 
@@ -87,8 +88,9 @@ Answer Router::answer(const Request& request) const {
     response.headers.emplace_back("Allow", fmt::format("{}", fmt::join(allowed, ", ")));
     return response;
   }
-  if (const auto may = access_.allow(claim, (*found)->scope(), parameters.deployment); !may)
-    return error_reply(may.error());
+  auto may = access_.allow(claim, (*found)->scope(), parameters.deployment);
+  if (!may) return error_reply(may.error());
+  parameters.caller = std::move(*may);
   return answer_coded(request, max_body_bytes_,
                       [endpoint = *found, parameters = std::move(parameters)](const Request& decoded) {
                         return endpoint->answer(decoded, parameters);

@@ -23,10 +23,11 @@ Response metrics(const Inference& inference) {
   return Response{200, "text/plain; version=0.0.4; charset=utf-8", inference.metrics_text(), {}};
 }
 
-std::vector<Endpoint> all_endpoints(Inference& inference) {
+std::vector<Endpoint> all_endpoints(Inference& inference, Changes* changes) {
   std::vector<Endpoint> endpoints = v2_endpoints(inference);
   std::ranges::move(mlflow_endpoints(inference), std::back_inserter(endpoints));
   std::ranges::move(predict_endpoints(inference), std::back_inserter(endpoints));
+  if (changes != nullptr) std::ranges::move(change_endpoints(*changes), std::back_inserter(endpoints));
   endpoints.emplace_back("GET", "/", Scope::Read, "What is deployed, and where to ask.",
                          [&](const Request&, const Parameters&) { return Answer(index(inference)); });
   endpoints.emplace_back("GET", "/metrics", Scope::Read, "Metrics in Prometheus' text format.",
@@ -36,6 +37,7 @@ std::vector<Endpoint> all_endpoints(Inference& inference) {
 
 }  // namespace
 
-Routes::Routes(Inference& inference, const Access& access) : router_(all_endpoints(inference), access) {}
+Routes::Routes(Inference& inference, const Access& access, Changes* changes)
+    : router_(all_endpoints(inference, changes), access) {}
 
 }  // namespace tidemill::api

@@ -1,6 +1,7 @@
 // All that is answered over HTTP: the protocols' endpoints, the metrics and the index, behind one router.
 #pragma once
 
+#include "api/change_endpoints.hpp"
 #include "api/inference.hpp"
 #include "api/router.hpp"
 
@@ -8,8 +9,8 @@ namespace tidemill::api {
 
 class Routes {
  public:
-  /// Inference and access must outlive the routes.
-  Routes(Inference& inference, const Access& access);
+  /// All must outlive the routes. Without changes nothing is changed over HTTP.
+  Routes(Inference& inference, const Access& access, Changes* changes = nullptr);
   /// Thread-safe.
   Answer answer(const Request& request) const { return router_.answer(request); }
   const std::vector<Endpoint>& endpoints() const { return router_.endpoints(); }

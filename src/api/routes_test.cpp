@@ -67,7 +67,8 @@ void each_status(const Access& access, std::string_view authorization,
                  const std::function<void(const Endpoint&, int)>& see) {
   serving::Deployments none;
   Inference inference(none);
-  const Routes routes(inference, access);
+  Changes changes(none, "/nowhere");
+  const Routes routes(inference, access, &changes);
   ASSERT_FALSE(routes.endpoints().empty());
   for (const Endpoint& endpoint : routes.endpoints()) {
     Request request;

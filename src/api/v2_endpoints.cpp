@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "api/prediction_headers.hpp"
 #include "api/replies.hpp"
 #include "api/repository.hpp"
 #include "api/turn.hpp"
@@ -18,16 +19,20 @@ Response finish(const Inference::Call& call, Response response) {
   return response;
 }
 
-Response predict(const Inference& inference, const Inference::Call& call, const V2Request& request) {
-  const auto predicted = inference.predict(call, request.infer);
+Response predict(Inference& inference, const Inference::Call& call, Inference::Asked asked,
+                 const V2Request& request) {
+  // The protocol's own word for it comes before the header.
+  if (!request.infer.id.empty()) asked.prediction_id = asked.request_id = request.infer.id;
+  const auto predicted = inference.predict(call, asked, request.infer);
   if (!predicted) return finish(call, error_reply(predicted.error()));
-  V2Reply reply = infer_reply(request, *predicted, call.live->predictor->package().classes);
+  V2Reply reply =
+      infer_reply(request, predicted->response, predicted->chosen.live->predictor->package().classes);
   Response response{200, "application/json", std::move(reply.body), {}};
   if (reply.json_bytes) {
     response.content_type = "application/octet-stream";
     response.headers.emplace_back("Inference-Header-Content-Length", std::to_string(*reply.json_bytes));
   }
-  response.headers.emplace_back("X-Prediction-Id", Inference::prediction_id(request.infer.id));
+  add_prediction_headers(response, predicted->chosen);
   return finish(call, std::move(response));
 }
 
@@ -42,7 +47,7 @@ Result<std::optional<size_t>> json_bytes_of(const Request& request) {
 }
 
 Answer infer(Inference& inference, const Request& request, const Parameters& parameters) {
-  const Inference::Call call = inference.begin(parameters.deployment, "v2");
+  Inference::Call call = inference.begin(parameters.deployment, "v2", request.deadline);
   const auto refuse = [call](const Error& error) { return finish(call, error_reply(error)); };
   if (const auto can = inference.check(call, parameters.version); !can) return refuse(can.error());
   const auto json_bytes = json_bytes_of(request);
@@ -50,12 +55,15 @@ Answer infer(Inference& inference, const Request& request, const Parameters& par
   return in_turn<Response>(
       call, request.body.size(),
       [&body = request.body, json_bytes = *json_bytes] { return parse_infer_request(body, json_bytes); },
-      [&inference, call](const V2Request& read) { return predict(inference, call, read); }, refuse);
+      [&inference, call, asked = asked_of(request)](const V2Request& read) {
+        return predict(inference, call, asked, read);
+      },
+      refuse);
 }
 
 Answer metadata(const Inference& inference, const Parameters& parameters) {
-  const auto live = inference.look(parameters.deployment, parameters.version);
-  return live ? json_reply(model_metadata(**live)) : error_reply(live.error());
+  const auto told = repository_metadata(inference, parameters.deployment, parameters.version);
+  return told ? json_reply(*told) : error_reply(told.error());
 }
 
 Answer config(const Inference& inference, const Parameters& parameters) {

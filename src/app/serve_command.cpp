@@ -113,7 +113,8 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
 
   const auto deployments = serving::Deployments::open(session->project, *session->registry);
   api::Inference inference(*deployments);
-  const api::Routes routes(inference, access);
+  api::Changes changes(*deployments, session->project.home);
+  const api::Routes routes(inference, access, &changes);
   api::ServerOptions server_options;
   server_options.host = options.host;
   server_options.port = options.port;

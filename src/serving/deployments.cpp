@@ -7,6 +7,8 @@
 
 #include "base/log.hpp"
 #include "serving/request_tables.hpp"
+#include "serving/rollout.hpp"
+#include "serving/row_features.hpp"
 
 namespace tidemill::serving {
 
@@ -26,6 +28,22 @@ std::string role_of(const std::string& reference) {
   return number ? "pinned" : reference;
 }
 
+std::string role_of(const registry::Rollout& rollout) { return std::string(to_text(rollout.stage)); }
+
+std::shared_ptr<const LiveModel> as_role(const std::shared_ptr<const LiveModel>& live,
+                                         const std::string& role) {
+  if (live->role == role) return live;
+  LiveModel other = *live;
+  other.role = role;
+  return std::make_shared<const LiveModel>(std::move(other));
+}
+
+bool takes_column(const LiveModel& live, const std::string& column) {
+  const auto& features = live.predictor->package().features;
+  if (std::ranges::find(features, column, &forest::Feature::name) != features.end()) return true;
+  return live.row_features != nullptr && live.row_features->schema().find(column).has_value();
+}
+
 Duration pause_after(int failures) {
   constexpr int64_t kFirst = 1'000'000, kMost = 60'000'000;
   constexpr int kMostDoublings = 6;
@@ -41,19 +59,31 @@ std::unique_ptr<Deployments> Deployments::open(const project::Project& project, 
   deployments->home_ = project.home;
   const auto holding = std::ranges::count_if(project.deployments,
                                              [](const auto& each) { return !each.second.request.empty(); });
-  // Twice: a new one is loaded beside the old.
+  // Three times: a new one is loaded beside the champion and its challenger.
   if (project.memory_bytes && holding > 0)
-    deployments->memory_bytes_ = std::max(*project.memory_bytes / (2 * holding), project::kLeastMemory);
+    deployments->memory_bytes_ = std::max(*project.memory_bytes / (3 * holding), project::kLeastMemory);
   for (const auto& [name, declared] : project.deployments) {
     auto slot = std::make_unique<Slot>();
     slot->declared = declared;
+    slot->live.store(std::make_shared<const LiveDeployment>());
     deployments->slots_.emplace(name, std::move(slot));
   }
   deployments->refresh(registry);
   return deployments;
 }
 
+const LiveModel* LiveDeployment::find(std::string_view version) const {
+  for (const auto& live : {champion.get(), challenger.get()})
+    if (live != nullptr && version == std::to_string(live->version)) return live;
+  return nullptr;
+}
+
 std::shared_ptr<const LiveModel> Deployments::find(const std::string& deployment) const {
+  const auto all = live(deployment);
+  return all == nullptr ? nullptr : all->champion;
+}
+
+std::shared_ptr<const LiveDeployment> Deployments::live(const std::string& deployment) const {
   const auto slot = slots_.find(deployment);
   return slot == slots_.end() ? nullptr : slot->second->live.load();
 }
@@ -65,9 +95,13 @@ std::vector<std::string> Deployments::names() const {
 }
 
 bool Deployments::ready() const {
-  for (const auto& [name, slot] : slots_)
-    if (slot->live.load() == nullptr) return false;
-  return true;
+  return std::ranges::all_of(slots_,
+                             [](const auto& each) { return each.second->live.load()->champion != nullptr; });
+}
+
+const project::Deployment* Deployments::declared(const std::string& deployment) const {
+  const auto slot = slots_.find(deployment);
+  return slot == slots_.end() ? nullptr : &slot->second->declared;
 }
 
 std::string Deployments::problem(const std::string& deployment) const {
@@ -77,44 +111,91 @@ std::string Deployments::problem(const std::string& deployment) const {
   return slot->second->problem;
 }
 
+std::string Deployments::challenger_problem(const std::string& deployment) const {
+  const auto slot = slots_.find(deployment);
+  if (slot == slots_.end()) return "no such deployment";
+  const std::lock_guard lock(slot->second->problem_mutex);
+  return slot->second->challenger_problem;
+}
+
 uint64_t Deployments::load_failures(const std::string& deployment) const {
   const auto slot = slots_.find(deployment);
   return slot == slots_.end() ? 0 : slot->second->load_failures.load();
 }
 
-Deployments::Loaded Deployments::load(const std::string& name, Slot& slot, registry::Registry& registry) {
-  const auto fail = [&](const Error& error) {
+Deployments::Outcome Deployments::load(Slot& slot, const std::optional<registry::Rollout>& rollout,
+                                       registry::Registry& registry) {
+  const std::string& name = slot.declared.name;
+  Outcome outcome;
+  const auto note = [&](std::string& problem, std::string_view who, const Error* error) {
+    const std::lock_guard lock(slot.problem_mutex);
+    if (error != nullptr && problem != error->message)
+      log::warning("deployment {}{}: {}", name, who, error->message);
+    problem = error == nullptr ? "" : error->message;
+    if (error == nullptr) return;
     ++slot.load_failures;
-    const std::lock_guard lock(slot.problem_mutex);
-    if (slot.problem != error.message) log::warning("deployment {}: {}", name, error.message);
-    slot.problem = error.message;
-    return Loaded::Failed;
-  };
-  const auto succeed = [&](Loaded loaded) {
-    const std::lock_guard lock(slot.problem_mutex);
-    slot.problem.clear();
-    return loaded;
+    outcome.failed = true;
   };
   const auto before = slot.live.load();
-  auto live = load_anew(slot.declared, registry, before.get());
-  if (!live) return fail(live.error());
-  if (*live == nullptr) return succeed(Loaded::Same);
-  const bool same_version = before != nullptr && before->version == (*live)->version;
-  log::info("deployment {} serves {} version {}{}", name, (*live)->model, (*live)->version,
-            same_version ? " over newer tables" : "");
-  slot.live.store(std::move(*live));
-  return succeed(Loaded::Swapped);
+  Loaded loaded{before->champion, before->challenger, slot.previous};
+  std::erase(loaded, nullptr);
+  auto next = std::make_shared<LiveDeployment>(LiveDeployment{before->champion, nullptr});
+  auto champion =
+      load_version(slot.declared, {slot.declared.version, role_of(slot.declared.version)}, registry, loaded);
+  note(slot.problem, "", champion ? nullptr : &champion.error());
+  if (champion) next->champion = *champion;
+  // A challenger is nobody's without the champion that it challenges.
+  if (rollout && next->champion != nullptr && next->champion->version != rollout->version) {
+    next->rollout = *rollout;
+    if (slot.declared.rollout) next->sticky = slot.declared.rollout->sticky;
+    auto challenger = load_challenger(slot.declared, *rollout, registry, loaded, *next->champion);
+    note(slot.challenger_problem, "'s challenger", challenger ? nullptr : &challenger.error());
+    if (challenger)
+      next->challenger = *challenger;
+    else if (before->challenger != nullptr && before->challenger->version == rollout->version)
+      next->challenger = as_role(before->challenger, role_of(*rollout));
+  } else {
+    note(slot.challenger_problem, "", nullptr);
+  }
+  const bool same_rollout = before->rollout.version == next->rollout.version &&
+                            before->rollout.percent == next->rollout.percent &&
+                            before->rollout.since == next->rollout.since;
+  if (next->champion == before->champion && next->challenger == before->challenger && same_rollout)
+    return outcome;
+  if (next->champion != before->champion)
+    log::info("deployment {} serves {} version {}{}", name, next->champion->model, next->champion->version,
+              before->champion != nullptr && before->champion->version == next->champion->version
+                  ? " over newer tables"
+                  : "");
+  if (next->challenger != nullptr)
+    log::info("deployment {}: version {} is its {}{}", name, next->challenger->version,
+              next->challenger->role,
+              next->has_canary() ? fmt::format(" for {} % of the requests", next->rollout.percent) : "");
+  else if (before->challenger != nullptr && before->challenger->version != next->champion->version)
+    log::info("deployment {}: version {} challenges no longer", name, before->challenger->version);
+  if (before->champion != nullptr && before->champion->version != next->champion->version) {
+    LiveModel previous = *before->champion;
+    previous.row_features = nullptr;
+    previous.tables.clear();
+    slot.previous = std::make_shared<const LiveModel>(std::move(previous));
+  }
+  slot.live.store(std::move(next));
+  outcome.swapped = true;
+  return outcome;
 }
 
-Result<std::shared_ptr<const LiveModel>> Deployments::load_anew(const project::Deployment& declared,
-                                                                registry::Registry& registry,
-                                                                const LiveModel* before) const {
-  TM_TRY(const registry::Version version, registry.version(declared.model, declared.version));
-  const bool same_version = before != nullptr && before->version == version.number;
-  if (same_version && declared.request.empty()) return std::shared_ptr<const LiveModel>();
-  LiveModel live{declared.name, declared.model, version.number, nullptr, role_of(declared.version)};
-  if (same_version) {
-    live.predictor = before->predictor;
+Result<std::shared_ptr<const LiveModel>> Deployments::load_version(const project::Deployment& declared,
+                                                                   const Wanted& wanted,
+                                                                   registry::Registry& registry,
+                                                                   const Loaded& loaded) const {
+  TM_TRY(const registry::Version version, registry.version(declared.model, wanted.version));
+  const auto found =
+      std::ranges::find(loaded, version.number, [](const auto& live) { return live->version; });
+  const std::shared_ptr<const LiveModel> same = found == loaded.end() ? nullptr : *found;
+  if (same != nullptr && declared.request.empty()) return as_role(same, wanted.role);
+  LiveModel live{declared.name, declared.model, version.number, nullptr, wanted.role};
+  if (same != nullptr) {
+    live.predictor = same->predictor;
   } else {
     TM_TRY(live.predictor, forest::load_predictor(version.package, [&](const std::string& object) {
              return registry.read_object(object);
@@ -124,16 +205,40 @@ Result<std::shared_ptr<const LiveModel>> Deployments::load_anew(const project::D
   if (!declared.request.empty()) {
     TM_TRY(RequestPath path, RequestPath::make(live.predictor->package(), declared));
     TM_TRY(live.tables, tables_of(path, registry));
-    if (same_version &&
-        std::ranges::equal(before->tables, live.tables, {}, &registry::Table::id, &registry::Table::id))
-      return std::shared_ptr<const LiveModel>();
+    if (same != nullptr && same->row_features != nullptr &&
+        std::ranges::equal(same->tables, live.tables, {}, &registry::Table::id, &registry::Table::id))
+      return as_role(same, wanted.role);
     TM_TRY(live.row_features,
            open_row_features({live.predictor, std::move(path), live.tables, home_, memory_bytes_}, registry));
   }
   return std::make_shared<const LiveModel>(std::move(live));
 }
 
+Result<std::shared_ptr<const LiveModel>> Deployments::load_challenger(const project::Deployment& declared,
+                                                                      const registry::Rollout& rollout,
+                                                                      registry::Registry& registry,
+                                                                      const Loaded& loaded,
+                                                                      const LiveModel& champion) const {
+  if (rollout.model != declared.model || rollout.alias != declared.version)
+    return user_error("serving.rollout",
+                      fmt::format("the rollout is of {}@{}, and the deployment serves {}@{}", rollout.model,
+                                  rollout.alias, declared.model, declared.version),
+                      {}, fmt::format("tidemill rollout {} --end", declared.name));
+  TM_TRY(auto challenger,
+         load_version(declared, {std::to_string(rollout.version), role_of(rollout)}, registry, loaded));
+  if (declared.request.empty())
+    TM_CHECK(check_takes_inputs_of(champion.predictor->package(), challenger->predictor->package()));
+  const std::string sticky = declared.rollout ? declared.rollout->sticky : "";
+  if (!sticky.empty() && !takes_column(champion, sticky))
+    return user_error("serving.sticky",
+                      fmt::format("`sticky: {}` is neither a feature of version {} nor a column of "
+                                  "the requests' rows",
+                                  sticky, champion.version));
+  return challenger;
+}
+
 int Deployments::refresh(registry::Registry& registry) {
+  const std::lock_guard lock(refresh_mutex_);
   const auto generation = registry.generation();
   if (!generation) {
     log::warning("cannot read the registry, serving what is loaded: {}", generation.error().message);
@@ -141,13 +246,20 @@ int Deployments::refresh(registry::Registry& registry) {
   }
   const bool moved = *generation != generation_;
   const Instant now = clock_->now();
+  const auto rollouts = registry.rollouts();
+  if (!rollouts) {
+    log::warning("cannot read the rollouts, serving what is loaded: {}", rollouts.error().message);
+    return 0;
+  }
   int swaps = 0;
   for (auto& [name, slot] : slots_) {
     if (moved) slot->failed_in_a_row = 0;  // what is to be loaded may be another version: at once
     if (!moved && (slot->failed_in_a_row == 0 || now < slot->retry_at)) continue;
-    const Loaded loaded = load(name, *slot, registry);
-    swaps += loaded == Loaded::Swapped ? 1 : 0;
-    if (loaded == Loaded::Failed)
+    const auto rollout = rollouts->find(name);
+    const Outcome outcome =
+        load(*slot, rollout == rollouts->end() ? std::nullopt : std::optional(rollout->second), registry);
+    swaps += outcome.swapped ? 1 : 0;
+    if (outcome.failed)
       slot->retry_at = {now.micros + pause_after(++slot->failed_in_a_row).micros};
     else
       slot->failed_in_a_row = 0;

@@ -1,64 +1,16 @@
 #include "serving/deployments.hpp"
 
-#include <filesystem>
-
-#include "registry/registry_test_support.hpp"
+#include "serving/deployment_status.hpp"
+#include "serving/serving_for_tests.hpp"
 
 namespace tidemill::serving {
 namespace {
 
 using registry::must;
-using registry::TestHome;
 
-// One stump on one feature.
-constexpr std::string_view kModel =
-    R"({"learner":{"feature_names":["a"],"feature_types":["float"],"objective":{"name":"binary:logistic"},
-    "learner_model_param":{"base_score":"5E-1","num_class":"0","num_feature":"1"},
-    "gradient_booster":{"name":"gbtree","model":{"tree_info":[0],"trees":[{"tree_param":{"num_nodes":"3"},
-    "left_children":[1,-1,-1],"right_children":[2,-1,-1],"split_indices":[0,0,0],"split_conditions":[0.5,-1,1],
-    "default_left":[1,0,0],"split_type":[0,0,0],"categories":[],"categories_nodes":[],"categories_segments":[],
-    "categories_sizes":[]}]}}}})";
-
-class Serving : public ::testing::Test {
+class Serving : public ::testing::Test, public TestServing {
  protected:
-  void SetUp() override {
-    store = home.open();
-    TestHome::begin(*store, "run1");
-    for (int i = 1; i <= 2; ++i) add_version(i);
-    project::Deployment deployment;
-    deployment.name = "late";
-    deployment.model = "late";
-    deployment.version = "champion";
-    project.deployments.emplace("late", deployment);
-  }
-  void add_version(int number) {
-    forest::Package package;
-    package.model = "late";
-    package.key = {"id"};
-    package.target = "y";
-    package.features = {{.name = "a", .sql_type = "DOUBLE"}};
-    package.metrics["number"] = number;  // so that each version's package is an object of its own
-    package.files["model.ubj"] = must(store->put_bytes(kModel));
-    registry::StepRecord step;
-    step.run = "run1";
-    step.step = "model:late";
-    step.key = "key" + std::to_string(number);
-    step.version.emplace();
-    step.version->model = "late";
-    step.version->package = must(store->put_bytes(to_text(forest::to_json(package))));
-    step.version->state = "accepted";
-    packages.push_back(must(store->record_step(step)).version->package);
-  }
-  std::filesystem::path object(int version) const {
-    return store->object_path(packages[static_cast<size_t>(version - 1)]);
-  }
-  void hide(int version) { std::filesystem::rename(object(version), home.folder() / "hidden"); }
-  void bring_back(int version) { std::filesystem::rename(home.folder() / "hidden", object(version)); }
-
-  TestHome home;
-  std::unique_ptr<registry::Registry> store;
-  std::vector<registry::ObjectId> packages;
-  project::Project project;
+  Serving() : TestServing(3) {}
 };
 
 TEST_F(Serving, tries_again_after_a_pause_what_could_not_be_loaded) {
@@ -113,6 +65,103 @@ TEST_F(Serving, knows_the_alias_it_serves_under) {
   EXPECT_EQ(Deployments::open(project, *store)->find("late")->role, "challenger");
   project.deployments["late"].version = "2";
   EXPECT_EQ(Deployments::open(project, *store)->find("late")->role, "pinned");
+}
+
+TEST_F(Serving, holds_champion_and_challenger_and_follows_both) {
+  promote(1);
+  const auto deployments = open();
+  EXPECT_EQ(deployments->live("late")->challenger, nullptr);
+  EXPECT_EQ(deployments->live("other"), nullptr);
+  shadow(2);
+  EXPECT_EQ(deployments->refresh(*store), 1);
+  const auto shadowed = deployments->live("late");
+  EXPECT_EQ(shadowed->champion->version, 1);
+  EXPECT_EQ(shadowed->challenger->version, 2);
+  EXPECT_EQ(shadowed->challenger->role, "shadow");
+  EXPECT_TRUE(shadowed->has_shadow());
+  canary(2, 10);
+  EXPECT_EQ(deployments->refresh(*store), 1);
+  const auto canaried = deployments->live("late");
+  EXPECT_EQ(canaried->challenger->role, "canary");
+  EXPECT_EQ(canaried->challenger->predictor, shadowed->challenger->predictor);  // not loaded again
+  EXPECT_EQ(canaried->champion, shadowed->champion);
+  EXPECT_EQ(canaried->rollout.percent, 10);
+  EXPECT_EQ(canaried->find("1")->version, 1);
+  EXPECT_EQ(canaried->find("2")->version, 2);
+  EXPECT_EQ(canaried->find("3"), nullptr);
+  promote(2);
+  EXPECT_EQ(deployments->refresh(*store), 1);
+  const auto promoted = deployments->live("late");
+  EXPECT_EQ(promoted->champion->version, 2);
+  EXPECT_EQ(promoted->champion->role, "champion");
+  EXPECT_EQ(promoted->champion->predictor, canaried->challenger->predictor);
+  EXPECT_EQ(promoted->challenger, nullptr);
+  EXPECT_EQ(deployments->refresh(*store), 0);
+}
+
+TEST_F(Serving, goes_back_to_the_version_before_without_loading_it) {
+  promote(1);
+  const auto deployments = open();
+  const auto first = deployments->find("late")->predictor;
+  promote(2);
+  deployments->refresh(*store);
+  hide(1);
+  must(store->rollback_alias("late", "champion", ""));
+  EXPECT_EQ(deployments->refresh(*store), 1);
+  EXPECT_EQ(deployments->find("late")->version, 1);
+  EXPECT_EQ(deployments->find("late")->predictor, first);
+}
+
+TEST_F(Serving, a_challenger_that_cannot_be_loaded_leaves_the_champion_alone) {
+  promote(1);
+  const auto deployments = open();
+  const auto before = deployments->find("late");
+  hide(2);
+  canary(2, 50);
+  deployments->refresh(*store);
+  EXPECT_EQ(deployments->find("late"), before);
+  EXPECT_EQ(deployments->problem("late"), "");
+  EXPECT_NE(deployments->challenger_problem("late"), "");
+  EXPECT_EQ(deployments->load_failures("late"), 1U);
+  EXPECT_FALSE(deployments->live("late")->has_canary());
+  EXPECT_TRUE(deployments->ready());
+  const Json status = status_of(*deployments, "late");
+  EXPECT_EQ(status["champion"]["version"], 1);
+  EXPECT_EQ(status["challenger"]["version"], 2);
+  EXPECT_EQ(status["challenger"]["live"], false);
+  EXPECT_NE(status["challenger"]["problem"], Json());
+  bring_back(2);
+  home.clock->at.micros += 1'000'000;
+  EXPECT_EQ(deployments->refresh(*store), 1);
+  EXPECT_TRUE(deployments->live("late")->has_canary());
+  EXPECT_EQ(deployments->challenger_problem("late"), "");
+  hide(3);
+  canary(3, 50);
+  deployments->refresh(*store);
+  EXPECT_EQ(deployments->live("late")->challenger, nullptr);  // never the one before
+}
+
+TEST_F(Serving, a_challenger_whose_callers_cannot_be_told_apart_as_declared_is_refused) {
+  project.deployments["late"].rollout.emplace().sticky = "customer";
+  promote(1);
+  canary(2, 50);
+  const auto deployments = open();
+  EXPECT_EQ(deployments->find("late")->version, 1);
+  EXPECT_EQ(deployments->challenger_problem("late"),
+            "`sticky: customer` is neither a feature of version 1 nor a column of the requests' rows");
+  project.deployments["late"].rollout->sticky = "a";
+  EXPECT_EQ(open()->live("late")->sticky, "a");
+}
+
+TEST_F(Serving, a_rollout_of_what_the_project_no_longer_serves_is_a_problem) {
+  promote(1);
+  canary(2, 50);
+  must(store->promote("late", 1, "other", ""));
+  project.deployments["late"].version = "other";
+  const auto deployments = open();
+  EXPECT_EQ(deployments->find("late")->version, 1);
+  EXPECT_EQ(deployments->challenger_problem("late"),
+            "the rollout is of late@champion, and the deployment serves late@other");
 }
 
 }  // namespace

@@ -145,8 +145,8 @@ Result<Encoded<T>> encode(const forest::Predictor& predictor, const std::vector<
                                   features, kMaxValuesPerRequest));
   encoded.values.assign(encoded.rows * features, std::numeric_limits<T>::quiet_NaN());
   const bool matrix = inputs.size() == 1 && inputs[0].shape.size() == 2 &&
-                      std::ranges::find(predictor.package().features, inputs[0].name, &forest::Feature::name) ==
-                          predictor.package().features.end();
+                      std::ranges::find(predictor.package().features, inputs[0].name,
+                                        &forest::Feature::name) == predictor.package().features.end();
   if (matrix) {
     TM_CHECK(encode_matrix(predictor, inputs[0], encoded));
   } else {
@@ -260,6 +260,13 @@ Result<void> check_count(const Tensor& tensor, size_t expected) {
 size_t tree_walks(const LiveModel& live, const InferRequest& request) {
   if (request.inputs.empty() || request.inputs[0].shape.empty()) return 0;
   return static_cast<size_t>(request.inputs[0].shape[0]) * live.predictor->forest().trees.size();
+}
+
+size_t bytes_of(const InferRequest& request) {
+  size_t bytes = sizeof(InferRequest);
+  for (const Tensor& tensor : request.inputs)
+    bytes += sizeof(Tensor) + tensor.numbers.size() * sizeof(double) + tensor.texts.bytes();
+  return bytes;
 }
 
 std::vector<TensorInfo> input_tensors(const forest::Package& package) {

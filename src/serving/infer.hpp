@@ -23,6 +23,7 @@ class TextColumn {
   void add(std::string_view text) { close(bytes_.append(text).size(), false); }
   void add_missing() { close(bytes_.size(), true); }
   size_t size() const { return ends_.size(); }
+  size_t bytes() const { return bytes_.size() + ends_.size() * sizeof(size_t); }
   /// Nothing where the value is missing.
   std::optional<std::string_view> at(size_t i) const;
   bool operator==(const TextColumn&) const = default;
@@ -81,16 +82,11 @@ std::vector<TensorInfo> output_tensors(const forest::Package& package);
 /// Tree walks that the request takes: what decides whether a thread that must not block may do it.
 size_t tree_walks(const LiveModel& live, const InferRequest& request);
 
+/// What a copy of it takes, about.
+size_t bytes_of(const InferRequest& request);
+
 /// Inputs: one tensor [rows, features] in signature order, or one tensor [rows] or [rows, 1] a feature by
 /// name; an absent feature is missing, an unknown name is an error. Errors: infer.* (User).
 Result<InferResponse> infer(const LiveModel& live, const InferRequest& request);
-
-/// Where predictions flow to when somebody wants them (the prediction log). Must not block.
-class PredictionSink {
- public:
-  virtual ~PredictionSink() = default;
-  virtual void predicted(const LiveModel& live, const InferRequest& request, const InferResponse& response,
-                         Instant at) = 0;
-};
 
 }  // namespace tidemill::serving
