@@ -267,6 +267,29 @@ int run_cli(int argc, char** argv) {
   rollback_app->add_option("--reason", rollback_options.reason, "kept in the audit trail");
   rollback_app->callback([&] { command = [&] { return rollback(global, rollback_options); }; });
 
+  RolloutOptions rollout_options;
+  CLI::App* rollout_app =
+      sub("rollout", "have a version challenge what a deployment serves, step by step",
+          "  tidemill rollout late --shadow 7                 it predicts what is asked, and answers nobody\n"
+          "  tidemill rollout late --canary 7 --percent 10    it answers 10 % of the requests\n"
+          "  tidemill rollout late --canary 7                 the next share of the project file\n"
+          "  tidemill rollout late --end --reason \"too slow\"\n"
+          "  tidemill promote late 7                          all of them, and the rollout is over\n");
+  rollout_app->add_option("deployment", rollout_options.deployment, "deployment")->required();
+  rollout_app->add_option("--shadow", rollout_options.shadow, "version that gets copies of the requests");
+  rollout_app->add_option("--canary", rollout_options.canary, "version that answers a share of the requests");
+  rollout_app->add_option("--percent", rollout_options.percent, "the canary's share, above 0 and up to 100");
+  rollout_app->add_flag("--end", rollout_options.end, "no version challenges it any more");
+  rollout_app->add_option("--reason", rollout_options.reason, "kept in the audit trail");
+  rollout_app->callback([&] { command = [&] { return rollout(global, rollout_options); }; });
+
+  DeploymentsOptions deployments_options;
+  CLI::App* deployments_app =
+      sub("deployments", "what is live: champions, challengers and what is wrong; show NAME",
+          "  tidemill deployments\n  tidemill deployments show late\n");
+  deployments_app->add_option("what", deployments_options.rest, "show NAME, or nothing to list");
+  deployments_app->callback([&] { command = [&] { return deployments(global, deployments_options); }; });
+
   TokensOptions tokens_options;
   CLI::App* tokens_app =
       sub("tokens", "who may call the API",

@@ -2,6 +2,7 @@
 // options in.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,16 @@ struct RollbackOptions {
   std::string reason;
   int64_t release = 0;
 };
+struct RolloutOptions {
+  std::string deployment;
+  std::string shadow, canary;     // a version's number or alias
+  std::optional<double> percent;  // of the canary; empty: the project file's next
+  bool end = false;
+  std::string reason;
+};
+struct DeploymentsOptions {
+  std::vector<std::string> rest;  // show NAME | nothing
+};
 struct TokensOptions {
   std::string verb;  // "", "list", "create" or "revoke"
   std::string name;
@@ -95,6 +106,8 @@ int diff(const GlobalOptions& global, const std::string& a, const std::string& b
 int diff_releases(const GlobalOptions& global, const std::string& a, const std::string& b);
 int promote(const GlobalOptions& global, const PromoteOptions& options);
 int rollback(const GlobalOptions& global, const RollbackOptions& options);
+int rollout(const GlobalOptions& global, const RolloutOptions& options);
+int deployments(const GlobalOptions& global, const DeploymentsOptions& options);
 int gc(const GlobalOptions& global, const GcOptions& options);
 int audit(const GlobalOptions& global, bool verify, size_t limit);
 int verify(const GlobalOptions& global);

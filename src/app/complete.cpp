@@ -58,12 +58,16 @@ void add_names(std::vector<std::string>& names, const Map& map) {
   for (const auto& [name, value] : map) names.push_back(name);
 }
 
-enum class Names { Tables, Models, Steps };
+enum class Names { Tables, Models, Steps, Deployments };
 /// With mistakes in the project file there are no names: the shell is no place to report them.
 std::vector<std::string> names_of(const GlobalOptions& global, Names wanted) {
   std::vector<std::string> names;
   const auto project = load_project(global);
   if (!project) return names;
+  if (wanted == Names::Deployments) {
+    add_names(names, project->deployments);
+    return names;
+  }
   if (wanted != Names::Models) {
     add_names(names, project->sources);
     add_names(names, project->transforms);
@@ -89,6 +93,11 @@ std::vector<std::string> positional(const Typed& typed, const std::string& word)
   if (command == "check" || (command == "profile" && place == 0))
     return names_of(typed.global, Names::Tables);
   if (command == "explain" && place == 0) return names_of(typed.global, Names::Steps);
+  if (command == "rollout" && place == 0) return names_of(typed.global, Names::Deployments);
+  if (command == "deployments") {
+    if (place == 0) return {"list", "show"};
+    return names_of(typed.global, Names::Deployments);
+  }
   if (is_one_of(command, {"predict", "promote", "rollback"}) && place == 0)
     return names_of(typed.global, Names::Models);
   if (is_one_of(command, {"runs", "models", "tables", "releases"})) {
