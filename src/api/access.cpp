@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -29,25 +30,8 @@ std::unexpected<Error> forbidden(std::string message) {
   return user_error("http.forbidden", std::move(message));
 }
 
-std::string_view name_of(Scope scope) {
-  switch (scope) {
-    case Scope::Open:
-      return "";
-    case Scope::Read:
-      return "read";
-    case Scope::Predict:
-      return "predict";
-    case Scope::Write:
-      return "write";
-    case Scope::Promote:
-      return "promote";
-    case Scope::Admin:
-      return "admin";
-  }
-  return "admin";
-}
-
-bool has_scope(const registry::Token& token, Scope scope, std::string_view deployment) {
+// Of this deployment; without one, of any.
+bool has_scope(const registry::Token& token, Scope scope, std::optional<std::string_view> deployment) {
   return std::any_of(token.scopes.begin(), token.scopes.end(), [&](std::string_view held) {
     if (held == "admin" || held == name_of(scope)) return true;
     constexpr std::string_view kPredict = "predict";
@@ -55,8 +39,15 @@ bool has_scope(const registry::Token& token, Scope scope, std::string_view deplo
     // Who may ask a deployment may also look at what it takes and gives.
     if (scope != Scope::Predict && scope != Scope::Read) return false;
     held.remove_prefix(kPredict.size());
-    return !deployment.empty() && (held.empty() || held.substr(1) == deployment);
+    if (!deployment) return true;
+    return !deployment->empty() && (held.empty() || held.substr(1) == *deployment);
   });
+}
+
+std::unexpected<Error> lacks(const registry::Token& token, Scope scope, std::string_view deployment) {
+  const bool one = scope == Scope::Predict && !deployment.empty();
+  return forbidden(fmt::format("the token '{}' has no scope for this, which is {}{}{}", token.name,
+                               name_of(scope), one ? ":" : "", one ? deployment : ""));
 }
 
 // Base64 as Basic has it (RFC 4648, 4); nothing when it is not.
@@ -97,6 +88,24 @@ bool take_scheme(std::string_view& authorization, std::string_view lower) {
 
 }  // namespace
 
+std::string_view name_of(Scope scope) {
+  switch (scope) {
+    case Scope::Open:
+      return "";
+    case Scope::Read:
+      return "read";
+    case Scope::Predict:
+      return "predict";
+    case Scope::Write:
+      return "write";
+    case Scope::Promote:
+      return "promote";
+    case Scope::Admin:
+      return "admin";
+  }
+  return "admin";
+}
+
 std::string token_in(std::string_view authorization) {
   if (take_scheme(authorization, "bearer")) return std::string(authorization);
   if (!take_scheme(authorization, "basic")) return "";
@@ -105,7 +114,7 @@ std::string token_in(std::string_view authorization) {
   return colon == std::string::npos ? "" : pair->substr(colon + 1);
 }
 
-bool RateLimit::take(Instant now, double* wait_seconds) {
+std::optional<Duration> RateLimit::take(Instant now) {
   constexpr double kMicrosPerSecond = 1e6;
   const std::lock_guard lock(mutex_);
   if (now.micros > since_.micros) {
@@ -115,10 +124,9 @@ bool RateLimit::take(Instant now, double* wait_seconds) {
   }
   if (left_ >= 1) {
     left_ -= 1;
-    return true;
+    return std::nullopt;
   }
-  *wait_seconds = (1 - left_) / per_second_;
-  return false;
+  return Duration{static_cast<int64_t>(std::ceil((1 - left_) / per_second_ * kMicrosPerSecond))};
 }
 
 Access::Access(AccessOptions options)
@@ -204,28 +212,40 @@ Result<const Access::Entry*> Access::find(const Known& known, std::string_view a
   return entry;
 }
 
-Result<std::string> Access::allow(const Claim& claim, Scope scope, std::string_view deployment) const {
+Result<void> Access::allow_without_token(Scope scope) const {
+  if (scope == Scope::Read || scope == Scope::Predict) return {};
+  return forbidden("what changes something needs a token: `tidemill tokens create` makes one");
+}
+
+std::expected<std::string, Refusal> Access::allow(const Claim& claim, Scope scope,
+                                                  std::string_view deployment) const {
   if (scope == Scope::Open) return {};
   if (!demands_token()) {
-    if (scope == Scope::Read || scope == Scope::Predict) return {};
-    return forbidden("what changes something needs a token: `tidemill tokens create` makes one");
+    TM_CHECK(allow_without_token(scope));
+    return {};
   }
   const auto known = known_.load();
   TM_TRY(const Entry* entry, find(*known, claim.authorization));
-  if (!has_scope(entry->token, scope, deployment))
-    return forbidden(fmt::format("the token '{}' has no scope for this, which is {}{}{}", entry->token.name,
-                                 name_of(scope), deployment.empty() || scope != Scope::Predict ? "" : ":",
-                                 scope == Scope::Predict ? deployment : ""));
-  double wait_seconds = 0;
-  if (entry->rate == nullptr || entry->rate->take(options_.clock->now(), &wait_seconds)) {
+  if (!has_scope(entry->token, scope, deployment)) return lacks(entry->token, scope, deployment);
+  const auto wait = entry->rate == nullptr ? std::nullopt : entry->rate->take(options_.clock->now());
+  if (!wait) {
     const bool changes = scope != Scope::Read && scope != Scope::Predict;
     return changes ? entry->token.name : std::string();
   }
   Error error{ErrorKind::User, "http.too_many_requests",
               fmt::format("the token '{}' may send {} requests a second", entry->token.name,
                           entry->rate->per_second())};
-  error.hint = fmt::format("again in {:.3f} s", wait_seconds);
-  return std::unexpected(std::move(error));
+  error.hint = fmt::format("again in {:.3f} s", wait->seconds());
+  return std::unexpected(Refusal(std::move(error), *wait));
+}
+
+Result<void> Access::could_allow(const Claim& claim, Scope scope) const {
+  if (scope == Scope::Open) return {};
+  if (!demands_token()) return allow_without_token(scope);
+  const auto known = known_.load();
+  TM_TRY(const Entry* entry, find(*known, claim.authorization));
+  if (!has_scope(entry->token, scope, std::nullopt)) return lacks(entry->token, scope, "");
+  return {};
 }
 
 }  // namespace tidemill::api

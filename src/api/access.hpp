@@ -21,13 +21,21 @@ struct AccessOptions {
   std::shared_ptr<const Clock> clock = system_clock();
 };
 
+/// Why a caller may not, and how long until it may where that is known.
+struct Refusal {
+  // Implicit: what finds no token gives an Error.
+  Refusal(Error refused, Duration until = {}) : error(std::move(refused)), wait(until) {}
+  Error error;
+  Duration wait;
+};
+
 /// So many requests a second, and as many at once.
 class RateLimit {
  public:
   explicit RateLimit(double per_second) : per_second_(per_second), left_(burst()) {}
   double per_second() const { return per_second_; }
-  /// False when there is none left; then *wait_seconds says how long until there is.
-  bool take(Instant now, double* wait_seconds);
+  /// Takes one of them, or says how long until there is one.
+  std::optional<Duration> take(Instant now);
 
  private:
   double burst() const { return per_second_ < 1 ? 1 : per_second_; }
@@ -53,9 +61,12 @@ class Access {
   /// Before anything else is told of the request. Error http.forbidden.
   Result<void> admit(const Claim& claim) const;
   /// deployment: that of the endpoint's path, or empty. Gives the name of the caller's token, of who may
-  /// change something; else nothing. Errors: http.unauthorized, http.forbidden, http.too_many_requests, whose
-  /// hint says when to come again.
-  Result<std::string> allow(const Claim& claim, Scope scope, std::string_view deployment) const;
+  /// change something; else nothing. Errors: http.unauthorized, http.forbidden, http.too_many_requests.
+  std::expected<std::string, Refusal> allow(const Claim& claim, Scope scope,
+                                            std::string_view deployment) const;
+  /// Whether it could be allowed for some deployment: asked before it is known which, and counts as no
+  /// request. Errors: http.unauthorized, http.forbidden.
+  Result<void> could_allow(const Claim& claim, Scope scope) const;
 
  private:
   struct Entry {
@@ -69,6 +80,7 @@ class Access {
   };
   Result<const Entry*> find(const Known& known, std::string_view authorization) const;
   static Result<const Entry*> verify(const Known& known, std::string_view authorization);
+  Result<void> allow_without_token(Scope scope) const;
 
   const AccessOptions options_;
   std::atomic<bool> demands_token_;

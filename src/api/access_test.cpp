@@ -22,22 +22,28 @@ class Tokens : public ::testing::Test {
   }
   std::string ask(const std::string& token, Scope scope, std::string_view deployment = "") const {
     const std::string header = "Bearer " + token;
-    return code_of(access_.allow({.authorization = header}, scope, deployment));
+    const auto may = access_.allow({.authorization = header}, scope, deployment);
+    return may ? "" : may.error().error.code;
   }
   TestHome home_;
   std::unique_ptr<registry::Registry> registry_ = home_.open();
+  std::string could(const std::string& token, Scope scope) const {
+    const std::string header = "Bearer " + token;
+    const auto may = access_.could_allow({.authorization = header}, scope);
+    return may ? "" : may.error().code;
+  }
   Access access_{{.clock = home_.clock}};
 };
 
 TEST_F(Tokens, are_demanded_as_soon_as_there_is_one_and_ever_after) {
-  EXPECT_EQ(code_of(access_.allow({}, Scope::Predict, "late")), "");
+  EXPECT_TRUE(access_.allow({}, Scope::Predict, "late"));
   const std::string token = make({"ann", {"predict"}});
-  EXPECT_EQ(code_of(access_.allow({}, Scope::Predict, "late")), "http.unauthorized");
+  EXPECT_EQ(ask("", Scope::Predict), "http.unauthorized");
   must(registry_->revoke_token("ann"));
   access_.use(must(registry_->tokens()));
   EXPECT_EQ(ask(token, Scope::Predict, "late"), "http.unauthorized");
   access_.use({});
-  EXPECT_EQ(code_of(access_.allow({}, Scope::Predict, "late")), "http.unauthorized");
+  EXPECT_EQ(ask("", Scope::Predict), "http.unauthorized");
 }
 
 TEST_F(Tokens, open_what_their_scopes_say) {
@@ -53,6 +59,28 @@ TEST_F(Tokens, open_what_their_scopes_say) {
   EXPECT_EQ(ask(read, Scope::Read), "");
   for (const std::string& token : {late, all, read}) EXPECT_EQ(ask(token, Scope::Promote), "http.forbidden");
   EXPECT_EQ(ask(admin, Scope::Promote), "");
+}
+
+TEST_F(Tokens, are_looked_at_before_it_is_known_which_deployment_is_meant) {
+  const std::string late = make({"late", {"predict:late"}}), read = make({"read", {"read"}});
+  EXPECT_EQ(could(late, Scope::Predict), "");
+  EXPECT_EQ(could(late, Scope::Read), "");
+  EXPECT_EQ(could(late, Scope::Promote), "http.forbidden");
+  EXPECT_EQ(could(read, Scope::Predict), "http.forbidden");
+  EXPECT_EQ(could("", Scope::Predict), "http.unauthorized");
+  EXPECT_EQ(could("", Scope::Open), "");
+}
+
+TEST_F(Tokens, say_when_to_come_again) {
+  const std::string token = make({.name = "ann", .scopes = {"read"}, .rate = 0.25});
+  EXPECT_EQ(ask(token, Scope::Read), "");
+  home_.clock->at.micros += 500'000;
+  const std::string header = "Bearer " + token;
+  const auto may = access_.allow({.authorization = header}, Scope::Read, "");
+  ASSERT_FALSE(may);
+  EXPECT_EQ(may.error().wait.micros, 3'500'000);
+  const Response response = error_reply(may.error().error, ErrorForm::Plain, may.error().wait);
+  EXPECT_EQ(response.headers, (decltype(response.headers){{"Retry-After", "4"}}));
 }
 
 TEST_F(Tokens, that_were_never_given_out_open_nothing) {
@@ -106,8 +134,8 @@ TEST(Authorization, holds_a_token_as_bearer_or_as_the_password_of_basic) {
 
 TEST_F(Tokens, say_whose_they_are_where_something_changes) {
   const std::string header = "Bearer " + make({"ann", {"promote", "predict"}});
-  EXPECT_EQ(must(access_.allow({.authorization = header}, Scope::Promote, "")), "ann");
-  EXPECT_EQ(must(access_.allow({.authorization = header}, Scope::Predict, "late")), "");
+  EXPECT_EQ(access_.allow({.authorization = header}, Scope::Promote, "").value(), "ann");
+  EXPECT_EQ(access_.allow({.authorization = header}, Scope::Predict, "late").value(), "");
 }
 
 }  // namespace

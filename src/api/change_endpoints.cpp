@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "api/change_description.hpp"
 #include "api/replies.hpp"
 #include "serving/deployment_status.hpp"
 
@@ -184,19 +185,17 @@ std::vector<Endpoint> change_endpoints(Changes& changes) {
     };
   };
   std::vector<Endpoint> endpoints;
-  endpoints.emplace_back("POST", "/models/{model}/promote", Scope::Promote, "Moves an alias to a version.",
+  endpoints.emplace_back("POST", "/models/{model}/promote", Scope::Promote, describe_promote(),
                          changing(promote));
-  endpoints.emplace_back("POST", "/models/{model}/rollback", Scope::Promote,
-                         "Moves an alias back, and holds promotion of the model.", changing(rollback));
-  endpoints.emplace_back("POST", "/deployments/{deployment}/rollout", Scope::Promote,
-                         "Begins, changes or ends a deployment's rollout.", changing(rollout));
-  endpoints.emplace_back("GET", "/deployments", Scope::Read,
-                         "What every deployment serves, and what is wrong.",
+  endpoints.emplace_back("POST", "/models/{model}/rollback", Scope::Promote, describe_rollback(),
+                         changing(rollback));
+  endpoints.emplace_back("POST", "/deployments/{deployment}/rollout", Scope::Promote, describe_rollout(),
+                         changing(rollout));
+  endpoints.emplace_back("GET", "/deployments", Scope::Read, describe_deployments(),
                          [&changes](const Request&, const Parameters&) {
                            return Answer(json_reply(all_deployments(changes.deployments())));
                          });
-  endpoints.emplace_back("GET", "/deployments/{deployment}", Scope::Read,
-                         "What a deployment serves, and what is wrong.",
+  endpoints.emplace_back("GET", "/deployments/{deployment}", Scope::Read, describe_deployment(),
                          [&changes](const Request&, const Parameters& parameters) {
                            return one_deployment(changes.deployments(), parameters.deployment);
                          });

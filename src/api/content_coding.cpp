@@ -142,9 +142,9 @@ std::string encode(std::string_view body, Coding coding) {
   return encoded;
 }
 
-Answer answer_coded(const Request& request, size_t max_body_bytes, const Handler& handler) {
+Answer answer_coded(const Request& request, size_t max_body_bytes, const Handler& handler, ErrorForm form) {
   const auto coding = content_coding(request.header("content-encoding"));
-  if (!coding) return error_reply(coding.error());
+  if (!coding) return error_reply(coding.error(), form);
   const Coding accepted = accepted_coding(request.header("accept-encoding"));
   if (*coding == Coding::Identity) {
     Answer answer = handler(request);
@@ -164,10 +164,10 @@ Answer answer_coded(const Request& request, size_t max_body_bytes, const Handler
     encode_answer(std::get<Response>(answer), accepted);
     return answer;
   }
-  if (decoded.error().code != "http.too_large") return error_reply(decoded.error());
-  return Work([&request, max_body_bytes, handler, coding = *coding, accepted]() -> Response {
+  if (decoded.error().code != "http.too_large") return error_reply(decoded.error(), form);
+  return Work([&request, max_body_bytes, handler, coding = *coding, accepted, form]() -> Response {
     auto body = decode(request.body, coding, max_body_bytes);
-    if (!body) return error_reply(body.error());
+    if (!body) return error_reply(body.error(), form);
     const Decoded whole(request, std::move(*body));
     return done_by(handler(whole.request), accepted);
   });

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "api/handler.hpp"
+#include "api/replies.hpp"
 
 namespace tidemill::api {
 
@@ -18,6 +19,7 @@ std::string encode(std::string_view body, Coding coding);
 
 /// Lets a handler see the body decoded, and encodes its answer as the caller likes when it is long enough to
 /// be worth it. What is long when decoded is a worker's.
-Answer answer_coded(const Request& request, size_t max_body_bytes, const Handler& handler);
+Answer answer_coded(const Request& request, size_t max_body_bytes, const Handler& handler,
+                    ErrorForm form = ErrorForm::Plain);
 
 }  // namespace tidemill::api

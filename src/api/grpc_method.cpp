@@ -72,8 +72,11 @@ GrpcReply grpc_error(const Error& error) {
 
 Result<const GrpcMethod*> GrpcRouter::find(std::string_view path, const Access::Claim& claim) const {
   TM_CHECK(access_.admit(claim));
-  for (const GrpcMethod& method : methods_)
-    if (method.path() == path) return &method;
+  for (const GrpcMethod& method : methods_) {
+    if (method.path() != path) continue;
+    TM_CHECK(access_.could_allow(claim, method.scope()));
+    return &method;
+  }
   return user_error("http.not_implemented", fmt::format("there is no method {}", path));
 }
 
@@ -82,7 +85,7 @@ GrpcAnswer GrpcRouter::answer(const GrpcMethod& method, const Access::Claim& cla
   auto parameters = parameters_of(method, message);
   if (!parameters) return grpc_error(parameters.error());
   if (const auto may = access_.allow(claim, method.scope(), parameters->deployment); !may)
-    return grpc_error(may.error());
+    return grpc_error(may.error().error);
   parameters->deadline = deadline;
   return method.answer(*parameters, message);
 }

@@ -57,8 +57,10 @@ TEST_F(Methods, are_refused_to_callers_without_the_scope) {
                              [](const Parameters&, std::string_view) { return GrpcReply{}; }}},
                            access);
   const auto method = guarded.find("/a/Write", kLocal);
-  ASSERT_TRUE(method);
-  EXPECT_EQ(std::get<GrpcReply>(guarded.answer(**method, kLocal, "")).status, grpc_status::kPermissionDenied);
+  ASSERT_FALSE(method);
+  EXPECT_EQ(grpc_error(method.error()).status, grpc_status::kPermissionDenied);
+  const GrpcAnswer answer = guarded.answer(guarded.methods().front(), kLocal, "");
+  EXPECT_EQ(std::get<GrpcReply>(answer).status, grpc_status::kPermissionDenied);
 }
 
 TEST_F(Methods, demand_a_token_unless_they_are_open) {
@@ -69,6 +71,17 @@ TEST_F(Methods, demand_a_token_unless_they_are_open) {
     const bool refused = std::holds_alternative<GrpcReply>(answer) &&
                          std::get<GrpcReply>(answer).status == grpc_status::kUnauthenticated;
     EXPECT_EQ(refused, method.scope() != Scope::Open) << method.path();
+  }
+}
+
+TEST_F(Methods, refuse_who_has_no_token_before_a_message_is_read) {
+  Access beyond({.loopback_only = false});
+  const GrpcRouter guarded(grpc_methods(inference), beyond);
+  for (const GrpcMethod& method : guarded.methods()) {
+    const auto found = guarded.find(method.path(), {"example.org", "", ""});
+    ASSERT_EQ(found.has_value(), method.scope() == Scope::Open) << method.path();
+    if (found) continue;
+    EXPECT_EQ(grpc_error(found.error()).status, grpc_status::kUnauthenticated);
   }
 }
 

@@ -79,7 +79,7 @@ Result<void> refuse_parameter(const Field& entry, std::string_view what) {
     TM_TRY(key, text_of(field));
     return {};
   }));
-  return user_error("v2.unsupported", fmt::format("parameter '{}' of {} is not supported", key, what));
+  return unheeded_parameter(key, what);
 }
 
 // A field of InferTensorContents, and the datatypes whose values it takes.

@@ -55,8 +55,23 @@ void Flight::move_to(InferenceSeries& series) {
   series.begin();
 }
 
+void Flight::queue() {
+  queued_ = Clock::now();
+  waits_ = true;
+  series_->waits();
+}
+
+void Flight::taken() {
+  request_.queue_seconds += seconds_since(queued_);
+  waits_ = false;
+  series_->waits_no_more();
+}
+
 void Flight::computed(Clock::time_point begun, const serving::InferResponse& response) {
-  request_.compute_seconds = seconds_since(begun);
+  computed_ = Clock::now();
+  request_.compute_seconds = std::chrono::duration<double>(computed_ - begun).count();
+  request_.input_seconds =
+      std::max(0.0, std::chrono::duration<double>(begun - begun_).count() - request_.queue_seconds);
   request_.rows = response.rows;
   request_.unseen_categories = response.counts.unseen_categories;
 }
@@ -64,6 +79,8 @@ void Flight::computed(Clock::time_point begun, const serving::InferResponse& res
 void Flight::count(int code) {
   if (counted_) return;
   counted_ = true;
+  if (waits_) series_->waits_no_more();
+  if (request_.rows > 0) request_.output_seconds = seconds_since(computed_);
   request_.code = code;
   request_.seconds = seconds_since(begun_);
   series_->end(request_);
@@ -192,7 +209,7 @@ bool Inference::ready(const std::string& deployment, std::string_view version) c
          (version.empty() || all->find(version) != nullptr);
 }
 
-std::string Inference::metrics_text() const {
+std::string Inference::metrics_text(MetricNames names) const {
   std::vector<Metrics::Deployment> deployments;
   const Instant now = system_clock()->now();
   for (const std::string& name : deployments_.names()) {
@@ -210,7 +227,7 @@ std::string Inference::metrics_text() const {
     for (const registry::Table& table : all->champion->tables)
       deployment.tables.push_back({table.name, Duration{now.micros - table.made_at.micros}.seconds()});
   }
-  return metrics_.text(deployments);
+  return metrics_.text(deployments, names);
 }
 
 }  // namespace tidemill::api

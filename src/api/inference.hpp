@@ -30,8 +30,8 @@ class Flight {
   /// Another version answers than the one that it began with.
   void move_to(InferenceSeries& series);
   /// It waits for a worker from now on; until a worker takes it.
-  void queue() { queued_ = Clock::now(); }
-  void taken() { request_.queue_seconds += seconds_since(queued_); }
+  void queue();
+  void taken();
   void computed(Clock::time_point begun, const serving::InferResponse& response);
   Clock::time_point begun() const { return begun_; }
   double seconds() const { return seconds_since(begun_); }
@@ -45,7 +45,8 @@ class Flight {
   InferenceSeries* series_;
   const Clock::time_point begun_;
   const Clock::time_point deadline_;
-  Clock::time_point queued_;
+  Clock::time_point queued_, computed_;
+  bool waits_ = false;
   InferenceSeries::Request request_;
   bool counted_ = false;
 };
@@ -114,7 +115,7 @@ class Inference {
   /// From now on nothing is ready: the first step of a drain.
   void stop_being_ready() { accepting_.store(false); }
   const serving::Deployments& deployments() const { return deployments_; }
-  std::string metrics_text() const;
+  std::string metrics_text(MetricNames names) const;
   InferenceSeries::Totals totals(const serving::LiveModel& live) const {
     return metrics_.totals(live.deployment, live.version);
   }

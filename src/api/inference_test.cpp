@@ -75,10 +75,10 @@ class Rollouts : public ::testing::Test, public TestServing {
     return predicted;
   }
   bool metrics_have(const std::string& line) {
-    return inference->metrics_text().find(line + "\n") != std::string::npos;
+    return inference->metrics_text(MetricNames::Own).find(line + "\n") != std::string::npos;
   }
   size_t shadows_dropped() {
-    const std::string text = inference->metrics_text();
+    const std::string text = inference->metrics_text(MetricNames::Own);
     const std::string name =
         "tidemill_shadow_dropped_total{model=\"late\",version=\"2\",role=\"shadow\",protocol=\"v2\"} ";
     const size_t at = text.find(name);

@@ -72,6 +72,8 @@ void InferenceSeries::end(const Request& request) {
   compute_.add(request.compute_seconds);
   batch_.add(static_cast<double>(request.rows));
   rows_.fetch_add(request.rows, kRelaxed);
+  input_seconds_.fetch_add(request.input_seconds, kRelaxed);
+  output_seconds_.fetch_add(request.output_seconds, kRelaxed);
   if (request.unseen_categories > 0)
     unseen_.fetch_add(static_cast<uint64_t>(request.unseen_categories), kRelaxed);
 }
@@ -83,7 +85,12 @@ InferenceSeries::Totals& InferenceSeries::Totals::operator+=(const Totals& other
   succeeded_seconds += other.succeeded_seconds;
   failed_seconds += other.failed_seconds;
   queue_seconds += other.queue_seconds;
+  input_seconds += other.input_seconds;
   compute_seconds += other.compute_seconds;
+  output_seconds += other.output_seconds;
+  rejected += other.rejected;
+  broken += other.broken;
+  waiting += other.waiting;
   return *this;
 }
 
@@ -95,7 +102,14 @@ InferenceSeries::Totals InferenceSeries::totals() const {
   totals.failed_seconds = failed_seconds_.load();
   totals.succeeded_seconds = std::max(0.0, seconds_.sum() - totals.failed_seconds);
   totals.queue_seconds = queue_.sum();
+  totals.input_seconds = input_seconds_.load();
   totals.compute_seconds = compute_.sum();
+  totals.output_seconds = output_seconds_.load();
+  for (size_t c = 0; c < kCodes.size(); ++c) {
+    if (kCodes[c] == 429 || kCodes[c] == 503 || kCodes[c] == 504) totals.rejected += requests_[c].load();
+    if (kCodes[c] == 500) totals.broken += requests_[c].load();
+  }
+  totals.waiting = waiting_.load();
   return totals;
 }
 
@@ -122,7 +136,55 @@ InferenceSeries::Totals Metrics::totals(std::string_view model, int version) con
   return totals;
 }
 
-std::string Metrics::text(const std::vector<Deployment>& deployments) const {
+// Names, labels and units of Triton's documentation (Metrics, Inference Request Metrics).
+void Metrics::append_triton(std::string& out) const {
+  std::map<std::string, InferenceSeries::Totals> by_labels;
+  for (const auto& [key, series] : series_) {
+    const auto& labels = series->labels();
+    if (labels.version == 0) continue;
+    by_labels[fmt::format("model=\"{}\",version=\"{}\"", escaped(labels.model), labels.version)] +=
+        series->totals();
+  }
+  using Totals = InferenceSeries::Totals;
+  const auto each = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
+    family(out, name, type, help);
+    for (const auto& [labels, totals] : by_labels) sample(out, name, labels, value(totals));
+  };
+  const auto micros = [](double seconds) {
+    constexpr double kMicrosPerSecond = 1e6;
+    return static_cast<uint64_t>(seconds * kMicrosPerSecond);
+  };
+  each("nv_inference_request_success", "counter", "Requests that were answered.",
+       [](const Totals& t) { return t.succeeded; });
+  constexpr std::string_view kFailure = "nv_inference_request_failure";
+  family(out, kFailure, "counter", "Requests that failed, by reason.");
+  for (const auto& [labels, t] : by_labels) {
+    const std::array<std::pair<std::string_view, uint64_t>, 4> reasons{
+        {{"REJECTED", t.rejected},
+         {"CANCELED", 0},
+         {"BACKEND", t.broken},
+         {"OTHER", t.failed - std::min(t.failed, t.rejected + t.broken)}}};
+    for (const auto& [reason, count] : reasons)
+      sample(out, kFailure, fmt::format("{},reason=\"{}\"", labels, reason), count);
+  }
+  each("nv_inference_count", "counter", "Rows predicted.", [](const Totals& t) { return t.rows; });
+  each("nv_inference_exec_count", "counter", "Times that a model was run.",
+       [](const Totals& t) { return t.succeeded; });
+  each("nv_inference_request_duration_us", "counter", "Microseconds from the last byte to the answer.",
+       [&](const Totals& t) { return micros(t.succeeded_seconds); });
+  each("nv_inference_queue_duration_us", "counter", "Microseconds of waiting for a worker.",
+       [&](const Totals& t) { return micros(t.queue_seconds); });
+  each("nv_inference_compute_input_duration_us", "counter", "Microseconds of reading inputs.",
+       [&](const Totals& t) { return micros(t.input_seconds); });
+  each("nv_inference_compute_infer_duration_us", "counter", "Microseconds of predicting.",
+       [&](const Totals& t) { return micros(t.compute_seconds); });
+  each("nv_inference_compute_output_duration_us", "counter", "Microseconds of writing answers.",
+       [&](const Totals& t) { return micros(t.output_seconds); });
+  each("nv_inference_pending_request_count", "gauge", "Requests that wait for a worker.",
+       [](const Totals& t) { return t.waiting; });
+}
+
+std::string Metrics::text(const std::vector<Deployment>& deployments, MetricNames names) const {
   std::string out;
   const std::shared_lock lock(mutex_);
   const auto each = [&](std::string_view name, std::string_view type, std::string_view help, auto append) {
@@ -205,6 +267,7 @@ std::string Metrics::text(const std::vector<Deployment>& deployments) const {
       sample(out, "tidemill_deployment_table_age_seconds",
              fmt::format("model=\"{}\",table=\"{}\"", escaped(deployment.model), escaped(table.name)),
              table.age_seconds);
+  if (names == MetricNames::OwnAndTriton) append_triton(out);
   return out;
 }
 

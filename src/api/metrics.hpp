@@ -58,7 +58,9 @@ class InferenceSeries {
     int code = 200;      // the HTTP status, whatever the protocol
     double seconds = 0;  // from its last byte to its answer
     double queue_seconds = 0;
+    double input_seconds = 0;  // from its last byte to predicting, without the queue
     double compute_seconds = 0;
+    double output_seconds = 0;  // from then on
     size_t rows = 0;
     int64_t unseen_categories = 0;
   };
@@ -68,11 +70,16 @@ class InferenceSeries {
   void leave() { in_flight_.fetch_sub(1, std::memory_order_relaxed); }
   /// A shadow's request that found no room.
   void drop() { dropped_.fetch_add(1, std::memory_order_relaxed); }
+  void waits() { waiting_.fetch_add(1, std::memory_order_relaxed); }
+  void waits_no_more() { waiting_.fetch_sub(1, std::memory_order_relaxed); }
   const Labels& labels() const { return labels_; }
 
   struct Totals {
     uint64_t succeeded = 0, failed = 0, rows = 0;
-    double succeeded_seconds = 0, failed_seconds = 0, queue_seconds = 0, compute_seconds = 0;
+    uint64_t rejected = 0, broken = 0;  // of failed: there was too much to do; ours
+    int64_t waiting = 0;
+    double succeeded_seconds = 0, failed_seconds = 0, queue_seconds = 0;
+    double input_seconds = 0, compute_seconds = 0, output_seconds = 0;
     Totals& operator+=(const Totals& other);
   };
   Totals totals() const;
@@ -83,12 +90,15 @@ class InferenceSeries {
 
   const Labels labels_;
   std::array<std::atomic<uint64_t>, kCodes.size() + 1> requests_{};  // the last: any other code
-  std::atomic<int64_t> in_flight_{0};
+  std::atomic<int64_t> in_flight_{0}, waiting_{0};
   std::atomic<uint64_t> rows_{0}, unseen_{0}, dropped_{0};
-  std::atomic<double> failed_seconds_{0};
+  std::atomic<double> failed_seconds_{0}, input_seconds_{0}, output_seconds_{0};
   Histogram<kSecondsBounds.size()> seconds_{kSecondsBounds}, queue_{kSecondsBounds}, compute_{kSecondsBounds};
   Histogram<kRowsBounds.size()> batch_{kRowsBounds};
 };
+
+/// Own: tidemill_*. OwnAndTriton: Triton's nv_inference_* beside them, for the dashboards that know these.
+enum class MetricNames { Own, OwnAndTriton };
 
 class Metrics {
  public:
@@ -119,9 +129,10 @@ class Metrics {
     };
     std::vector<Table> tables = {};  // that its requests look things up in
   };
-  std::string text(const std::vector<Deployment>& deployments) const;
+  std::string text(const std::vector<Deployment>& deployments, MetricNames names) const;
 
  private:
+  void append_triton(std::string& out) const;                                         // the mutex is held
   using Key = std::tuple<std::string_view, int, std::string_view, std::string_view>;  // into the labels
   mutable std::shared_mutex mutex_;
   std::map<Key, std::unique_ptr<InferenceSeries>> series_;

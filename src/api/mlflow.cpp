@@ -1,156 +1,23 @@
 #include "api/mlflow.hpp"
 
-#include <limits>
-#include <set>
-#include <unordered_map>
+#include <algorithm>
 
-#include "api/json_reading.hpp"
+#include <fmt/format.h>
+
 #include "api/json_tensor.hpp"
+#include "api/mlflow_columns.hpp"
+#include "serving/csv_lines.hpp"
 
 namespace tidemill::api {
 
 namespace {
 
+using Columns = MlflowColumns;
 using serving::Tensor;
-
-constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
 std::unexpected<Error> refused(std::string message) {
   return user_error("mlflow.malformed", std::move(message));
 }
-
-std::unexpected<Error> misplaced(od::json_type type, const forest::Feature& feature) {
-  std::string seen = "a value of another kind";
-  if (type == od::json_type::string) seen = "a text";
-  if (type == od::json_type::array || type == od::json_type::object) seen = "nested data";
-  return user_error("infer.datatype", fmt::format("input '{}' has {}, expected {}", feature.name, seen,
-                                                  feature.category ? "a text" : "a number"));
-}
-
-// The features' columns, filled row by row or one after the other.
-class Columns {
- public:
-  explicit Columns(const forest::Package& package) : features_(package.features) {
-    for (size_t f = 0; f < features_.size(); ++f) {
-      index_.emplace(features_[f].name, f);
-      tensors_.push_back({features_[f].name, features_[f].category ? "BYTES" : "FP64", {0}});
-    }
-  }
-
-  size_t features() const { return features_.size(); }
-
-  Result<size_t> find(std::string_view name) const {
-    if (const auto found = index_.find(name); found != index_.end()) return found->second;
-    std::vector<std::string> names;
-    for (const forest::Feature& feature : features_) names.push_back(feature.name);
-    return user_error("infer.unknown_input", fmt::format("the model has no input '{}'", name), {},
-                      did_you_mean(name, names));
-  }
-
-  Result<void> add(size_t feature, od::value value) {
-    if (tensors_[feature].values() != rows_)
-      return refused(fmt::format("'{}' is given twice in row {}", features_[feature].name, rows_ + 1));
-    return append(feature, value);
-  }
-
-  Result<void> end_row() {
-    for (Tensor& tensor : tensors_)
-      if (tensor.values() == rows_) add_missing(tensor);
-    return count(rows_ + 1);
-  }
-
-  // A whole column; all given ones must be of one length.
-  Result<void> column(size_t feature, od::array values) {
-    if (!filled_.insert(feature).second)
-      return refused(fmt::format("'{}' is given twice", features_[feature].name));
-    TM_CHECK(each_element(values, [&](od::value value) -> Result<void> {
-      if (tensors_[feature].values() == serving::kMaxRowsPerRequest)
-        return count(serving::kMaxRowsPerRequest + 1);
-      return append(feature, value);
-    }));
-    const size_t rows = tensors_[feature].values();
-    if (filled_.size() > 1 && rows != rows_)
-      return refused(fmt::format("'{}' has {} values, others have {}", features_[feature].name, rows, rows_));
-    return count(rows);
-  }
-
-  serving::InferRequest request() && {
-    serving::InferRequest request;
-    for (Tensor& tensor : tensors_) {
-      while (tensor.values() < rows_) add_missing(tensor);
-      tensor.shape = {static_cast<int64_t>(rows_)};
-    }
-    request.inputs = std::move(tensors_);
-    return request;
-  }
-
- private:
-  static void add_missing(Tensor& tensor) {
-    if (tensor.datatype == "BYTES")
-      tensor.texts.add_missing();
-    else
-      tensor.numbers.push_back(kMissing);
-  }
-
-  Result<void> count(size_t rows) {
-    rows_ = rows;
-    if (rows > serving::kMaxRowsPerRequest)
-      return user_error("infer.too_many_rows",
-                        fmt::format("more than {} rows in one request", serving::kMaxRowsPerRequest));
-    if (rows * features_.size() > serving::kMaxValuesPerRequest)
-      return user_error("infer.too_large",
-                        fmt::format("more than {} values in one request", serving::kMaxValuesPerRequest));
-    return {};
-  }
-
-  Result<void> append(size_t feature, od::value value) {
-    Tensor& tensor = tensors_[feature];
-    od::json_type type;
-    if (const auto error = value.type().get(type); error != SUCCESS) return broken(error);
-    switch (type) {
-      case od::json_type::null: {
-        bool null = false;
-        if (const auto error = value.is_null().get(null); error != SUCCESS) return broken(error);
-        add_missing(tensor);
-        return {};
-      }
-      case od::json_type::boolean: {
-        bool truth = false;
-        if (const auto error = value.get_bool().get(truth); error != SUCCESS) return broken(error);
-        if (features_[feature].category)
-          tensor.texts.add(truth ? "true" : "false");
-        else
-          tensor.numbers.push_back(truth ? 1 : 0);
-        return {};
-      }
-      case od::json_type::number: {
-        double number = 0;
-        if (const auto error = value.get_double().get(number); error != SUCCESS) return broken(error);
-        if (features_[feature].category)
-          tensor.texts.add(forest::category_text(number));
-        else
-          tensor.numbers.push_back(number);
-        return {};
-      }
-      case od::json_type::string: {
-        if (!features_[feature].category) break;
-        std::string_view text;
-        if (const auto error = value.get_string().get(text); error != SUCCESS) return broken(error);
-        tensor.texts.add(text);
-        return {};
-      }
-      default:
-        break;
-    }
-    return misplaced(type, features_[feature]);
-  }
-
-  const std::vector<forest::Feature>& features_;
-  std::unordered_map<std::string_view, size_t> index_;
-  std::vector<Tensor> tensors_;
-  std::set<size_t> filled_;  // by column()
-  size_t rows_ = 0;
-};
 
 Result<void> read_record(Columns& columns, od::object record) {
   TM_CHECK(each_member(record, [&](std::string_view key, od::value value) -> Result<void> {
@@ -192,6 +59,14 @@ Result<void> read_rows(Columns& columns, std::string_view form, od::value value)
   });
 }
 
+Result<void> add_to(std::vector<size_t>& order, std::string_view name, const Columns& columns) {
+  TM_TRY(const size_t feature, columns.find(name));
+  if (std::ranges::find(order, feature) != order.end())
+    return refused(fmt::format("'{}' is given twice", name));
+  order.push_back(feature);
+  return {};
+}
+
 Result<void> read_split(Columns& columns, od::value value) {
   constexpr const char* kForm = "'dataframe_split' must be an object with lists 'columns' and 'data'";
   TM_TRY(od::object split, read<od::object>(value, kForm));
@@ -201,9 +76,7 @@ Result<void> read_split(Columns& columns, od::value value) {
   std::vector<size_t> order;
   TM_CHECK(each_element(list, [&](od::value name) -> Result<void> {
     TM_TRY(const std::string_view text, read<std::string_view>(name, "a column's name must be a text"));
-    TM_TRY(const size_t feature, columns.find(text));
-    order.push_back(feature);
-    return {};
+    return add_to(order, text, columns);
   }));
   if (const auto error = split.reset().error(); error != SUCCESS) return broken(error);
   od::value data;
@@ -258,6 +131,29 @@ Result<serving::InferRequest> read_table(od::document& document, const forest::P
 
 Result<serving::InferRequest> parse_invocation(std::string_view body, const forest::Package& package) {
   return read_json(body, [&](od::document& document) { return read_table(document, package); });
+}
+
+Result<serving::InferRequest> parse_invocation_csv(std::string_view body, const forest::Package& package) {
+  MlflowColumns columns(package);
+  TM_TRY(serving::CsvLines lines, serving::CsvLines::open(body));
+  std::vector<serving::CsvField> names, fields;
+  if (lines.done()) return refused("the body needs a line with the names of the columns");
+  TM_CHECK(lines.next(names));
+  std::vector<size_t> order;
+  for (const serving::CsvField& name : names) {
+    if (name.text.empty())
+      return user_error("mlflow.malformed", fmt::format("column {} has no name", order.size() + 1), {},
+                        "pandas writes one for the index: to_csv(index=False)");
+    TM_CHECK(add_to(order, name.text, columns));
+  }
+  for (;;) {
+    TM_TRY(const bool more, lines.next_row(fields, order.size()));
+    if (!more) return std::move(columns).request();
+    for (size_t f = 0; f < order.size(); ++f)
+      TM_CHECK(fields[f].missing() ? columns.add_nothing(order[f])
+                                   : columns.add_text(order[f], fields[f].text));
+    TM_CHECK(columns.end_row());
+  }
 }
 
 std::string invocation_reply(const serving::InferResponse& response) {

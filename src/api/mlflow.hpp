@@ -1,4 +1,4 @@
-// MLflow's scoring protocol: its four JSON forms of a table, and its answer. The HTTP around it is
+// MLflow's scoring protocol: its four JSON forms of a table, CSV, and its answer. The HTTP around it is
 // mlflow_endpoints.cpp's.
 #pragma once
 
@@ -14,6 +14,10 @@ namespace tidemill::api {
 /// missing, one that is unknown an error; for a category a number or a boolean is its text. Gives one tensor
 /// a feature. Errors: mlflow.*, infer.*, json.invalid.
 Result<serving::InferRequest> parse_invocation(std::string_view body, const forest::Package& package);
+
+/// CSV with the features' names first, in any order and not all of them. A field with nothing in it is
+/// missing; of a number so are NA, NaN, null and None, in any case. Errors: mlflow.*, infer.*, csv.*.
+Result<serving::InferRequest> parse_invocation_csv(std::string_view body, const forest::Package& package);
 
 /// {"predictions": […]}: the model's first output, of each row.
 std::string invocation_reply(const serving::InferResponse& response);

@@ -3,24 +3,18 @@
 #include <fmt/format.h>
 
 #include "api/mlflow.hpp"
+#include "api/mlflow_description.hpp"
 #include "api/prediction_headers.hpp"
 #include "api/replies.hpp"
 #include "api/turn.hpp"
+#include "api/v2_description.hpp"
 #include "base/version.hpp"
 
 namespace tidemill::api {
 
 namespace {
 
-// MLflow's clients look for these members.
-Response mlflow_error(const Error& error) {
-  Response response = error_reply(error);
-  const char* code = response.status == 404   ? "RESOURCE_DOES_NOT_EXIST"
-                     : response.status >= 500 ? "INTERNAL_ERROR"
-                                              : "BAD_REQUEST";
-  response.body = to_text(Json{{"error_code", code}, {"message", error_text(error)}});
-  return response;
-}
+Response mlflow_error(const Error& error) { return error_reply(error, ErrorForm::Mlflow); }
 
 Response finish(const Inference::Call& call, Response response) {
   call.flight->count(response.status);
@@ -41,21 +35,29 @@ Answer invoke(Inference& inference, const Request& request, const std::string& d
   const auto refuse = [call](const Error& error) { return finish(call, mlflow_error(error)); };
   if (const auto can = inference.check(call, ""); !can) return refuse(can.error());
   const std::string type = media_type(request);
-  if (!type.empty() && type != "application/json")
+  const bool csv = type == "text/csv";
+  if (!csv && !type.empty() && type != "application/json")
     return refuse(Error{ErrorKind::User, "http.media_type",
-                        fmt::format("the body is '{}'; send application/json", type)});
+                        fmt::format("the body is '{}'; send application/json or text/csv", type)});
   return in_turn<Response>(
       call, request.body.size(),
-      [&body = request.body, call] { return parse_invocation(body, call.live->predictor->package()); },
+      [&body = request.body, call, csv] {
+        const forest::Package& package = call.live->predictor->package();
+        return csv ? parse_invocation_csv(body, package) : parse_invocation(body, package);
+      },
       [&inference, call, asked = asked_of(request)](const serving::InferRequest& read) {
         return score(inference, call, asked, read);
       },
       refuse);
 }
 
-Answer invoke_the_only_one(Inference& inference, const Request& request) {
+std::string the_only_one(const Inference& inference) {
   const auto names = inference.deployments().names();
-  if (names.size() == 1) return invoke(inference, request, names.front());
+  return names.size() == 1 ? names.front() : "";
+}
+
+Response none_is_meant(const Inference& inference) {
+  const auto names = inference.deployments().names();
   Error error = not_found(fmt::format("there are {} deployments, and /invocations names none", names.size()));
   if (!names.empty())
     error.hint = fmt::format("POST to /invocations/{}", fmt::join(names, " or /invocations/"));
@@ -68,19 +70,20 @@ std::vector<Endpoint> mlflow_endpoints(Inference& inference) {
   const auto pings = [&inference](const Request&, const Parameters&) {
     return Answer(Response{inference.ready() ? 200 : 503, "application/json", "\n", {}});
   };
-  constexpr std::string_view kInvoke = "Predictions for a table in one of MLflow's forms.";
+  const auto invokes = [&inference](const Request& request, const Parameters& parameters) -> Answer {
+    if (parameters.deployment.empty()) return none_is_meant(inference);
+    return invoke(inference, request, parameters.deployment);
+  };
   std::vector<Endpoint> endpoints;
-  endpoints.emplace_back("POST", "/invocations", Scope::Predict, kInvoke,
-                         [&inference](const Request& request, const Parameters&) {
-                           return invoke_the_only_one(inference, request);
-                         });
-  endpoints.emplace_back("POST", "/invocations/{deployment}", Scope::Predict, kInvoke,
-                         [&inference](const Request& request, const Parameters& parameters) {
-                           return invoke(inference, request, parameters.deployment);
-                         });
-  for (const std::string_view path : {"/ping", "/health"})
-    endpoints.emplace_back("GET", path, Scope::Open, "Whether every deployment can predict.", pings);
-  endpoints.emplace_back("GET", "/version", Scope::Open, "The server's version.",
+  endpoints.push_back(Endpoint("POST", "/invocations", Scope::Predict,
+                               describe_invocations("invocationsOfTheOnlyDeployment"), invokes)
+                          .when_unnamed([&inference] { return the_only_one(inference); }));
+  endpoints.emplace_back("POST", "/invocations/{deployment}", Scope::Predict,
+                         describe_invocations("invocations"), invokes, describe_invocations_of);
+  constexpr std::string_view kReady = "Whether every deployment can predict.";
+  endpoints.emplace_back("GET", "/ping", Scope::Open, describe_health("ping", kReady), pings);
+  endpoints.emplace_back("GET", "/health", Scope::Open, describe_health("health", kReady), pings);
+  endpoints.emplace_back("GET", "/version", Scope::Open, describe_version(),
                          [](const Request&, const Parameters&) {
                            return Answer(Response{200, "text/plain", std::string(kVersion), {}});
                          });

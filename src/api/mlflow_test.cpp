@@ -15,8 +15,7 @@ forest::Package package() {
 }
 
 // "x:colour" of each row; a missing one is empty.
-std::string rows_of(std::string_view body) {
-  const auto request = parse_invocation(body, package());
+std::string rows_in(const Result<serving::InferRequest>& request) {
   if (!request) return request.error().code;
   std::string out;
   for (size_t r = 0; r < request->inputs[0].values(); ++r) {
@@ -26,6 +25,9 @@ std::string rows_of(std::string_view body) {
   }
   return out;
 }
+
+std::string rows_of(std::string_view body) { return rows_in(parse_invocation(body, package())); }
+std::string rows_of_csv(std::string_view body) { return rows_in(parse_invocation_csv(body, package())); }
 
 TEST(Mlflow, reads_a_table_in_each_of_its_forms) {
   for (const char* body : {
@@ -56,6 +58,7 @@ TEST(Mlflow, refuses_what_is_no_table_of_the_features) {
            R"({"inputs":{"x":[1,2],"colour":["a"]}})",
            R"({"dataframe_split":{"columns":["x"]}})",
            R"({"dataframe_split":{"columns":["x","x"],"data":[[1,2]]}})",
+           R"({"dataframe_split":{"columns":["x","x"],"data":[]}})",
            R"({"dataframe_split":[1]})",
            R"({"instances":[[1,"red"]],"params":{"n":1}})",
        }) {
@@ -67,6 +70,47 @@ TEST(Mlflow, refuses_what_is_no_table_of_the_features) {
   EXPECT_EQ(rows_of(R"({"instances":[[1,["red"]]]})"), "infer.datatype");
   EXPECT_EQ(rows_of(R"({"instances":[[1,"red"]]} x)"), "json.invalid");
   EXPECT_EQ(rows_of(R"({"instances":[[1,"red")"), "json.invalid");
+}
+
+TEST(Mlflow, reads_csv_by_the_types_of_the_features) {
+  for (const char* body : {
+           "x,colour\n1,red\n,7\n",
+           "\xEF\xBB\xBF"
+           "colour,x\r\nred,1\r\n7,\r\n",
+           "x,colour\n 1 ,\"red\"\nNaN,7",
+           "x,colour\n+1.0e0,red\n\nN/A,7\n\n",
+           "x,colour\nTrue,red\nnone,7\n",
+       })
+    EXPECT_EQ(rows_of_csv(body), "1:red :7") << body;
+  EXPECT_EQ(rows_of_csv("colour\nred\nNA\n"), ":red :NA");
+  EXPECT_EQ(rows_of_csv("colour\n\"\"\n\"a,\"\"b\"\n"), ": :a,\"b");
+  EXPECT_EQ(rows_of_csv("x,colour\n"), "");
+}
+
+TEST(Mlflow, spells_a_category_of_numbers_as_training_did) {
+  forest::Package numbers;
+  numbers.features = {{.name = "x", .sql_type = "DOUBLE"},
+                      {.name = "colour", .sql_type = "INTEGER", .category = true}};
+  EXPECT_EQ(rows_in(parse_invocation_csv("x,colour\n1,7.0\n2,True\n", numbers)), "1:7 2:true");
+}
+
+TEST(Mlflow, refuses_csv_that_is_no_table_of_the_features) {
+  EXPECT_EQ(rows_of_csv(""), "mlflow.malformed");
+  EXPECT_EQ(rows_of_csv(",x\n0,1\n"), "mlflow.malformed");
+  EXPECT_EQ(rows_of_csv("x,x\n1,1\n"), "mlflow.malformed");
+  EXPECT_EQ(rows_of_csv("y\n1\n"), "infer.unknown_input");
+  EXPECT_EQ(rows_of_csv("x\nmuch\n"), "infer.datatype");
+  EXPECT_EQ(rows_of_csv("x\n1e999\n"), "infer.datatype");
+  EXPECT_EQ(rows_of_csv("x,colour\n1\n"), "csv.fields");
+  EXPECT_EQ(rows_of_csv("x\n\"1\n"), "csv.quote");
+  EXPECT_EQ(rows_of_csv("x\n\xff\n"), "csv.encoding");
+  EXPECT_EQ(rows_of_csv("x\n" +
+                        [] {
+                          std::string rows;
+                          for (size_t i = 0; i <= serving::kMaxRowsPerRequest; ++i) rows += "1\n";
+                          return rows;
+                        }()),
+            "infer.too_many_rows");
 }
 
 TEST(Mlflow, answers_with_the_first_output) {

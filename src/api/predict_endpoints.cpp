@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "api/json_tensor.hpp"
+#include "api/predict_description.hpp"
 #include "api/prediction_headers.hpp"
 #include "api/replies.hpp"
 #include "api/turn.hpp"
@@ -117,11 +118,11 @@ Answer begin(Inference& inference, const Request& request, const Parameters& par
 }  // namespace
 
 std::vector<Endpoint> predict_endpoints(Inference& inference) {
-  return {{"POST", "/predict/{deployment}", Scope::Predict,
-           "Predictions for rows of the deployment's request source, as JSON records or CSV.",
+  return {{"POST", "/predict/{deployment}", Scope::Predict, describe_predict(),
            [&inference](const Request& request, const Parameters& parameters) {
              return begin(inference, request, parameters);
-           }}};
+           },
+           describe_predict_of}};
 }
 
 }  // namespace tidemill::api

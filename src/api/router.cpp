@@ -66,35 +66,58 @@ const std::vector<const Endpoint*>* PathTree::find(std::string_view path, Parame
   return node == nullptr ? nullptr : &node->endpoints;
 }
 
+namespace {
+
+std::string_view first_part(std::string_view path) { return path.substr(0, path.find('/', 1)); }
+
+void add_allowed(std::string& allowed, std::string_view method) {
+  if (!allowed.empty()) allowed += ", ";
+  allowed += method;
+  if (method == "GET") allowed += ", HEAD";
+}
+
+}  // namespace
+
 Router::Router(std::vector<Endpoint> endpoints, const Access& access, size_t max_body_bytes)
     : endpoints_(std::move(endpoints)), access_(access), max_body_bytes_(max_body_bytes) {
   for (const Endpoint& endpoint : endpoints_) paths_.add(endpoint);
 }
 
+ErrorForm Router::form_at(std::string_view path) const {
+  for (const Endpoint& endpoint : endpoints_)
+    if (first_part(endpoint.path()) == first_part(path)) return endpoint.description().form;
+  return ErrorForm::Plain;
+}
+
 Answer Router::answer(const Request& request) const {
   const Access::Claim claim = Access::claim(request);
-  if (const auto admitted = access_.admit(claim); !admitted) return error_reply(admitted.error());
+  const auto refuse = [&](const Error& error) { return error_reply(error, form_at(request.path)); };
+  if (const auto admitted = access_.admit(claim); !admitted) return refuse(admitted.error());
   Parameters parameters;
   const auto* endpoints = paths_.find(request.path, parameters);
-  if (endpoints == nullptr)
-    return error_reply(not_found(fmt::format("there is nothing at {}", request.path)));
+  if (endpoints == nullptr) return refuse(not_found(fmt::format("there is nothing at {}", request.path)));
   const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
   const auto found = std::ranges::find(*endpoints, method, &Endpoint::method);
   if (found == endpoints->end()) {
-    Response response = error_reply(Error{ErrorKind::User, "http.method",
-                                          fmt::format("{} does not take {}", request.path, request.method)});
-    std::vector<std::string_view> allowed;
-    for (const Endpoint* endpoint : *endpoints) allowed.push_back(endpoint->method());
-    response.headers.emplace_back("Allow", fmt::format("{}", fmt::join(allowed, ", ")));
+    Response response = refuse(Error{ErrorKind::User, "http.method",
+                                     fmt::format("{} does not take {}", request.path, request.method)});
+    std::string allowed;
+    for (const Endpoint* endpoint : *endpoints) add_allowed(allowed, endpoint->method());
+    response.headers.emplace_back("Allow", allowed);
     return response;
   }
-  auto may = access_.allow(claim, (*found)->scope(), parameters.deployment);
-  if (!may) return error_reply(may.error());
+  const Endpoint& endpoint = **found;
+  if (parameters.deployment.empty()) parameters.deployment = endpoint.unnamed_deployment();
+  const ErrorForm form = endpoint.description().form;
+  auto may = access_.allow(claim, endpoint.scope(), parameters.deployment);
+  if (!may) return error_reply(may.error().error, form, may.error().wait);
   parameters.caller = std::move(*may);
-  return answer_coded(request, max_body_bytes_,
-                      [endpoint = *found, parameters = std::move(parameters)](const Request& decoded) {
-                        return endpoint->answer(decoded, parameters);
-                      });
+  return answer_coded(
+      request, max_body_bytes_,
+      [&endpoint, parameters = std::move(parameters)](const Request& decoded) {
+        return endpoint.answer(decoded, parameters);
+      },
+      form);
 }
 
 }  // namespace tidemill::api

@@ -34,11 +34,13 @@ class Router {
   Router(std::vector<Endpoint> endpoints, const Access& access, size_t max_body_bytes = kMaxBodyBytes);
   Router(const Router&) = delete;
   Router& operator=(const Router&) = delete;
-  /// Thread-safe. Nothing at a path: 404; another verb: 405 with Allow.
+  /// Thread-safe. Nothing at a path: 404; another verb, OPTIONS too: 405 with Allow.
   Answer answer(const Request& request) const;
   const std::vector<Endpoint>& endpoints() const { return endpoints_; }
 
  private:
+  /// How errors are said beside the path's endpoints: as the endpoints do that begin like it.
+  ErrorForm form_at(std::string_view path) const;
   const std::vector<Endpoint> endpoints_;
   PathTree paths_;
   const Access& access_;

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "api/mlflow_endpoints.hpp"
+#include "api/openapi.hpp"
 #include "api/predict_endpoints.hpp"
 #include "api/replies.hpp"
 #include "api/v2_endpoints.hpp"
@@ -13,31 +14,60 @@ namespace tidemill::api {
 namespace {
 
 Response index(const Inference& inference) {
-  return json_reply(
-      Json{{"name", "tidemill"},
-           {"deployments", inference.deployments().names()},
-           {"paths", {"/v2/health/ready", "/v2/models/{deployment}", "/predict/{deployment}", "/metrics"}}});
+  return json_reply(Json{{"name", "tidemill"},
+                         {"deployments", inference.deployments().names()},
+                         {"paths",
+                          {"/v2/health/ready", "/v2/models/{deployment}", "/predict/{deployment}", "/metrics",
+                           "/openapi.json"}}});
 }
 
-Response metrics(const Inference& inference) {
-  return Response{200, "text/plain; version=0.0.4; charset=utf-8", inference.metrics_text(), {}};
+Response metrics(const Inference& inference, MetricNames names) {
+  return Response{200, "text/plain; version=0.0.4; charset=utf-8", inference.metrics_text(names), {}};
 }
 
-std::vector<Endpoint> all_endpoints(Inference& inference, Changes* changes) {
+Description describe_metrics() {
+  Description out{
+      .operation = "metrics", .group = "Watching", .summary = "Metrics in Prometheus' text format."};
+  out.outcomes = {{200, "The metrics.", {{"text/plain", Json{{"type", "string"}}}}}};
+  return out;
+}
+
+Description describe_json(std::string operation, std::string_view summary) {
+  Description out{.operation = std::move(operation), .group = "Watching", .summary = summary};
+  out.outcomes = {{200, std::string(summary), json_media(Json{{"type", "object"}})}};
+  return out;
+}
+
+std::vector<Endpoint> all_endpoints(Inference& inference, const Access& access,
+                                    const Routes::Options& options, const Routes& routes) {
+  const MetricNames names = options.names;
   std::vector<Endpoint> endpoints = v2_endpoints(inference);
   std::ranges::move(mlflow_endpoints(inference), std::back_inserter(endpoints));
   std::ranges::move(predict_endpoints(inference), std::back_inserter(endpoints));
-  if (changes != nullptr) std::ranges::move(change_endpoints(*changes), std::back_inserter(endpoints));
-  endpoints.emplace_back("GET", "/", Scope::Read, "What is deployed, and where to ask.",
+  if (options.changes != nullptr)
+    std::ranges::move(change_endpoints(*options.changes), std::back_inserter(endpoints));
+  endpoints.emplace_back("GET", "/", Scope::Read,
+                         describe_json("index", "What is deployed, and where to ask."),
                          [&](const Request&, const Parameters&) { return Answer(index(inference)); });
-  endpoints.emplace_back("GET", "/metrics", Scope::Read, "Metrics in Prometheus' text format.",
-                         [&](const Request&, const Parameters&) { return Answer(metrics(inference)); });
+  endpoints.emplace_back(
+      "GET", "/metrics", Scope::Read, describe_metrics(),
+      [&inference, names](const Request&, const Parameters&) { return Answer(metrics(inference, names)); });
+  endpoints.emplace_back(
+      "GET", "/openapi.json", Scope::Read,
+      describe_json("openapi", "This description: every path, what it takes and answers."),
+      [&inference, &access, &routes](const Request&, const Parameters&) -> Answer {
+        // A thousand columns are a megabyte of schemas: a worker's.
+        return Work([&inference, &access, &routes] {
+          return json_reply(openapi(routes.endpoints(), inference,
+                                    access.demands_token() ? Tokens::Demanded : Tokens::NotDemanded));
+        });
+      });
   return endpoints;
 }
 
 }  // namespace
 
-Routes::Routes(Inference& inference, const Access& access, Changes* changes)
-    : router_(all_endpoints(inference, changes), access) {}
+Routes::Routes(Inference& inference, const Access& access, const Options& options)
+    : router_(all_endpoints(inference, access, options, *this), access) {}
 
 }  // namespace tidemill::api

@@ -9,8 +9,15 @@ namespace tidemill::api {
 
 class Routes {
  public:
-  /// All must outlive the routes. Without changes nothing is changed over HTTP.
-  Routes(Inference& inference, const Access& access, Changes* changes = nullptr);
+  struct Options {
+    Changes* changes = nullptr;  // null: nothing is changed over HTTP
+    MetricNames names = MetricNames::Own;
+  };
+  /// All must outlive the routes.
+  Routes(Inference& inference, const Access& access, const Options& options);
+  Routes(Inference& inference, const Access& access) : Routes(inference, access, Options()) {}
+  Routes(const Routes&) = delete;  // an endpoint describes them all, where they are
+  Routes& operator=(const Routes&) = delete;
   /// Thread-safe.
   Answer answer(const Request& request) const { return router_.answer(request); }
   const std::vector<Endpoint>& endpoints() const { return router_.endpoints(); }

@@ -7,6 +7,11 @@
 namespace tidemill::api {
 namespace {
 
+Response done(const Answer& answer) {
+  const auto* work = std::get_if<Work>(&answer);
+  return work != nullptr ? (*work)() : std::get<Response>(answer);
+}
+
 int status_for(std::string_view header, std::string_view value) {
   serving::Deployments none;
   Inference inference(none);
@@ -36,7 +41,8 @@ TEST(Routes, answer_no_page_of_a_foreign_origin) {
 }
 
 Endpoint endpoint_at(std::string_view path) {
-  return {"GET", path, Scope::Open, "", [](const Request&, const Parameters&) { return Answer(Response{}); }};
+  return {"GET", path, Scope::Open, Description{},
+          [](const Request&, const Parameters&) { return Answer(Response{}); }};
 }
 
 TEST(Routes, match_whole_parts_of_a_path) {
@@ -62,21 +68,60 @@ TEST(Routes, match_whole_parts_of_a_path) {
     EXPECT_EQ(at(path).first, nullptr) << path;
 }
 
+Response answer_at(std::string_view method, std::string_view path) {
+  serving::Deployments none;
+  Inference inference(none);
+  const Access access({});
+  const Routes routes(inference, access);
+  Request request;
+  request.method = method;
+  request.path = path;
+  return done(routes.answer(request));
+}
+
+std::string header_of(const Response& response, std::string_view name) {
+  for (const auto& [key, value] : response.headers)
+    if (key == name) return value;
+  return "";
+}
+
+TEST(Routes, tell_which_verbs_a_path_takes) {
+  for (const char* method : {"OPTIONS", "DELETE", "TRACE", "get"})
+    EXPECT_EQ(answer_at(method, "/v2").status, 405) << method;
+  EXPECT_EQ(header_of(answer_at("OPTIONS", "/v2"), "Allow"), "GET, HEAD");
+  EXPECT_EQ(header_of(answer_at("GET", "/invocations"), "Allow"), "POST");
+  EXPECT_EQ(answer_at("HEAD", "/v2").status, 200);
+}
+
+TEST(Routes, let_no_page_of_another_origin_read_what_they_answer) {
+  for (const char* method : {"GET", "OPTIONS"})
+    for (const auto& [name, value] : answer_at(method, "/v2").headers)
+      EXPECT_FALSE(name.starts_with("Access-Control")) << name;
+}
+
+TEST(Routes, refuse_in_the_words_of_the_protocol_that_the_path_belongs_to) {
+  for (const char* path : {"/invocations", "/invocations/a", "/invocations/a/b"}) {
+    const Json body = Json::parse(answer_at("GET", path).body);
+    EXPECT_TRUE(body.contains("error_code") && body.contains("message")) << body;
+  }
+  for (const char* path : {"/v2/models/a/b/c", "/predict", "/nothing"})
+    EXPECT_TRUE(Json::parse(answer_at("GET", path).body).contains("error")) << path;
+}
+
 // What each endpoint answers to this caller: its status, by scope.
 void each_status(const Access& access, std::string_view authorization,
                  const std::function<void(const Endpoint&, int)>& see) {
   serving::Deployments none;
   Inference inference(none);
   Changes changes(none, "/nowhere");
-  const Routes routes(inference, access, &changes);
+  const Routes routes(inference, access, {.changes = &changes});
   ASSERT_FALSE(routes.endpoints().empty());
   for (const Endpoint& endpoint : routes.endpoints()) {
     Request request;
     request.method = endpoint.method();
     request.path = endpoint.path();
     if (!authorization.empty()) request.headers.emplace_back("authorization", authorization);
-    const Answer answer = routes.answer(request);
-    see(endpoint, std::get<Response>(answer).status);
+    see(endpoint, done(routes.answer(request)).status);
   }
 }
 

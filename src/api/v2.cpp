@@ -155,9 +155,9 @@ Json model_statistics(const serving::LiveModel& live, const InferenceSeries::Tot
                {{"success", duration(totals.succeeded, totals.succeeded_seconds)},
                 {"fail", duration(totals.failed, totals.failed_seconds)},
                 {"queue", duration(totals.succeeded, totals.queue_seconds)},
-                {"compute_input", duration(totals.succeeded, 0)},
+                {"compute_input", duration(totals.succeeded, totals.input_seconds)},
                 {"compute_infer", duration(totals.succeeded, totals.compute_seconds)},
-                {"compute_output", duration(totals.succeeded, 0)}}},
+                {"compute_output", duration(totals.succeeded, totals.output_seconds)}}},
               {"batch_stats", Json::array()}};
 }
 

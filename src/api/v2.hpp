@@ -28,6 +28,9 @@ struct V2Request {
 /// input's name; v2.unsupported for parameters that would change the answer.
 Result<V2Request> parse_infer_request(std::string_view body, std::optional<size_t> json_bytes = {});
 
+/// Of a parameter that nothing heeds: v2.unsupported for those of Triton's, else v2.malformed.
+std::unexpected<Error> unheeded_parameter(std::string_view key, std::string_view what);
+
 struct V2Reply {
   std::string body;
   std::optional<size_t> json_bytes;  // when binary tensors follow

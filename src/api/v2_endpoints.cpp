@@ -9,6 +9,7 @@
 #include "api/repository.hpp"
 #include "api/turn.hpp"
 #include "api/v2.hpp"
+#include "api/v2_description.hpp"
 
 namespace tidemill::api {
 
@@ -83,22 +84,39 @@ Answer index(const Inference& inference, const Request& request) {
     if (!body) return error_reply(body.error());
     if (!body->is_object())
       return error_reply(Error{ErrorKind::User, "v2.malformed", "the body must be a JSON object"});
-    if (body->value("ready", Json(false)) == Json(true)) listed = Listed::ReadyOnly;
+    const Json ready = body->value("ready", Json(false));
+    if (!ready.is_boolean())
+      return error_reply(Error{ErrorKind::User, "v2.malformed", "'ready' must be true or false"});
+    if (ready.get<bool>()) listed = Listed::ReadyOnly;
   }
   return json_reply(repository_index(inference, listed));
 }
 
 Answer ready(const Inference& inference, const Parameters& parameters) {
   if (inference.ready(parameters.deployment, parameters.version)) return empty_reply(200);
-  if (inference.deployments().has(parameters.deployment)) return empty_reply(503);
-  return error_reply(inference.look(parameters.deployment, "").error());
+  const auto live = inference.look(parameters.deployment, parameters.version);
+  if (!live && http_status(live.error()) == 404) return error_reply(live.error());
+  return empty_reply(503);
+}
+
+// "/v2/trace/setting" → "getV2TraceSetting".
+std::string operation_of(std::string_view method, std::string_view path) {
+  std::string out = method == "GET" ? "get" : "post";
+  bool begins = true;
+  for (const char c : path) {
+    if (std::string_view("/{}_").find(c) == std::string_view::npos)
+      out += begins && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    begins = c == '/' || c == '{';
+  }
+  return out;
 }
 
 // Of Triton's extensions, what a server of deployments has not.
 void add_unsupported(std::vector<Endpoint>& endpoints) {
   const auto add = [&](std::string_view method, std::string_view path, std::string_view why) {
     endpoints.emplace_back(
-        method, path, Scope::Predict, "Not supported.", [why](const Request&, const Parameters&) {
+        method, path, Scope::Predict, describe_unsupported(operation_of(method, path), why),
+        [why](const Request&, const Parameters&) {
           return Answer(error_reply(Error{ErrorKind::User, "http.not_implemented", std::string(why)}));
         });
   };
@@ -151,28 +169,44 @@ std::vector<Endpoint> v2_endpoints(Inference& inference) {
   const auto describes = [](const Request&, const Parameters&) {
     return Answer(json_reply(server_metadata()));
   };
-  constexpr std::string_view kInfer = "Predictions for the rows of the input tensors.";
   constexpr std::string_view kMetadata = "The model's inputs and outputs.";
   constexpr std::string_view kReady = "Whether it can predict.";
   constexpr std::string_view kConfig = "The model's inputs and outputs, as Triton's configuration has them.";
   constexpr std::string_view kStatistics = "Requests, rows and nanoseconds since the start.";
+  const auto look = [](std::string_view path, std::string operation, std::string_view summary,
+                       std::string_view schema, Endpoint::Handler handler) {
+    return Endpoint("GET", path, Scope::Read, describe_look(std::move(operation), summary, schema),
+                    std::move(handler));
+  };
+  const auto health = [](std::string_view path, std::string operation, std::string_view summary,
+                         Endpoint::Handler handler) {
+    return Endpoint("GET", path, Scope::Open, describe_health(std::move(operation), summary),
+                    std::move(handler));
+  };
   std::vector<Endpoint> endpoints{
-      {"POST", "/v2/models/{deployment}/infer", Scope::Predict, kInfer, infers},
-      {"POST", "/v2/models/{deployment}/versions/{version}/infer", Scope::Predict, kInfer, infers},
-      {"GET", "/v2", Scope::Open, "The server's name, version and extensions.", describes},
-      {"GET", "/v2/health/live", Scope::Open, "Whether the server runs.", lives},
-      {"GET", "/v2/health/ready", Scope::Open, "Whether every deployment can predict.", is_ready},
-      {"GET", "/v2/models/stats", Scope::Read, kStatistics, answers(statistics)},
-      {"GET", "/v2/models/{deployment}", Scope::Read, kMetadata, answers(metadata)},
-      {"GET", "/v2/models/{deployment}/versions/{version}", Scope::Read, kMetadata, answers(metadata)},
-      {"GET", "/v2/models/{deployment}/ready", Scope::Open, kReady, answers(ready)},
-      {"GET", "/v2/models/{deployment}/versions/{version}/ready", Scope::Open, kReady, answers(ready)},
-      {"GET", "/v2/models/{deployment}/config", Scope::Read, kConfig, answers(config)},
-      {"GET", "/v2/models/{deployment}/versions/{version}/config", Scope::Read, kConfig, answers(config)},
-      {"GET", "/v2/models/{deployment}/stats", Scope::Read, kStatistics, answers(statistics)},
-      {"GET", "/v2/models/{deployment}/versions/{version}/stats", Scope::Read, kStatistics,
-       answers(statistics)},
-      {"POST", "/v2/repository/index", Scope::Read, "The deployments and what they serve.", lists},
+      {"POST", "/v2/models/{deployment}/infer", Scope::Predict, describe_infer("infer"), infers,
+       describe_infer_of},
+      {"POST", "/v2/models/{deployment}/versions/{version}/infer", Scope::Predict,
+       describe_infer("inferVersion"), infers},
+      {"GET", "/v2", Scope::Open,
+       describe_look("serverMetadata", "The server's name, version and extensions.", "ServerMetadata"),
+       describes},
+      health("/v2/health/live", "serverLive", "Whether the server runs.", lives),
+      health("/v2/health/ready", "serverReady", "Whether every deployment can predict.", is_ready),
+      look("/v2/models/stats", "statistics", kStatistics, "Statistics", answers(statistics)),
+      look("/v2/models/{deployment}", "modelMetadata", kMetadata, "ModelMetadata", answers(metadata)),
+      look("/v2/models/{deployment}/versions/{version}", "versionMetadata", kMetadata, "ModelMetadata",
+           answers(metadata)),
+      health("/v2/models/{deployment}/ready", "modelReady", kReady, answers(ready)),
+      health("/v2/models/{deployment}/versions/{version}/ready", "versionReady", kReady, answers(ready)),
+      look("/v2/models/{deployment}/config", "modelConfig", kConfig, "ModelConfig", answers(config)),
+      look("/v2/models/{deployment}/versions/{version}/config", "versionConfig", kConfig, "ModelConfig",
+           answers(config)),
+      look("/v2/models/{deployment}/stats", "modelStatistics", kStatistics, "Statistics",
+           answers(statistics)),
+      look("/v2/models/{deployment}/versions/{version}/stats", "versionStatistics", kStatistics, "Statistics",
+           answers(statistics)),
+      {"POST", "/v2/repository/index", Scope::Read, describe_repository_index(), lists},
   };
   add_unsupported(endpoints);
   return endpoints;

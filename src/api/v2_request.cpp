@@ -1,6 +1,7 @@
 // The Open Inference Protocol's request as JSON, read in one pass without a tree of values in between. A key
 // may stand anywhere; what is known may stand once.
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "api/datatype.hpp"
@@ -24,7 +25,7 @@ Result<void> each_parameter(od::value value, std::string_view what, Take take) {
   return each_member(parameters, [&](std::string_view key, od::value parameter) -> Result<void> {
     TM_TRY(const bool known, take(key, parameter));
     if (known) return {};
-    return user_error("v2.unsupported", fmt::format("parameter '{}' of {} is not supported", key, what));
+    return unheeded_parameter(key, what);
   });
 }
 
@@ -249,6 +250,15 @@ Result<Header> binary_header(std::string_view json) {
 }
 
 }  // namespace
+
+std::unexpected<Error> unheeded_parameter(std::string_view key, std::string_view what) {
+  constexpr std::array<std::string_view, 8> kTritons{
+      "sequence_id", "sequence_start",       "sequence_end",         "priority",
+      "timeout",     "shared_memory_region", "shared_memory_offset", "shared_memory_byte_size"};
+  const bool known = std::ranges::find(kTritons, key) != kTritons.end();
+  return user_error(known ? "v2.unsupported" : "v2.malformed",
+                    fmt::format("parameter '{}' of {} is not {}", key, what, known ? "supported" : "known"));
+}
 
 Result<V2Request> parse_infer_request(std::string_view body, std::optional<size_t> json_bytes) {
   if (json_bytes.value_or(0) > body.size())

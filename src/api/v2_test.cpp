@@ -113,6 +113,7 @@ TEST(V2, refuses_parameters_that_would_change_the_answer) {
   EXPECT_EQ(with("", R"("binary_data_size":8)", ""), "v2.malformed");  // and data, too
   EXPECT_EQ(with("", R"("shared_memory_region":"r")", ""), "v2.unsupported");
   EXPECT_EQ(with(R"("sequence_id":1)", "", ""), "v2.unsupported");
+  EXPECT_EQ(with(R"("sequense_id":1)", "", ""), "v2.malformed");
 }
 
 TEST(V2, refuses_what_is_said_twice_and_what_follows_the_end) {

@@ -187,6 +187,11 @@ int run_cli(int argc, char** argv) {
           ->type_name("FILE");
   certificate->needs(certificate_key);
   certificate_key->needs(certificate);
+  serve_app
+      ->add_option("--metrics-compat", serve_options.metrics_compat,
+                   "/metrics has nv_inference_* too, as Triton's server")
+      ->type_name("triton")
+      ->check(CLI::IsMember({"triton"}).description(""));
   serve_app->callback([&] { command = [&] { return serve(global, serve_options); }; });
 
   PredictOptions predict_options;
@@ -325,11 +330,19 @@ int run_cli(int argc, char** argv) {
       sub("verify", "prove that all that is live exists and is whole", "  tidemill verify\n");
   verify_app->callback([&] { command = [&] { return verify(global); }; });
 
-  bool schema_markdown = false;
-  CLI::App* schema_app = sub("schema", "JSON Schema of tidemill.yaml, for editors",
-                             "  tidemill schema > tidemill.schema.json\n");
-  schema_app->add_flag("--markdown", schema_markdown, "the reference page instead");
-  schema_app->callback([&] { command = [&] { return schema(schema_markdown); }; });
+  bool schema_markdown = false, schema_openapi = false;
+  CLI::App* schema_app =
+      sub("schema", "JSON Schema of tidemill.yaml, for editors; or the API's OpenAPI description",
+          "  tidemill schema > tidemill.schema.json\n  tidemill schema --openapi > openapi.json\n");
+  CLI::Option* markdown_option =
+      schema_app->add_flag("--markdown", schema_markdown, "the reference page instead");
+  schema_app
+      ->add_flag(
+          "--openapi", schema_openapi,
+          "the API's OpenAPI description, without any deployment's; a server has its own at /openapi.json")
+      ->excludes(markdown_option);
+  schema_app->callback(
+      [&] { command = [&] { return schema_openapi ? openapi_schema() : schema(schema_markdown); }; });
 
   std::string shell;
   CLI::App* completion_app =

@@ -35,6 +35,7 @@ struct ServeOptions {
   Path tls_certificate = {}, tls_key = {};  // both or neither
   Duration request_timeout{30'000'000};
   Duration idle_timeout{75'000'000};
+  std::string metrics_compat = {};  // "triton", too
   Duration grace{0};
   Duration poll{200'000};
 };
@@ -113,6 +114,7 @@ int audit(const GlobalOptions& global, bool verify, size_t limit);
 int verify(const GlobalOptions& global);
 int tokens(const GlobalOptions& global, const TokensOptions& options);
 int schema(bool markdown);
+int openapi_schema();
 int completion(const std::string& shell);
 
 }  // namespace tidemill::app

@@ -1,6 +1,9 @@
 // tidemill schema, completion.
 #include <fmt/format.h>
 
+#include "api/change_endpoints.hpp"
+#include "api/openapi.hpp"
+#include "api/routes.hpp"
 #include "app/commands.hpp"
 #include "app/output.hpp"
 
@@ -41,6 +44,16 @@ complete -c tidemill -f -a '(__tidemill_complete)'
 
 int schema(bool markdown) {
   print(markdown ? project::reference_markdown() : to_text(project::json_schema(), 2));
+  return 0;
+}
+
+int openapi_schema() {
+  serving::Deployments none;
+  api::Inference inference(none);
+  api::Changes changes(none, {});
+  const api::Access access({});
+  const api::Routes routes(inference, access, {.changes = &changes});
+  print(to_text(api::openapi(routes.endpoints(), inference, api::Tokens::Demanded), 2));
   return 0;
 }
 

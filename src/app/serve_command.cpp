@@ -114,7 +114,9 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   const auto deployments = serving::Deployments::open(session->project, *session->registry);
   api::Inference inference(*deployments);
   api::Changes changes(*deployments, session->project.home);
-  const api::Routes routes(inference, access, &changes);
+  const api::MetricNames names =
+      options.metrics_compat.empty() ? api::MetricNames::Own : api::MetricNames::OwnAndTriton;
+  const api::Routes routes(inference, access, {.changes = &changes, .names = names});
   api::ServerOptions server_options;
   server_options.host = options.host;
   server_options.port = options.port;

@@ -164,8 +164,19 @@ void fill_in(Project& project, const Reader& reader, Problems& problems) {
   });
 }
 
-/// A name stands for one thing in SQL and in selections.
+/// The path /v2/models/stats asks for the statistics of all deployments.
+constexpr std::string_view kNoDeployment = "stats";
+
+/// A name stands for one thing in SQL, in selections and in the API's paths.
 void check_names_taken(const Project& project, Problems& problems) {
+  if (const auto found = project.deployments.find(std::string(kNoDeployment));
+      found != project.deployments.end())
+    problems
+        .add("project.reserved_name",
+             fmt::format("no deployment can be called '{0}': /v2/models/{0} is another path of the API",
+                         kNoDeployment),
+             found->second.place)
+        .hint = fmt::format("write my_{} or the like", kNoDeployment);
   for (const auto& [name, transform] : project.transforms)
     if (const auto source = project.sources.find(name); source != project.sources.end()) {
       const Place& place = transform.place.file == problems.file() && transform.place.line > 0

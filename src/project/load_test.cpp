@@ -257,6 +257,11 @@ TEST(Load, requests_must_pass_the_models_table) {
             std::string::npos);
 }
 
+TEST(Load, no_deployment_has_the_name_of_a_path_beside_it) {
+  const std::string found = mistakes(std::string(kModel) + "}\ndeployments: {stats: {model: m}}\n");
+  EXPECT_NE(found.find("/v2/models/stats is another path of the API"), std::string::npos) << found;
+}
+
 TEST(Load, through_is_the_models_table_unless_said) {
   const auto p = load_text(
       "name: p\nsources: {flights: {path: a.csv}}\nmodels: {m: {from: features, key: k, target: "

@@ -14,7 +14,9 @@ namespace {
 
 constexpr std::string_view kPrefix = "tmk_";
 constexpr size_t kIdDigits = 8, kSecretDigits = 32, kChecksumDigits = 6;
-constexpr size_t kMaxTokens = 1000;
+constexpr int64_t kMaxTokens = 1000;  // that open something
+constexpr int64_t kKeptEnded = 1000;  // that do not any more, for whoever looks at the list
+constexpr std::string_view kUsable = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?1)";
 
 std::string checksum(std::string_view text) { return sha256(text).substr(0, kChecksumDigits); }
 
@@ -74,23 +76,30 @@ Result<std::string> Registry::create_token(const NewToken& wanted) {
   const std::lock_guard guard(impl_->mutex);
   Database& database = impl_->database;
   TM_TRY(Transaction transaction, impl_->begin_write("make a token"));
+  const int64_t now = impl_->clock->now().micros;
   TM_TRY(const auto taken,
-         database.first_integer("SELECT 1 FROM tokens WHERE name = ?1 AND revoked_at IS NULL", wanted.name));
+         database.first_integer(fmt::format("SELECT 1 FROM tokens WHERE {} AND name = ?2", kUsable), now,
+                                wanted.name));
   if (taken)
     return user_error("registry.token_exists", fmt::format("there is a token '{}'", wanted.name), {},
                       fmt::format("another name, or first: tidemill tokens revoke {}", wanted.name));
-  TM_TRY(const auto count, database.first_integer("SELECT count(*) FROM tokens"));
-  if (count.value_or(0) >= static_cast<int64_t>(kMaxTokens))
-    return user_error("registry.too_many_tokens", fmt::format("there are {} tokens (limit)", kMaxTokens));
+  TM_TRY(const auto count,
+         database.first_integer(fmt::format("SELECT count(*) FROM tokens WHERE {}", kUsable), now));
+  if (count.value_or(0) >= kMaxTokens)
+    return user_error("registry.too_many_tokens", fmt::format("there are {} tokens (limit)", kMaxTokens), {},
+                      "revoke what is not needed: tidemill tokens revoke NAME");
+  TM_CHECK(database.run(fmt::format("DELETE FROM tokens WHERE NOT ({0}) AND name NOT IN (SELECT name FROM "
+                                    "tokens WHERE NOT ({0}) ORDER BY made_at DESC, name LIMIT ?2)",
+                                    kUsable),
+                        now, kKeptEnded));
   TM_CHECK(database.run("INSERT OR IGNORE INTO home VALUES ('token_key', ?1)", random_id() + random_id()));
   TM_TRY(const auto key, database.first_text("SELECT value FROM home WHERE name = 'token_key'"));
   std::string token = new_token();
-  // One that was revoked makes room for its namesake; another's id stays another's.
+  // One that has ended makes room for its namesake; another's id stays another's.
   TM_CHECK(database.run("DELETE FROM tokens WHERE name = ?1", wanted.name));
   TM_CHECK(database.run("INSERT INTO tokens VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL)", wanted.name,
                         std::string(token_id(token)), hmac_sha256(key.value_or(""), token),
-                        tidemill::to_text(Json(wanted.scopes)), wanted.rate, impl_->clock->now().micros,
-                        micros(wanted.expires_at)));
+                        tidemill::to_text(Json(wanted.scopes)), wanted.rate, now, micros(wanted.expires_at)));
   TM_CHECK(impl_->add_audit(
       "create_token",
       {{"name", wanted.name},

@@ -50,6 +50,21 @@ TEST(Tokens, end_when_they_expire_or_are_revoked) {
   EXPECT_EQ(code_of(registry->create_token({"long", {"read"}})), "no error");
 }
 
+TEST(Tokens, are_limited_to_a_thousand_that_open_something) {
+  const TestHome home;
+  const auto registry = home.open();
+  const Instant soon{home.clock->at.micros + 1'000'000};
+  for (int i = 0; i < 1000; ++i) must(registry->create_token({std::to_string(i), {"read"}, soon}));
+  EXPECT_EQ(code_of(registry->create_token({"more", {"read"}})), "registry.too_many_tokens");
+  must(registry->revoke_token("7"));
+  must(registry->create_token({"more", {"read"}}));
+  EXPECT_EQ(code_of(registry->create_token({"and more", {"read"}})), "registry.too_many_tokens");
+  home.clock->at = soon;
+  must(registry->create_token({"8", {"read"}}));  // its namesake has expired
+  for (int i = 0; i < 5; ++i) must(registry->create_token({"later" + std::to_string(i), {"read"}}));
+  EXPECT_LE(must(registry->tokens()).all.size(), 1007U);
+}
+
 TEST(Tokens, have_scopes_that_are_known) {
   const TestHome home;
   const auto registry = home.open();
