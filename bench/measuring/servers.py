@@ -101,7 +101,8 @@ class Model:
     def __init__(self, folder: pathlib.Path, features: int = 28, trees: int = 100, depth: int = 6):
         folder.mkdir()
         self.file = folder / "model.json"
-        measuring.Finished([program("forest_bench"), "train", "--model", self.file, "--trees", trees, "--depth", depth, "--features", features])
+        measuring.Finished([program("forest_bench"), "train", "--model", self.file, "--trees", trees, "--depth", depth, "--features", features],
+                           env={**measuring.clean_environment(), "OMP_WAIT_POLICY": "PASSIVE"})  # on a busy machine threads that spin take minutes
         raw = (folder / "model.json.rows").read_bytes()
         self.rows = [raw[at:at + 4 * features] for at in range(0, ROWS * 4 * features, 4 * features)]
         self.scores = [score for score, in struct.iter_unpack("<f", (folder / "model.json.scores").read_bytes()[:4 * ROWS])]
