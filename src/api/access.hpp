@@ -23,8 +23,9 @@ struct AccessOptions {
 
 /// Why a caller may not, and how long until it may where that is known.
 struct Refusal {
-  // Implicit: what finds no token gives an Error.
-  Refusal(Error refused, Duration until = {}) : error(std::move(refused)), wait(until) {}
+  // What finds no token gives an Error, and nothing is known of a wait then.
+  Refusal(Error refused) : error(std::move(refused)) {}  // NOLINT(google-explicit-constructor)
+  Refusal(Error refused, Duration until) : error(std::move(refused)), wait(until) {}
   Error error;
   Duration wait;
 };
