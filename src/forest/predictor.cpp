@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
 #include <fmt/format.h>
 
@@ -115,10 +116,19 @@ void Predictor::encode_numbers(size_t feature, std::span<const double> numbers, 
       out[i * stride] = static_cast<T>(encode(feature, {Cell::Kind::Number, numbers[i], {}}, counts));
     return;
   }
-  for (size_t i = 0; i < numbers.size(); ++i) {
-    out[i * stride] = static_cast<T>(number(numbers[i]));
-    counts.missing += std::isnan(numbers[i]) ? 1 : 0;
+  int64_t missing = 0;
+  if (std::is_same_v<T, float> && forest().precision == Precision::Float) {
+    for (size_t i = 0; i < numbers.size(); ++i) {
+      out[i * stride] = static_cast<T>(static_cast<float>(numbers[i]) + 0.0F);  // what number() makes of it
+      missing += std::isnan(numbers[i]) ? 1 : 0;
+    }
+  } else {
+    for (size_t i = 0; i < numbers.size(); ++i) {
+      out[i * stride] = static_cast<T>(number(numbers[i]));
+      missing += std::isnan(numbers[i]) ? 1 : 0;
+    }
   }
+  counts.missing += missing;
 }
 
 template <class T>
