@@ -3,6 +3,7 @@
 #include <immintrin.h>
 
 #include "forest/kernels_body.hpp"
+#include "forest/transpose_avx512.hpp"
 
 namespace tidemill::forest {
 namespace {
@@ -171,33 +172,6 @@ inline void highest_bit(const __m512i plane, bool set, const __m512i* below, siz
   }
 }
 
-inline void transpose16(const float* rows, size_t stride, __mmask16 columns, size_t block, float* out) {
-  __m512 a[16], b[16];
-  for (size_t i = 0; i < 16; ++i) a[i] = _mm512_maskz_loadu_ps(columns, rows + i * stride);
-  for (size_t i = 0; i < 8; ++i) {
-    b[2 * i] = _mm512_unpacklo_ps(a[2 * i], a[2 * i + 1]);
-    b[2 * i + 1] = _mm512_unpackhi_ps(a[2 * i], a[2 * i + 1]);
-  }
-  for (size_t i = 0; i < 4; ++i) {
-    const auto pd = [](__m512 v) { return _mm512_castps_pd(v); };
-    a[4 * i] = _mm512_castpd_ps(_mm512_unpacklo_pd(pd(b[4 * i]), pd(b[4 * i + 2])));
-    a[4 * i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(pd(b[4 * i]), pd(b[4 * i + 2])));
-    a[4 * i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(pd(b[4 * i + 1]), pd(b[4 * i + 3])));
-    a[4 * i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(pd(b[4 * i + 1]), pd(b[4 * i + 3])));
-  }
-  for (size_t i = 0; i < 4; ++i) {
-    b[i] = _mm512_shuffle_f32x4(a[i], a[4 + i], 0x88);
-    b[4 + i] = _mm512_shuffle_f32x4(a[i], a[4 + i], 0xdd);
-    b[8 + i] = _mm512_shuffle_f32x4(a[8 + i], a[12 + i], 0x88);
-    b[12 + i] = _mm512_shuffle_f32x4(a[8 + i], a[12 + i], 0xdd);
-  }
-  for (size_t i = 0; i < 8;
-       ++i) {  // b[i] holds lanes of columns i and i + 8 for the rows 0-7, b[8 + i] for 8-15
-    _mm512_storeu_ps(out + i * block, _mm512_shuffle_f32x4(b[i], b[8 + i], 0x88));
-    _mm512_storeu_ps(out + (i + 8) * block, _mm512_shuffle_f32x4(b[i], b[8 + i], 0xdd));
-  }
-}
-
 struct Avx512 : body::Plain<Avx512> {
   struct Wide {
     static constexpr size_t kRows = 512;
@@ -327,7 +301,17 @@ struct Avx512 : body::Plain<Avx512> {
     for (; r + 16 <= count; r += 16) transpose16(rows + r * stride, stride, mask, block, out + r);
     body::transpose(rows + r * stride, stride, count - r, columns, block, out + r);
   }
-  using Plain::transpose;
+  static void transpose(const double* rows, size_t stride, size_t count, size_t columns, size_t block,
+                        double* out) {
+    size_t r = 0;
+    for (; r + 8 <= count; r += 8)
+      for (size_t c = 0; c < columns; c += 8) {
+        const size_t some = columns - c < 8 ? columns - c : 8;
+        transpose8(rows + r * stride + c, stride, static_cast<__mmask8>((1U << some) - 1), some, block,
+                   out + c * block + r);
+      }
+    body::transpose(rows + r * stride, stride, count - r, columns, block, out + r);
+  }
 
   /// Leaf numbers of 64 rows as bytes: bit b of each from word b.
   static __m512i numbers(const uint64_t* bits, size_t words, size_t chunk, uint32_t count) {

@@ -100,7 +100,10 @@ inline uint32_t slot_of(const CategoryColumn& column, T x) {
 template <class T>
 inline bool is_missing(T x, uint32_t zero_is_missing) {
   constexpr T kZero = static_cast<T>(1e-35F);
-  return __builtin_isnan(x) || (zero_is_missing != 0 && x >= -kZero && x <= kZero);
+  // Without branches: which rows are missing nothing foretells.
+  return static_cast<bool>(static_cast<int>(__builtin_isnan(x)) |
+                           (static_cast<int>(zero_is_missing != 0) & static_cast<int>(x >= -kZero) &
+                            static_cast<int>(x <= kZero)));
 }
 
 // ---- the walk: few rows ----
@@ -255,10 +258,13 @@ void numeric_masks(const Compiled<T, K>& forest, const NumericColumn<T>& column,
   Isa::rank_column(column, x, kRows, ranks);
   for (uint32_t k = column.first_key; k < column.first_key + column.keys; ++k) {
     const NumericKey& key = forest.numeric_keys[k];
-    const K missing = static_cast<K>(key.missing);
-    for (size_t r = 0; r < kRows; ++r)
-      scratch.keys[r] = is_missing(x[r], key.zero_is_missing) ? missing : ranks[r];
-    masks_of_key<Word>(scratch.keys, column.count, scratch.ranks,
+    const bool as_ranked = key.missing == 0 && key.zero_is_missing == 0;  // NaN has rank 0 by itself
+    if (!as_ranked) {
+      const K missing = static_cast<K>(key.missing);
+      for (size_t r = 0; r < kRows; ++r)
+        scratch.keys[r] = is_missing(x[r], key.zero_is_missing) ? missing : ranks[r];
+    }
+    masks_of_key<Word>(as_ranked ? ranks : scratch.keys, column.count, scratch.ranks,
                        scratch.masks + forest.mask_first[k] * kWords);
   }
 }
