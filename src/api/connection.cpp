@@ -129,31 +129,29 @@ void Connection::ready(uint32_t events) {
 }
 
 void Connection::go_on() {
-  Step step = Step::On;
-  while (step == Step::On) switch (phase_) {
-      case Phase::Handshake:
-        step = shake_hands();
-        break;
-      case Phase::Head:
-        step = read_head();
-        break;
-      case Phase::Body:
-        step = read_body();
-        break;
-      case Phase::Chunks:
-        step = read_chunks();
-        break;
-      case Phase::Writing:
-        step = write();
-        break;
-      case Phase::Lingering:
-        step = linger();
-        break;
-      case Phase::Work:
-      case Phase::Ended:
-        step = Step::Wait;
-        break;
-    }
+  while (step() == Step::On) {
+  }
+}
+
+Connection::Step Connection::step() {
+  switch (phase_) {
+    case Phase::Handshake:
+      return shake_hands();
+    case Phase::Head:
+      return read_head();
+    case Phase::Body:
+      return read_body();
+    case Phase::Chunks:
+      return read_chunks();
+    case Phase::Writing:
+      return write();
+    case Phase::Lingering:
+      return linger();
+    case Phase::Work:
+    case Phase::Ended:
+      break;
+  }
+  return Step::Wait;
 }
 
 Connection::Step Connection::wait_for(Channel::State state) {
@@ -228,9 +226,8 @@ Connection::Step Connection::read_head() {
 Connection::Step Connection::begin_body() {
   const size_t length = head_.content_length.value_or(0);
   if (length > options_.max_body_bytes)
-    return refuse(user_error("http.too_large",
-                             fmt::format("the body has {} bytes (limit {})", length, options_.max_body_bytes))
-                      .error());
+    return refuse(Error{ErrorKind::User, "http.too_large",
+                        fmt::format("the body has {} bytes (limit {})", length, options_.max_body_bytes)});
   if (head_.expects_continue && filled_ == head_bytes_) {
     // A few bytes into an empty buffer of the kernel: a peer that has no room for them reads nothing at all.
     constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -289,12 +286,11 @@ Connection::Step Connection::body_came() {
   if (std::chrono::steady_clock::now() > head_.request.deadline) return answer(error_reply(too_late()));
   Answer answered = lane_.shared.handler(head_.request);
   if (auto* response = std::get_if<Response>(&answered)) return answer(std::move(*response));
-  have_done(std::move(std::get<Work>(answered)));
-  return phase_ == Phase::Work ? Step::Wait : Step::On;
+  return have_done(std::move(std::get<Work>(answered)));
 }
 
 // Has a worker do it while this thread serves others; refused when too much waits already.
-void Connection::have_done(Work work) {
+Connection::Step Connection::have_done(Work work) {
   phase_ = Phase::Work;
   watch(0);
   const SteadyTime queued_until = std::chrono::steady_clock::now() + micros(options_.queue_timeout);
@@ -311,8 +307,8 @@ void Connection::have_done(Work work) {
     EventLoop& loop = *self->lane_.loop;
     loop.post([self = std::move(self), response] { self->work_done(std::move(*response)); });
   };
-  if (lane_.shared.workers.submit(std::move(job))) return;
-  answer(error_reply(overloaded("too many long requests wait already")));
+  if (lane_.shared.workers.submit(std::move(job))) return Step::Wait;
+  return answer(error_reply(overloaded("too many long requests wait already")));
 }
 
 void Connection::work_done(Response response) {

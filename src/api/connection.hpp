@@ -63,6 +63,7 @@ class Connection : public EventLoop::Watcher, public std::enable_shared_from_thi
   enum class Step { On, Wait };  // go on at once, or when the descriptor is ready
 
   void go_on();
+  Step step();
   Step shake_hands();
   Step read_head();
   Step begin_body();
@@ -76,7 +77,7 @@ class Connection : public EventLoop::Watcher, public std::enable_shared_from_thi
   Step linger();
   Step read_into_block();
   Step wait_for(Channel::State state);
-  void have_done(Work work);
+  Step have_done(Work work);
   void work_done(Response response);
   void allow(Duration time);
   void watch(uint32_t events);

@@ -103,13 +103,17 @@ void EventLoop::run() {
   }
 }
 
+void EventLoop::wake() {
+  const uint64_t once = 1;
+  [[maybe_unused]] const ssize_t written = ::write(wake_, &once, sizeof once);
+}
+
 void EventLoop::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopped_ = true;
   }
-  const uint64_t once = 1;
-  [[maybe_unused]] const ssize_t written = ::write(wake_, &once, sizeof once);
+  wake();
 }
 
 void EventLoop::post(std::function<void()> task) {
@@ -117,8 +121,7 @@ void EventLoop::post(std::function<void()> task) {
     const std::lock_guard lock(mutex_);
     posted_.push_back(std::move(task));
   }
-  const uint64_t once = 1;
-  [[maybe_unused]] const ssize_t written = ::write(wake_, &once, sizeof once);
+  wake();
 }
 
 void EventLoop::drop_posted() {

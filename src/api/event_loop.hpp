@@ -53,6 +53,7 @@ class EventLoop {
  private:
   EventLoop(int epoll, int wake) : epoll_(epoll), wake_(wake) {}
   void run_posted();
+  void wake();
   const int epoll_, wake_;
   SteadyTime now_ = std::chrono::steady_clock::now();
   std::chrono::microseconds period_{0};

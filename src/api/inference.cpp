@@ -182,6 +182,7 @@ Result<Inference::Predicted> Inference::predict(const Call& call, const Asked& a
                ? predict(call, predicted.chosen, request)
                : predict(call, predicted.chosen, serving::adapted(request, champion, canary)));
   }
+  if (!call.all->has_shadow()) return predicted;  // nobody asks how large it is
   shadow(call, predicted.chosen, serving::bytes_of(request), [&] {
     return [request, all = call.all](const serving::LiveModel& shadow) -> Result<serving::InferRequest> {
       return serving::adapted(request, all->champion->predictor->package(), shadow.predictor->package());

@@ -22,8 +22,7 @@ constexpr const char* kSchemas = R"json({
 
 constexpr std::string_view kText =
     "A table in exactly one of MLflow's forms: dataframe_split, dataframe_records, instances or inputs; or "
-    "as CSV "
-    "with a line of names first. A column that is absent is missing, one that is unknown an error.";
+    "as CSV with a line of names first. A column that is absent is missing, one that is unknown an error.";
 
 // Names and values of the columns: of any model, or of one.
 struct Table {

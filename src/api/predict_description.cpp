@@ -15,8 +15,8 @@ using engine::GivenKind;
 
 constexpr std::string_view kText =
     "Records of the source's columns, as JSON or as CSV with a line of names first. The SQL that made the "
-    "version's "
-    "training features makes theirs. A column that is absent is missing; each answer carries its row's key.";
+    "version's training features makes theirs. A column that is absent is missing; each answer carries its "
+    "row's key.";
 
 constexpr const char* kSchemas = R"json({
   "RowPredictions": {

@@ -24,13 +24,8 @@ namespace {
 // A listening socket; closed when it goes.
 class Listener {
  public:
-  Listener() = default;
   explicit Listener(int fd) : fd_(fd) {}
   Listener(Listener&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Listener& operator=(Listener&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
   ~Listener() { close(); }
   int fd() const { return fd_; }
   bool open() const { return fd_ >= 0; }
@@ -39,7 +34,7 @@ class Listener {
   }
 
  private:
-  int fd_ = -1;
+  int fd_;
 };
 
 enum class Port { Own, Shared };  // with the other lanes of this server

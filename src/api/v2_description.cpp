@@ -179,10 +179,8 @@ constexpr const char* kSchemas = R"json({
 constexpr std::string_view kInferSummary = "Predictions for the rows of the input tensors.";
 constexpr std::string_view kInferText =
     "One tensor a feature by name, or one tensor of rows and features in the order of the signature. A "
-    "feature that "
-    "is absent is missing. With Inference-Header-Content-Length the JSON is followed by binary tensors: its "
-    "inputs "
-    "then have parameters {binary_data_size} in place of data.";
+    "feature that is absent is missing. With Inference-Header-Content-Length the JSON is followed by binary "
+    "tensors: its inputs then have parameters {binary_data_size} in place of data.";
 
 Json object_of(Json properties, Json required) {
   return Json{{"type", "object"}, {"required", std::move(required)}, {"properties", std::move(properties)}};

@@ -24,12 +24,14 @@ std::string stamp_of(const api::TlsIdentity::Files& files) {
 
 }  // namespace
 
-Certificate::Certificate(api::TlsIdentity::Files files, std::shared_ptr<const api::TlsIdentity> identity)
-    : files_(std::move(files)), identity_(std::move(identity)), stamp_(stamp_of(files_)) {}
+Certificate::Certificate(api::TlsIdentity::Files files, std::shared_ptr<const api::TlsIdentity> identity,
+                         std::string stamp)
+    : files_(std::move(files)), identity_(std::move(identity)), stamp_(std::move(stamp)) {}
 
 Result<Certificate> Certificate::open(api::TlsIdentity::Files files) {
+  std::string stamp = stamp_of(files);  // before they are read: what changes meanwhile is seen the next time
   TM_TRY(auto identity, api::TlsIdentity::load(files));
-  return Certificate(std::move(files), std::move(identity));
+  return Certificate(std::move(files), std::move(identity), std::move(stamp));
 }
 
 bool Certificate::renewed() {

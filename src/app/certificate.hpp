@@ -15,7 +15,8 @@ class Certificate {
   bool renewed();
 
  private:
-  Certificate(api::TlsIdentity::Files files, std::shared_ptr<const api::TlsIdentity> identity);
+  Certificate(api::TlsIdentity::Files files, std::shared_ptr<const api::TlsIdentity> identity,
+              std::string stamp);
   api::TlsIdentity::Files files_;
   std::shared_ptr<const api::TlsIdentity> identity_;
   std::string stamp_;  // of the files when they were last read

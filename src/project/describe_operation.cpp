@@ -24,8 +24,7 @@ const Object& rollout_object() {
   static const Object described{
       "rollout",
       "How a new version takes over: it shadows, then gets growing shares of the traffic. `tidemill rollout` "
-      "takes each "
-      "step; this version takes none by itself.",
+      "takes each step; this version takes none by itself.",
       {{"shadow", scalar(whole(0)),
         "How many predictions it makes beside the champion, unseen, before it gets traffic.", "0"},
        {"canary", list_of(scalar(share()), 0, 20),

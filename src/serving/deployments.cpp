@@ -246,15 +246,20 @@ int Deployments::refresh(registry::Registry& registry) {
   }
   const bool moved = *generation != generation_;
   const Instant now = clock_->now();
+  const auto is_due = [&](const auto& each) {
+    return moved || (each.second->failed_in_a_row > 0 && now >= each.second->retry_at);
+  };
+  if (std::ranges::none_of(slots_, is_due)) return 0;  // what most calls find
   const auto rollouts = registry.rollouts();
   if (!rollouts) {
     log::warning("cannot read the rollouts, serving what is loaded: {}", rollouts.error().message);
     return 0;
   }
   int swaps = 0;
-  for (auto& [name, slot] : slots_) {
+  for (auto& each : slots_) {
+    if (!is_due(each)) continue;
+    auto& [name, slot] = each;
     if (moved) slot->failed_in_a_row = 0;  // what is to be loaded may be another version: at once
-    if (!moved && (slot->failed_in_a_row == 0 || now < slot->retry_at)) continue;
     const auto rollout = rollouts->find(name);
     const Outcome outcome =
         load(*slot, rollout == rollouts->end() ? std::nullopt : std::optional(rollout->second), registry);
