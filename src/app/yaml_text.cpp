@@ -47,9 +47,11 @@ std::string quoted(std::string_view text) {
 std::string yaml_key(std::string_view text) { return is_plain(text) ? std::string(text) : quoted(text); }
 
 std::string yaml_value(std::string_view text) {
-  std::string kept(text);
-  for (size_t at = kept.find("${"); at != std::string::npos; at = kept.find("${", at + 3))
-    kept.insert(at, "$");
+  std::string kept;
+  for (size_t at = 0; at < text.size(); ++at) {
+    if (text.substr(at).starts_with("${")) kept += '$';
+    kept += text[at];
+  }
   return yaml_key(kept);
 }
 
