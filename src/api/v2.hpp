@@ -27,6 +27,9 @@ struct V2Request {
 /// binary tensors begin (Inference-Header-Content-Length). Errors: v2.*, infer.* and json.* (User), with the
 /// input's name; v2.unsupported for parameters that would change the answer.
 Result<V2Request> parse_infer_request(std::string_view body, std::optional<size_t> json_bytes = {});
+/// The same by the general reader alone, which takes every form: what the quick one (plain_request.hpp) is
+/// held against.
+Result<V2Request> parse_any_infer_request(std::string_view body, std::optional<size_t> json_bytes = {});
 
 /// Of a parameter that nothing heeds: v2.unsupported for those of Triton's, else v2.malformed.
 std::unexpected<Error> unheeded_parameter(std::string_view key, std::string_view what);

@@ -7,6 +7,7 @@
 #include "api/datatype.hpp"
 #include "api/json_reading.hpp"
 #include "api/json_tensor.hpp"
+#include "api/plain_request.hpp"
 #include "api/tensor_bytes.hpp"
 #include "api/v2.hpp"
 
@@ -261,6 +262,12 @@ std::unexpected<Error> unheeded_parameter(std::string_view key, std::string_view
 }
 
 Result<V2Request> parse_infer_request(std::string_view body, std::optional<size_t> json_bytes) {
+  if (!json_bytes)
+    if (V2Request plain; read_plain_request(body, plain)) return plain;
+  return parse_any_infer_request(body, json_bytes);
+}
+
+Result<V2Request> parse_any_infer_request(std::string_view body, std::optional<size_t> json_bytes) {
   if (json_bytes.value_or(0) > body.size())
     return malformed(fmt::format("Inference-Header-Content-Length is {}, the body has {} bytes", *json_bytes,
                                  body.size()));

@@ -1,0 +1,262 @@
+#include "api/plain_request.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+
+#include "api/datatype.hpp"
+
+namespace tidemill::api {
+
+namespace {
+
+using serving::Tensor;
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// Over JSON's bytes. What it takes it has read; after false its place means nothing.
+class Cursor {
+ public:
+  explicit Cursor(std::string_view text) : at_(text.data()), end_(at_ + text.size()) {}
+
+  bool next_is(char c) {
+    skip_blanks();
+    return at_ != end_ && *at_ == c;
+  }
+  bool take(char c) {
+    if (!next_is(c)) return false;
+    ++at_;
+    return true;
+  }
+  bool at_end() {
+    skip_blanks();
+    return at_ == end_;
+  }
+  bool text(std::string_view& out) {
+    if (!take('"')) return false;
+    const char* const begin = at_;
+    while (at_ != end_ && *at_ >= ' ' && *at_ < '\x7f' && *at_ != '"' && *at_ != '\\') ++at_;
+    out = {begin, static_cast<size_t>(at_ - begin)};
+    return at_ != end_ && *at_++ == '"';
+  }
+  bool null() {
+    constexpr std::string_view kNull = "null";
+    if (!next_is('n') || !std::string_view(at_, end_).starts_with(kNull)) return false;
+    at_ += kNull.size();
+    return true;
+  }
+  /// Of at most 18 digits, so that nothing overflows.
+  bool whole(int64_t& out) {
+    constexpr int kMostDigits = 18;
+    skip_blanks();
+    const bool negative = take_sign();
+    uint64_t digits = 0;
+    const int count = take_whole_part(digits);
+    if (count == 0 || count > kMostDigits) return false;
+    if (at_ != end_ && (*at_ == '.' || *at_ == 'e' || *at_ == 'E')) return false;
+    if (negative && digits == 0) return false;  // no value of an unsigned datatype
+    out = negative ? -static_cast<int64_t>(digits) : static_cast<int64_t>(digits);
+    return true;
+  }
+  /// The double nearest to it; not what overflows or vanishes.
+  bool number(double& out) {
+    constexpr int kMostDigits = 19;  // fit 64 bits
+    constexpr uint64_t kMostExact = uint64_t{1} << std::numeric_limits<double>::digits;
+    skip_blanks();
+    const char* const begin = at_;
+    const bool negative = take_sign();
+    uint64_t digits = 0;
+    int count = take_whole_part(digits), exponent = 0;
+    if (count == 0) return false;
+    if (at_ != end_ && *at_ == '.') {
+      ++at_;
+      const int places = take_digits(digits);
+      if (places == 0) return false;
+      count += places;
+      exponent = -places;
+    }
+    if (at_ != end_ && (*at_ == 'e' || *at_ == 'E') && !take_exponent(exponent)) return false;
+    // Both exact, so their quotient or product is rounded once (Clinger, How to read floating point numbers
+    // accurately, 1990).
+    const auto power = static_cast<size_t>(std::abs(exponent));
+    if (count <= kMostDigits && digits <= kMostExact && power < kPowersOfTen.size()) {
+      const auto exact = static_cast<double>(digits);
+      out = exponent < 0 ? exact / kPowersOfTen[power] : exact * kPowersOfTen[power];
+      if (negative) out = -out;
+      return true;
+    }
+    const auto [stop, error] = std::from_chars(begin, at_, out);
+    return error == std::errc{} && stop == at_;
+  }
+
+ private:
+  static constexpr std::array kPowersOfTen{1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                           1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                           1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
+  void skip_blanks() {
+    while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
+  }
+  int take_digits(uint64_t& digits) {
+    const char* const begin = at_;
+    for (; at_ != end_ && is_digit(*at_); ++at_) digits = digits * 10 + static_cast<uint64_t>(*at_ - '0');
+    return static_cast<int>(std::min<ptrdiff_t>(at_ - begin, std::numeric_limits<int>::max() / 2));
+  }
+  /// How many digits; none where a zero leads others.
+  int take_whole_part(uint64_t& digits) {
+    const bool zero = at_ != end_ && *at_ == '0';
+    const int count = take_digits(digits);
+    return zero && count > 1 ? 0 : count;
+  }
+  bool take_sign() {
+    if (at_ == end_ || *at_ != '-') return false;
+    ++at_;
+    return true;
+  }
+  bool take_exponent(int& exponent) {
+    constexpr int kMostDigits = 4;
+    ++at_;
+    const bool negative = take_sign();
+    if (!negative && at_ != end_ && *at_ == '+') ++at_;
+    uint64_t digits = 0;
+    const int count = take_digits(digits);
+    if (count == 0 || count > kMostDigits) return false;
+    exponent += negative ? -static_cast<int>(digits) : static_cast<int>(digits);
+    return true;
+  }
+
+  const char* at_;
+  const char* const end_;
+};
+
+// One element of an input's data. A missing value is NaN, or a missing text.
+bool read_value(Cursor& json, const DataType& type, Tensor& tensor) {
+  if (json.null()) {
+    if (type.kind == Kind::Text)
+      tensor.texts.add_missing();
+    else
+      tensor.numbers.push_back(std::numeric_limits<double>::quiet_NaN());
+    return true;
+  }
+  switch (type.kind) {
+    case Kind::Real: {
+      double number = 0;
+      if (!json.number(number)) return false;
+      if (type.bytes == sizeof(float) && std::isinf(static_cast<float>(number))) return false;
+      tensor.numbers.push_back(number);
+      return true;
+    }
+    case Kind::Signed:
+    case Kind::Unsigned: {
+      int64_t whole = 0;
+      if (!json.whole(whole) || !type.holds(whole)) return false;
+      tensor.numbers.push_back(static_cast<double>(whole));
+      return true;
+    }
+    case Kind::Text: {
+      std::string_view text;
+      if (!json.text(text)) return false;
+      tensor.texts.add(text);
+      return true;
+    }
+    case Kind::Bool:
+      break;
+  }
+  return false;
+}
+
+bool read_values(Cursor& json, const DataType& type, int64_t count, Tensor& tensor) {
+  if (!json.take('[')) return false;
+  for (int64_t i = 0; i < count; ++i)
+    if ((i > 0 && !json.take(',')) || !read_value(json, type, tensor)) return false;
+  return json.take(']');
+}
+
+bool read_data(Cursor& json, Tensor& tensor, size_t& allowed) {
+  const auto type = find_datatype(tensor);
+  if (!type || (*type)->name == "FP16" || (*type)->name == "BF16") return false;
+  const auto count = serving::take_values(tensor, allowed);
+  if (!count) return false;
+  constexpr size_t kMostReserved = size_t{1} << 12;  // what is expected is a claim
+  if ((*type)->kind != Kind::Text) tensor.numbers.reserve(std::min(*count, kMostReserved));
+  Cursor ahead = json;
+  const bool nested = tensor.shape.size() == 2 && ahead.take('[') && ahead.next_is('[');
+  if (!nested) return read_values(json, **type, static_cast<int64_t>(*count), tensor);
+  if (!json.take('[')) return false;
+  for (int64_t row = 0; row < tensor.shape[0]; ++row)
+    if ((row > 0 && !json.take(',')) || !read_values(json, **type, tensor.shape[1], tensor)) return false;
+  return json.take(']');
+}
+
+bool read_shape(Cursor& json, Tensor& tensor) {
+  if (!json.take('[')) return false;
+  do {
+    int64_t extent = 0;
+    if (!json.whole(extent)) return false;
+    tensor.shape.push_back(extent);
+  } while (json.take(','));
+  return json.take(']');
+}
+
+bool read_text(Cursor& json, std::string& out) {
+  std::string_view text;
+  if (!json.text(text)) return false;
+  out = text;
+  return true;
+}
+
+bool read_input(Cursor& json, Tensor& tensor, size_t& allowed) {
+  if (!json.take('{')) return false;
+  bool named = false, typed = false, shaped = false;
+  std::string_view key;
+  do {
+    if (!json.text(key) || !json.take(':')) return false;
+    if (key == "data") return named && typed && shaped && read_data(json, tensor, allowed) && json.take('}');
+    bool* const seen = key == "name"       ? &named
+                       : key == "datatype" ? &typed
+                       : key == "shape"    ? &shaped
+                                           : nullptr;
+    if (seen == nullptr || *seen) return false;
+    *seen = true;
+    if (seen == &shaped ? !read_shape(json, tensor)
+                        : !read_text(json, seen == &named ? tensor.name : tensor.datatype))
+      return false;
+  } while (json.take(','));
+  return false;
+}
+
+bool read_inputs(Cursor& json, std::vector<Tensor>& inputs) {
+  if (!json.take('[')) return false;
+  size_t allowed = serving::kMaxValuesPerRequest;
+  do {
+    if (!read_input(json, inputs.emplace_back(), allowed)) return false;
+  } while (json.take(','));
+  return json.take(']');
+}
+
+}  // namespace
+
+bool read_plain_request(std::string_view body, V2Request& out) {
+  Cursor json(body);
+  bool has_id = false, has_inputs = false;
+  if (!json.take('{')) return false;
+  std::string_view key;
+  do {
+    if (!json.text(key) || !json.take(':')) return false;
+    if (key == "id" && !has_id) {
+      has_id = true;
+      if (!read_text(json, out.infer.id)) return false;
+    } else if (key == "inputs" && !has_inputs) {
+      has_inputs = true;
+      if (!read_inputs(json, out.infer.inputs)) return false;
+    } else {
+      return false;
+    }
+  } while (json.take(','));
+  return has_inputs && json.take('}') && json.at_end();
+}
+
+}  // namespace tidemill::api
