@@ -142,6 +142,10 @@ std::string encode(std::string_view body, Coding coding) {
   return encoded;
 }
 
+bool is_coded(const Request& request) {
+  return !request.header("content-encoding").empty() || !request.header("accept-encoding").empty();
+}
+
 Answer answer_coded(const Request& request, size_t max_body_bytes, const Handler& handler, ErrorForm form) {
   const auto coding = content_coding(request.header("content-encoding"));
   if (!coding) return error_reply(coding.error(), form);

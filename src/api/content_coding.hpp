@@ -17,6 +17,8 @@ Coding accepted_coding(std::string_view header);
 Result<std::string> decode(std::string_view body, Coding coding, size_t max_bytes);
 std::string encode(std::string_view body, Coding coding);
 
+/// Whether its body is coded, or its answer may be: else answer_coded() has nothing to do.
+bool is_coded(const Request& request);
 /// Lets a handler see the body decoded, and encodes its answer as the caller likes when it is long enough to
 /// be worth it. What is long when decoded is a worker's.
 Answer answer_coded(const Request& request, size_t max_body_bytes, const Handler& handler,

@@ -67,7 +67,7 @@ TEST(ContentCoding, long_bodies_are_decoded_by_a_worker) {
   EXPECT_EQ(std::get<Response>(at_once).body, "...");
   const Answer later = answer_coded(much.request, 2 * kMegabyte, length_of);
   const Response response = std::get<Work>(later)();
-  EXPECT_EQ(response.headers.at(0), (std::pair<std::string, std::string>{"Content-Encoding", "gzip"}));
+  EXPECT_EQ(response.headers.at(0), (std::pair<std::string_view, std::string>{"Content-Encoding", "gzip"}));
   EXPECT_EQ(decode(response.body, Coding::Gzip, 2 * kMegabyte)->size(), kMegabyte);
   const Answer too_much = answer_coded(much.request, kMegabyte - 1, length_of);
   EXPECT_EQ(std::get<Work>(too_much)().status, 413);

@@ -52,12 +52,14 @@ GrpcReply predict(Inference& inference, const Inference::Call& call, const V2Req
 
 GrpcAnswer infer(Inference& inference, const Parameters& parameters, std::string_view bytes, ToReply reply) {
   Inference::Call call = inference.begin(parameters.deployment, "grpc", parameters.deadline);
-  const auto refused = [call, reply](const Error& error) { return refuse(call, error, reply); };
-  if (const auto can = inference.check(call, parameters.version); !can) return refused(can.error());
+  if (const auto can = inference.check(call, parameters.version); !can)
+    return refuse(call, can.error(), reply);
   return in_turn<GrpcReply>(
       call, bytes.size(), [bytes] { return read_infer_request(bytes); },
-      [&inference, call, reply](const V2Request& read) { return predict(inference, call, read, reply); },
-      refused);
+      [&inference, reply](const Inference::Call& asking, const V2Request& read) {
+        return predict(inference, asking, read, reply);
+      },
+      [reply](const Inference::Call& refused, const Error& error) { return refuse(refused, error, reply); });
 }
 
 GrpcReply look(const Inference& inference, const Parameters& parameters, Reply reply,

@@ -32,9 +32,9 @@ struct Request {
 
 struct Response {
   int status = 200;
-  std::string content_type = "application/json";
+  std::string_view content_type = "application/json";  // a literal, as the headers' names
   std::string body;
-  std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<std::pair<std::string_view, std::string>> headers;
 };
 
 /// What a request's head says, and what it says about the body. Kept from one request to the next, so that

@@ -1,6 +1,7 @@
 #include "api/json_tensor.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <iterator>
 #include <limits>
@@ -14,6 +15,13 @@ namespace tidemill::api {
 namespace {
 
 using serving::Tensor;
+
+// What stands in a JSON string as it is, of ASCII.
+constexpr auto kPlain = [] {
+  std::array<bool, 256> is{};
+  for (size_t c = ' '; c < 0x7f; ++c) is[c] = c != '"' && c != '\\';
+  return is;
+}();
 
 // A whole number keeps its point: to a reader it stays a floating-point number.
 void append_number(std::string& out, double number) {
@@ -178,12 +186,14 @@ class DataReader {
 }  // namespace
 
 void append_json_text(std::string& out, std::string_view text) {
-  const bool plain =
-      std::ranges::all_of(text, [](char c) { return c >= ' ' && c < '\x7f' && c != '"' && c != '\\'; });
-  if (plain)
-    out.append(1, '"').append(text).append(1, '"');
-  else
+  const bool plain = std::ranges::all_of(text, [](char c) { return kPlain[static_cast<unsigned char>(c)]; });
+  if (!plain) {
     out += to_text(Json(text));
+    return;
+  }
+  out += '"';
+  out += text;
+  out += '"';
 }
 
 void append_json(std::string& out, const Tensor& tensor, size_t i) {

@@ -32,21 +32,23 @@ Response score(Inference& inference, const Inference::Call& call, const Inferenc
 
 Answer invoke(Inference& inference, const Request& request, const std::string& deployment) {
   Inference::Call call = inference.begin(deployment, "mlflow", request.deadline);
-  const auto refuse = [call](const Error& error) { return finish(call, mlflow_error(error)); };
-  if (const auto can = inference.check(call, ""); !can) return refuse(can.error());
+  const auto refuse = [](const Inference::Call& refused, const Error& error) {
+    return finish(refused, mlflow_error(error));
+  };
+  if (const auto can = inference.check(call, ""); !can) return refuse(call, can.error());
   const std::string type = media_type(request);
   const bool csv = type == "text/csv";
   if (!csv && !type.empty() && type != "application/json")
-    return refuse(Error{ErrorKind::User, "http.media_type",
-                        fmt::format("the body is '{}'; send application/json or text/csv", type)});
+    return refuse(call, Error{ErrorKind::User, "http.media_type",
+                              fmt::format("the body is '{}'; send application/json or text/csv", type)});
   return in_turn<Response>(
       call, request.body.size(),
-      [&body = request.body, call, csv] {
-        const forest::Package& package = call.live->predictor->package();
+      [&body = request.body, &package = call.live->predictor->package(), csv] {
         return csv ? parse_invocation_csv(body, package) : parse_invocation(body, package);
       },
-      [&inference, call, asked = asked_of(request)](const serving::InferRequest& read) {
-        return score(inference, call, asked, read);
+      [&inference, asked = asked_of(request)](const Inference::Call& asking,
+                                              const serving::InferRequest& read) {
+        return score(inference, asking, asked, read);
       },
       refuse);
 }

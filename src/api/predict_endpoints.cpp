@@ -109,10 +109,11 @@ Answer begin(Inference& inference, const Request& request, const Parameters& par
   const auto format = format_of(request);
   if (!format) return finish(error_reply(format.error()));
   // SQL takes a millisecond at least, and no more of it runs at a time than there are workers.
-  return later<Response>(call, [&inference, call, finish, &request, format = *format] {
-    auto answered = answer(inference, call, request, format);
-    return finish(answered ? std::move(*answered) : error_reply(answered.error()));
-  });
+  return later<Response>(call,
+                         [&inference, finish, &request, format = *format](const Inference::Call& asking) {
+                           auto answered = answer(inference, asking, request, format);
+                           return finish(answered ? std::move(*answered) : error_reply(answered.error()));
+                         });
 }
 
 }  // namespace

@@ -7,6 +7,8 @@ Inference::Asked asked_of(const Request& request) {
 }
 
 void add_prediction_headers(Response& response, const Inference::Chosen& chosen) {
+  constexpr size_t kUsual = 3;
+  response.headers.reserve(kUsual);
   response.headers.emplace_back("X-Prediction-Id", chosen.prediction_id);
   response.headers.emplace_back("X-Model-Version", std::to_string(chosen.live->version));
 }

@@ -112,6 +112,7 @@ Answer Router::answer(const Request& request) const {
   auto may = access_.allow(claim, endpoint.scope(), parameters.deployment);
   if (!may) return error_reply(may.error().error, form, may.error().wait);
   parameters.caller = std::move(*may);
+  if (!is_coded(request)) return endpoint.answer(request, parameters);
   return answer_coded(
       request, max_body_bytes_,
       [&endpoint, parameters = std::move(parameters)](const Request& decoded) {

@@ -17,36 +17,39 @@ inline constexpr size_t kMostBytesAtOnce = size_t{256} << 10;
 template <class Reply>
 using Turn = std::variant<Reply, std::function<Reply()>>;
 
-/// work() → Reply, done by a worker and timed as having waited for it.
+/// work(const Call&) → Reply, done by a worker and timed as having waited for it.
 template <class Reply, class Do>
 Turn<Reply> later(const Inference::Call& call, Do work) {
   call.flight->queue();
   return std::function<Reply()>([call, work = std::move(work)] {
     call.flight->taken();
-    return work();
+    return work(call);
   });
 }
 
-/// parse() → Result<Request>, tensors or what has them as `infer`; predict(const Request&) → Reply;
-/// refuse(const Error&) → Reply. What they refer to stays until the reply. bytes: what there is to parse.
+/// parse() → Result<Request>, tensors or what has them as `infer`; predict(const Call&, const Request&) →
+/// Reply; refuse(const Call&, const Error&) → Reply. What they refer to stays until the reply; the call may
+/// be another copy of it. bytes: what there is to parse.
 template <class Reply, class Parse, class Predict, class Refuse>
 Turn<Reply> in_turn(const Inference::Call& call, size_t bytes, const Parse& parse, const Predict& predict,
                     const Refuse& refuse) {
+  using Call = Inference::Call;
   if (bytes > kMostBytesAtOnce)
-    return later<Reply>(call, [parse, predict, refuse] {
+    return later<Reply>(call, [parse, predict, refuse](const Call& queued) {
       auto request = parse();
-      return request ? predict(*request) : refuse(request.error());
+      return request ? predict(queued, *request) : refuse(queued, request.error());
     });
   auto request = parse();
-  if (!request) return refuse(request.error());
+  if (!request) return refuse(call, request.error());
   bool long_one = false;
   if constexpr (requires { request->infer; })
     long_one = Inference::takes_long(call, request->infer);
   else
     long_one = Inference::takes_long(call, *request);
-  if (!long_one) return predict(*request);
-  return later<Reply>(call, [predict, kept = std::make_shared<const std::decay_t<decltype(*request)>>(
-                                          std::move(*request))] { return predict(*kept); });
+  if (!long_one) return predict(call, *request);
+  return later<Reply>(
+      call, [predict, kept = std::make_shared<const std::decay_t<decltype(*request)>>(std::move(*request))](
+                const Call& queued) { return predict(queued, *kept); });
 }
 
 }  // namespace tidemill::api

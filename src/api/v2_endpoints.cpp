@@ -49,15 +49,17 @@ Result<std::optional<size_t>> json_bytes_of(const Request& request) {
 
 Answer infer(Inference& inference, const Request& request, const Parameters& parameters) {
   Inference::Call call = inference.begin(parameters.deployment, "v2", request.deadline);
-  const auto refuse = [call](const Error& error) { return finish(call, error_reply(error)); };
-  if (const auto can = inference.check(call, parameters.version); !can) return refuse(can.error());
+  const auto refuse = [](const Inference::Call& refused, const Error& error) {
+    return finish(refused, error_reply(error));
+  };
+  if (const auto can = inference.check(call, parameters.version); !can) return refuse(call, can.error());
   const auto json_bytes = json_bytes_of(request);
-  if (!json_bytes) return refuse(json_bytes.error());
+  if (!json_bytes) return refuse(call, json_bytes.error());
   return in_turn<Response>(
       call, request.body.size(),
       [&body = request.body, json_bytes = *json_bytes] { return parse_infer_request(body, json_bytes); },
-      [&inference, call, asked = asked_of(request)](const V2Request& read) {
-        return predict(inference, call, asked, read);
+      [&inference, asked = asked_of(request)](const Inference::Call& asking, const V2Request& read) {
+        return predict(inference, asking, asked, read);
       },
       refuse);
 }

@@ -31,10 +31,11 @@ std::string random_hex(size_t bytes) {
   thread_local RandomBytes random;
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string out(2 * bytes, '0');
+  char* to = out.data();
   for (size_t i = 0; i < bytes; ++i) {
     const unsigned char byte = random.next();
-    out[2 * i] = kDigits[byte >> 4];
-    out[2 * i + 1] = kDigits[byte & 15];
+    *to++ = kDigits[byte >> 4];
+    *to++ = kDigits[byte & 15];
   }
   return out;
 }

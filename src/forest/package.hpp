@@ -108,6 +108,9 @@ class Predictor {
   /// LightGBM. NaN and a text without data are missing.
   template <class T>
   void encode_numbers(size_t feature, std::span<const double> numbers, T* out, InputCounts& counts) const;
+  /// Whole rows of numbers, row-major as `out`, where no feature is a category.
+  template <class T>
+  void encode_rows(std::span<const double> numbers, T* out, InputCounts& counts) const;
   template <class T>
   void encode_texts(size_t feature, std::span<const std::string_view> texts, T* out,
                     InputCounts& counts) const;
@@ -119,6 +122,8 @@ class Predictor {
 
  private:
   double number(double x) const;
+  template <class T>
+  void encode_plain(std::span<const double> numbers, T* out, size_t stride, InputCounts& counts) const;
   void calibrate(std::span<double> scores) const;
 
   struct TextHash {

@@ -14,6 +14,7 @@ namespace tidemill::forest {
 namespace {
 
 constexpr double kFirstInexactInteger = 0x1p53;
+constexpr size_t kFewScores = 64;  // need no memory of the heap
 
 std::unexpected<Error> mismatch(std::string message) {
   return data_error("package.mismatch",
@@ -116,6 +117,17 @@ void Predictor::encode_numbers(size_t feature, std::span<const double> numbers, 
       out[i * stride] = static_cast<T>(encode(feature, {Cell::Kind::Number, numbers[i], {}}, counts));
     return;
   }
+  encode_plain(numbers, out, stride, counts);
+}
+
+template <class T>
+void Predictor::encode_rows(std::span<const double> numbers, T* out, InputCounts& counts) const {
+  encode_plain(numbers, out, 1, counts);
+}
+
+template <class T>
+void Predictor::encode_plain(std::span<const double> numbers, T* out, size_t stride,
+                             InputCounts& counts) const {
   int64_t missing = 0;
   if (std::is_same_v<T, float> && forest().precision == Precision::Float) {
     for (size_t i = 0; i < numbers.size(); ++i) {
@@ -143,13 +155,17 @@ void Predictor::encode_texts(size_t feature, std::span<const std::string_view> t
 
 template void Predictor::encode_numbers(size_t, std::span<const double>, float*, InputCounts&) const;
 template void Predictor::encode_numbers(size_t, std::span<const double>, double*, InputCounts&) const;
+template void Predictor::encode_rows(std::span<const double>, float*, InputCounts&) const;
+template void Predictor::encode_rows(std::span<const double>, double*, InputCounts&) const;
 template void Predictor::encode_texts(size_t, std::span<const std::string_view>, float*, InputCounts&) const;
 template void Predictor::encode_texts(size_t, std::span<const std::string_view>, double*, InputCounts&) const;
 
 void Predictor::predict(std::span<const float> rows, std::span<double> scores) const {
   if (forest().precision == Precision::Double)
     return predict(std::vector<double>(rows.begin(), rows.end()), scores);
-  std::vector<float> margins(scores.size());
+  fmt::basic_memory_buffer<float, kFewScores> memory;
+  memory.resize(scores.size());
+  const std::span<float> margins(memory.data(), memory.size());
   engine_->predict_margin(rows, margins);
   apply_link(forest(), margins);
   for (size_t i = 0; i < scores.size(); ++i) scores[i] = double{margins[i]};

@@ -77,13 +77,13 @@ Result<void> encode_matrix(const forest::Predictor& predictor, const Tensor& ten
   for (const forest::Feature& feature : features)
     if (feature.category != text) return check_kind(feature, tensor, text);
   T* values = encoded.values.data();
-  for (size_t r = 0; r < encoded.rows; ++r)
-    for (size_t f = 0; f < features.size(); ++f) {
-      const size_t i = r * features.size() + f;
-      const Cell cell = text ? text_cell(tensor, i) : Cell{Cell::Kind::Number, tensor.numbers[i], {}};
-      values[i] = static_cast<T>(predictor.encode(f, cell, encoded.counts));
-    }
-  return check_range(predictor.package(), tensor.numbers, values, 1, 0, features.size());
+  if (!text) {
+    predictor.encode_rows(tensor.numbers, values, encoded.counts);
+    return check_range(predictor.package(), tensor.numbers, values, 1, 0, features.size());
+  }
+  for (size_t i = 0; i < encoded.rows * features.size(); ++i)
+    values[i] = static_cast<T>(predictor.encode(i % features.size(), text_cell(tensor, i), encoded.counts));
+  return {};
 }
 
 // One tensor a feature, by name.
@@ -170,22 +170,25 @@ Result<Scores> score(const forest::Predictor& predictor, const std::vector<Tenso
 }
 
 // The outputs of output_tensors(), filled.
-std::vector<Tensor> answers(const forest::Package& package, size_t outputs, const Scores& scores) {
+std::vector<Tensor> answers(const forest::Package& package, size_t outputs, Scores scores) {
   const size_t rows = scores.rows;
   const auto row_count = static_cast<int64_t>(rows);
   std::vector<Tensor> out;
   out.reserve(3);
   const auto add = [&](std::string_view name, std::string_view datatype) -> Tensor& {
-    Tensor& tensor = out.emplace_back(Tensor{std::string(name), std::string(datatype), {row_count}});
-    tensor.numbers.reserve(rows);
+    Tensor& tensor = out.emplace_back();
+    tensor.name = name;
+    tensor.datatype = datatype;
+    tensor.shape.assign(1, row_count);
     return tensor;
   };
   switch (package.task) {
     case Task::Binary: {
-      add("score", "FP64").numbers = scores.values;
-      Tensor& decisions = add("decision", "BOOL");
-      for (const double score : scores.values)
-        decisions.numbers.push_back(score >= package.threshold.value_or(0.5) ? 1.0 : 0.0);
+      std::vector<double> decisions(rows);
+      for (size_t r = 0; r < rows; ++r)
+        decisions[r] = scores.values[r] >= package.threshold.value_or(0.5) ? 1.0 : 0.0;
+      add("score", "FP64").numbers = std::move(scores.values);
+      add("decision", "BOOL").numbers = std::move(decisions);
       return out;
     }
     case Task::Multiclass: {
@@ -296,11 +299,11 @@ std::vector<TensorInfo> output_tensors(const forest::Package& package) {
 
 Result<InferResponse> infer(const LiveModel& live, const InferRequest& request) {
   const forest::Predictor& predictor = *live.predictor;
-  TM_TRY(const Scores scores, predictor.forest().precision == forest::Precision::Float
-                                  ? score<float>(predictor, request.inputs)
-                                  : score<double>(predictor, request.inputs));
+  TM_TRY(Scores scores, predictor.forest().precision == forest::Precision::Float
+                            ? score<float>(predictor, request.inputs)
+                            : score<double>(predictor, request.inputs));
   InferResponse response{live.deployment, live.version, request.id, {}, scores.rows, scores.counts};
-  response.outputs = answers(predictor.package(), predictor.outputs(), scores);
+  response.outputs = answers(predictor.package(), predictor.outputs(), std::move(scores));
   if (request.outputs.empty()) return response;
   std::vector<Tensor> chosen;
   for (const std::string& name : request.outputs) {
