@@ -72,11 +72,15 @@ Channel::Moved Channel::write(std::string_view head, std::string_view body) {
     const int n = SSL_write(session_.get(), part.data(), length_of(part.size()));
     return n > 0 ? Moved{State::Done, static_cast<size_t>(n)} : Moved{state_of(session_.get(), n)};
   }
+  if (body.empty()) {
+    const ssize_t n = ::send(fd_, head.data(), head.size(), MSG_NOSIGNAL);
+    return n >= 0 ? Moved{State::Done, static_cast<size_t>(n)} : Moved{state_of_errno(State::WantWrite)};
+  }
   std::array<iovec, 2> parts{iovec{const_cast<char*>(head.data()), head.size()},
                              iovec{const_cast<char*>(body.data()), body.size()}};
   msghdr message{};
   message.msg_iov = parts.data();
-  message.msg_iovlen = body.empty() ? 1 : 2;
+  message.msg_iovlen = parts.size();
   const ssize_t n = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
   return n >= 0 ? Moved{State::Done, static_cast<size_t>(n)} : Moved{state_of_errno(State::WantWrite)};
 }

@@ -1,13 +1,13 @@
 #include "api/json_tensor.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <iterator>
 #include <limits>
 
 #include <fmt/compile.h>
 
+#include "api/json_text.hpp"
 #include "base/json.hpp"
 
 namespace tidemill::api {
@@ -15,13 +15,6 @@ namespace tidemill::api {
 namespace {
 
 using serving::Tensor;
-
-// What stands in a JSON string as it is, of ASCII.
-constexpr auto kPlain = [] {
-  std::array<bool, 256> is{};
-  for (size_t c = ' '; c < 0x7f; ++c) is[c] = c != '"' && c != '\\';
-  return is;
-}();
 
 // A whole number keeps its point: to a reader it stays a floating-point number.
 void append_number(std::string& out, double number) {
@@ -186,8 +179,7 @@ class DataReader {
 }  // namespace
 
 void append_json_text(std::string& out, std::string_view text) {
-  const bool plain = std::ranges::all_of(text, [](char c) { return kPlain[static_cast<unsigned char>(c)]; });
-  if (!plain) {
+  if (!std::ranges::all_of(text, is_plain_in_json)) {
     out += to_text(Json(text));
     return;
   }

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "api/datatype.hpp"
+#include "api/json_text.hpp"
 
 namespace tidemill::api {
 
@@ -64,7 +65,7 @@ class Cursor {
   bool text(std::string_view& out) {
     if (!take('"')) return false;
     const char* const begin = at_;
-    while (at_ != end_ && *at_ >= ' ' && *at_ < '\x7f' && *at_ != '"' && *at_ != '\\') ++at_;
+    while (at_ != end_ && is_plain_in_json(*at_)) ++at_;
     out = {begin, static_cast<size_t>(at_ - begin)};
     return at_ != end_ && *at_++ == '"';
   }

@@ -147,7 +147,8 @@ struct Sums {
 
 template <class K>
 inline size_t child_of(const WalkNode<K>* node, const K* keys, size_t at) {
-  return 2 * at + (keys[node->key] >= node->rank ? 1 : 0);
+  const size_t right = 2 * at + 1;
+  return right - (keys[node->key] < node->rank ? 1 : 0);  // a compare and a subtraction with its carry
 }
 
 /// From `step` on, where the trees are at at[].
@@ -178,7 +179,7 @@ inline void walk_linked(const WalkGroup<T, K>& group, const K* keys, S& sums) {
 #pragma GCC unroll 8
       for (size_t j = 0; j < kTreesInFlight; ++j) {
         const LinkedNode node = group.linked[at[j]];
-        const uint32_t next = node.left + (keys[node.key] >= node.rank ? 1 : 0);
+        const uint32_t next = node.left + 1 - (keys[node.key] < node.rank ? 1 : 0);
         moved |= next ^ at[j];
         at[j] = next;
       }
