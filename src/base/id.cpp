@@ -1,7 +1,9 @@
 #include "base/id.hpp"
 
 #include <sys/random.h>
+#include <algorithm>
 #include <array>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -11,9 +13,13 @@ namespace {
 // Random bytes of the kernel's, asked for many at a time: an id must not cost a system call.
 class RandomBytes {
  public:
-  unsigned char next() {
-    if (left_ == 0) fill();
-    return std::exchange(bytes_[--left_], 0);  // whoever reads our memory later learns no id of before
+  /// So many as `out` has, 256 at most.
+  void take(std::span<unsigned char> out) {
+    if (left_ < out.size()) fill();
+    left_ -= out.size();
+    const auto taken = std::span(bytes_).subspan(left_, out.size());
+    std::ranges::copy(taken, out.begin());
+    std::ranges::fill(taken, 0);  // whoever reads our memory later learns no id of before
   }
 
  private:
@@ -27,15 +33,16 @@ class RandomBytes {
   size_t left_ = 0;
 };
 
-std::string random_hex(size_t bytes) {
+template <size_t kBytes>
+std::string random_hex() {
   thread_local RandomBytes random;
   constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string out(2 * bytes, '0');
-  char* to = out.data();
-  for (size_t i = 0; i < bytes; ++i) {
-    const unsigned char byte = random.next();
-    *to++ = kDigits[byte >> 4];
-    *to++ = kDigits[byte & 15];
+  std::array<unsigned char, kBytes> drawn{};
+  random.take(drawn);
+  std::string out(2 * kBytes, '0');
+  for (size_t i = 0; i < kBytes; ++i) {
+    out[2 * i] = kDigits[drawn[i] >> 4];
+    out[2 * i + 1] = kDigits[drawn[i] & 15];
   }
   return out;
 }
@@ -45,9 +52,9 @@ std::string make_run_id(Instant now) {
   const std::string t = to_text(
       Instant{now.micros - ((now.micros % 1'000'000) + 1'000'000) % 1'000'000});  // 2013-11-03T05:30:00Z
   return fmt::format("{}{}{}-{}{}{}-{}", t.substr(0, 4), t.substr(5, 2), t.substr(8, 2), t.substr(11, 2),
-                     t.substr(14, 2), t.substr(17, 2), random_hex(3));
+                     t.substr(14, 2), t.substr(17, 2), random_hex<3>());
 }
 
-std::string random_id() { return random_hex(16); }
+std::string random_id() { return random_hex<16>(); }
 
 }  // namespace tidemill
