@@ -86,7 +86,8 @@ INSERT INTO outputs (step, key, model, version)
   ON CONFLICT (step, key) DO UPDATE SET model = excluded.model, version = excluded.version, withdrawn = 0)sql";
 
 Result<void> withdraw_since(Database& database, int64_t release) {
-  for (const std::string_view sql : {kWithdrawTables, kWithdrawVersions, kRestoreTables, kRestoreVersions})
+  for (const Sql sql :
+       {Sql(kWithdrawTables), Sql(kWithdrawVersions), Sql(kRestoreTables), Sql(kRestoreVersions)})
     TM_CHECK(database.run(sql, release));
   return {};
 }

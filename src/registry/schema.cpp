@@ -125,7 +125,7 @@ CREATE TABLE rollouts (
 // kSteps[n] makes format n + 1 out of format n, inside the opening transaction. Published steps never change.
 constexpr std::array<const char*, kFormat> kSteps{kFormat1, kFormat2, kFormat3, kFormat4, kFormat5, kFormat6};
 
-Result<int64_t> pragma(Database& database, std::string_view sql) {
+Result<int64_t> pragma(Database& database, Sql sql) {
   TM_TRY(const auto value, database.first_integer(sql));
   return value.value_or(0);
 }

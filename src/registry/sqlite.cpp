@@ -49,18 +49,19 @@ Result<void> Database::script(const std::string& sql) {
   return {};
 }
 
-Result<sqlite3_stmt*> Database::prepare(std::string_view sql) {
-  auto found = statements_.find(sql);
+Result<sqlite3_stmt*> Database::prepare(Sql sql) {
+  const std::string_view text = sql.text();
+  auto found = statements_.find(text);
   if (found == statements_.end()) {
     sqlite3_stmt* raw = nullptr;
-    const int status = sqlite3_prepare_v3(connection_.get(), sql.data(), static_cast<int>(sql.size()),
+    const int status = sqlite3_prepare_v3(connection_.get(), text.data(), static_cast<int>(text.size()),
                                           SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
     if (status != SQLITE_OK) return error(status);
-    found = statements_.emplace(sql, Statement(raw)).first;
+    found = statements_.emplace(text, Statement(raw)).first;
   }
   sqlite3_stmt* statement = found->second.get();
   if (sqlite3_stmt_busy(statement) != 0)
-    return internal_error("internal.sql", "a statement was used inside its own rows: " + std::string(sql));
+    return internal_error("internal.sql", "a statement was used inside its own rows: " + std::string(text));
   return statement;
 }
 

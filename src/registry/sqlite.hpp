@@ -2,6 +2,7 @@
 // themselves, errors as values. Not thread-safe: Registry::Impl's mutex guards it. Private to the room.
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,6 +39,18 @@ class Row {
   sqlite3_stmt* statement_;
 };
 
+/// A statement's text: a constant of the program, so that what is prepared for it can be kept under it. Text
+/// that is made while the program runs does not compile.
+class Sql {
+ public:
+  template <std::convertible_to<std::string_view> Text>
+  consteval Sql(const Text& text) : text_(text) {}
+  std::string_view text() const { return text_; }
+
+ private:
+  std::string_view text_;
+};
+
 class Database {
  public:
   enum class Access { ReadWrite, ReadOnly, Immutable };
@@ -46,20 +59,19 @@ class Database {
   /// Several statements without parameters: schema and pragmas.
   Result<void> script(const std::string& sql);
 
-  /// A statement that gives no rows. The texts given here are the program's own constants: each is prepared
-  /// once and kept.
+  /// A statement that gives no rows. Each is prepared once and kept.
   template <class... Args>
-  Result<void> run(std::string_view sql, const Args&... args) {
+  Result<void> run(Sql sql, const Args&... args) {
     TM_TRY(const Use use, start(sql, args...));
     TM_TRY(const bool more, step(use.statement));
     if (more)
-      return internal_error("internal.sql", "a statement that changes gave rows: " + std::string(sql));
+      return internal_error("internal.sql", "a statement that changes gave rows: " + std::string(sql.text()));
     return {};
   }
 
   /// Calls each(Row) → Result<void> for every row.
   template <class Each, class... Args>
-  Result<void> each(std::string_view sql, Each&& each, const Args&... args) {
+  Result<void> each(Sql sql, Each&& each, const Args&... args) {
     TM_TRY(const Use use, start(sql, args...));
     for (;;) {
       TM_TRY(const bool more, step(use.statement));
@@ -70,7 +82,7 @@ class Database {
 
   /// make(Row) → Result<T> of the first row, if there is one.
   template <class Make, class... Args>
-  auto first(std::string_view sql, Make&& make, const Args&... args)
+  auto first(Sql sql, Make&& make, const Args&... args)
       -> Result<std::optional<typename decltype(make(Row(nullptr)))::value_type>> {
     using Value = typename decltype(make(Row(nullptr)))::value_type;
     TM_TRY(const Use use, start(sql, args...));
@@ -80,11 +92,11 @@ class Database {
     return std::optional<Value>(std::move(value));
   }
   template <class... Args>
-  Result<std::optional<int64_t>> first_integer(std::string_view sql, const Args&... args) {
+  Result<std::optional<int64_t>> first_integer(Sql sql, const Args&... args) {
     return first(sql, [](Row row) { return Result<int64_t>(row.integer(0)); }, args...);
   }
   template <class... Args>
-  Result<std::optional<std::string>> first_text(std::string_view sql, const Args&... args) {
+  Result<std::optional<std::string>> first_text(Sql sql, const Args&... args) {
     return first(sql, [](Row row) { return Result<std::string>(row.text(0)); }, args...);
   }
 
@@ -115,12 +127,12 @@ class Database {
   };
 
   Database(Connection connection, Path path) : connection_(std::move(connection)), path_(std::move(path)) {}
-  Result<sqlite3_stmt*> prepare(std::string_view sql);
+  Result<sqlite3_stmt*> prepare(Sql sql);
   Result<bool> step(sqlite3_stmt* statement);
   std::unexpected<Error> error(int status) const;
 
   template <class... Args>
-  Result<Use> start(std::string_view sql, const Args&... args) {
+  Result<Use> start(Sql sql, const Args&... args) {
     TM_TRY(sqlite3_stmt * statement, prepare(sql));
     Use use(statement);
     int index = 0;

@@ -16,7 +16,14 @@ constexpr std::string_view kPrefix = "tmk_";
 constexpr size_t kIdDigits = 8, kSecretDigits = 32, kChecksumDigits = 6;
 constexpr int64_t kMaxTokens = 1000;  // that open something
 constexpr int64_t kKeptEnded = 1000;  // that do not any more, for whoever looks at the list
-constexpr std::string_view kUsable = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?1)";
+constexpr std::string_view kUsableOfName = R"sql(
+SELECT 1 FROM tokens WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?1) AND name = ?2)sql";
+constexpr std::string_view kCountUsable = R"sql(
+SELECT count(*) FROM tokens WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?1))sql";
+constexpr std::string_view kForgetEnded = R"sql(
+DELETE FROM tokens WHERE (revoked_at IS NOT NULL OR expires_at <= ?1) AND name NOT IN (
+  SELECT name FROM tokens WHERE revoked_at IS NOT NULL OR expires_at <= ?1 ORDER BY made_at DESC, name LIMIT ?2)
+)sql";
 
 std::string checksum(std::string_view text) { return sha256(text).substr(0, kChecksumDigits); }
 
@@ -77,21 +84,15 @@ Result<std::string> Registry::create_token(const NewToken& wanted) {
   Database& database = impl_->database;
   TM_TRY(Transaction transaction, impl_->begin_write("make a token"));
   const int64_t now = impl_->clock->now().micros;
-  TM_TRY(const auto taken,
-         database.first_integer(fmt::format("SELECT 1 FROM tokens WHERE {} AND name = ?2", kUsable), now,
-                                wanted.name));
+  TM_TRY(const auto taken, database.first_integer(kUsableOfName, now, wanted.name));
   if (taken)
     return user_error("registry.token_exists", fmt::format("there is a token '{}'", wanted.name), {},
                       fmt::format("another name, or first: tidemill tokens revoke {}", wanted.name));
-  TM_TRY(const auto count,
-         database.first_integer(fmt::format("SELECT count(*) FROM tokens WHERE {}", kUsable), now));
+  TM_TRY(const auto count, database.first_integer(kCountUsable, now));
   if (count.value_or(0) >= kMaxTokens)
     return user_error("registry.too_many_tokens", fmt::format("there are {} tokens (limit)", kMaxTokens), {},
                       "revoke what is not needed: tidemill tokens revoke NAME");
-  TM_CHECK(database.run(fmt::format("DELETE FROM tokens WHERE NOT ({0}) AND name NOT IN (SELECT name FROM "
-                                    "tokens WHERE NOT ({0}) ORDER BY made_at DESC, name LIMIT ?2)",
-                                    kUsable),
-                        now, kKeptEnded));
+  TM_CHECK(database.run(kForgetEnded, now, kKeptEnded));
   TM_CHECK(database.run("INSERT OR IGNORE INTO home VALUES ('token_key', ?1)", random_id() + random_id()));
   TM_TRY(const auto key, database.first_text("SELECT value FROM home WHERE name = 'token_key'"));
   std::string token = new_token();
