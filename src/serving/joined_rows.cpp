@@ -72,7 +72,7 @@ Result<std::vector<Tensor>> JoinedRows::features(RequestRows rows) const {
   Waiting own{std::move(rows)};
   std::unique_lock lock(mutex_);
   waiting_.push_back(&own);
-  while (!own.answer) {
+  while (!own.done) {
     if (own.taken || running_ == limits_.at_once) {
       changed_.wait(lock);
       continue;
@@ -82,6 +82,7 @@ Result<std::vector<Tensor>> JoinedRows::features(RequestRows rows) const {
     lock.unlock();
     answer(together);
     lock.lock();
+    for (Waiting* each : together) each->done = true;
     --running_;
     changed_.notify_all();
   }

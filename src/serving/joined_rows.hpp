@@ -34,8 +34,9 @@ class JoinedRows final : public RowFeatures {
  private:
   struct Waiting {
     RequestRows rows;
-    std::optional<Result<std::vector<Tensor>>> answer = {};
-    bool taken = false;
+    std::optional<Result<std::vector<Tensor>>> answer =
+        {};  // from `taken` until `done`, of who took it alone
+    bool taken = false, done = false;
   };
   std::vector<Waiting*> take() const;
   void answer(const std::vector<Waiting*>& together) const;

@@ -27,6 +27,7 @@ class Twice final : public RowFeatures {
       begun.set_value();
       released.wait();
     }
+    for (int i = 0; i < yields; ++i) std::this_thread::yield();
     Tensor numbers{"a", "FP64", {static_cast<int64_t>(rows.rows)}}, texts = numbers;
     texts.name = "b";
     texts.datatype = "BYTES";
@@ -44,6 +45,7 @@ class Twice final : public RowFeatures {
   mutable std::vector<size_t> sizes;
   mutable std::promise<void> begun;
   std::promise<void> release;
+  int yields = 0;  // so often it lets others run meanwhile
   std::shared_future<void> released{release.get_future()};
 
  private:
@@ -102,6 +104,20 @@ TEST_F(Joined, never_has_a_key_twice) {
 TEST_F(Joined, gives_nobody_the_error_of_another) {
   EXPECT_EQ(together({{1}, {13}, {3}}), (std::vector<std::string>{"2=1 ", "predict.no_answer", "6=3 "}));
   EXPECT_EQ(inner->sizes, (std::vector<size_t>{1, 3, 1, 1, 1}));
+}
+
+// For the thread sanitizer: who waits is woken while its answer is made.
+TEST_F(Joined, answers_callers_who_ask_on_and_on) {
+  constexpr int kCallers = 8, kTimes = 50;
+  inner->yields = 100;
+  std::vector<std::future<int>> callers;
+  for (int id = 21; id < 21 + kCallers; ++id)
+    callers.push_back(std::async(std::launch::async, [&, id] {
+      int right = 0;
+      for (int i = 0; i < kTimes; ++i) right += ask(joined, {id}) == fmt::format("{}={} ", 2 * id, id);
+      return right;
+    }));
+  for (auto& caller : callers) EXPECT_EQ(caller.get(), kTimes);
 }
 
 }  // namespace
