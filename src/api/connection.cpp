@@ -219,7 +219,7 @@ Connection::Step Connection::read_head() {
   if (const auto read = parse_head(text, head_); !read) return refuse(read.error());
   head_.request.peer = peer_;
   head_.request.deadline = head_.timeout ? begun_ + *head_.timeout : SteadyTime::max();
-  last_ = !head_.request.keep_alive;
+  last_ = head_.persistence == Persistence::Close;
   return begin_body();
 }
 
@@ -322,7 +322,7 @@ Connection::Step Connection::answer(Response response) {
   allow(options_.request_timeout);
   last_ = last_ || lane_.draining;
   out_head_.clear();
-  append_head(out_head_, response, !last_, lane_.date_now());
+  append_head(out_head_, response, last_ ? Persistence::Close : head_.persistence, lane_.date_now());
   if (!with_body_) response.body.clear();
   if (response.body.size() <= kJoinedBytes)
     out_head_ += response.body;

@@ -61,17 +61,18 @@ Result<std::chrono::milliseconds> parse_timeout(std::string_view text) {
   return std::chrono::milliseconds(timeout_ms);
 }
 
-struct ConnectionOptions {
-  bool close = false;
-  bool keep_alive = false;
+// What headers say that only counts once all of them and the version of HTTP are known.
+struct Said {
+  std::optional<std::string_view> host;
+  bool close = false, keep_alive = false;  // the options of Connection
 };
 
-void read_options(ConnectionOptions& options, std::string_view value) {
+void read_options(Said& said, std::string_view value) {
   while (!value.empty()) {
     const size_t comma = value.find(',');
     const std::string_view option = trimmed(value.substr(0, comma));
-    options.close |= is_word(option, "close");
-    options.keep_alive |= is_word(option, "keep-alive");
+    said.close |= is_word(option, "close");
+    said.keep_alive |= is_word(option, "keep-alive");
     if (comma == value.npos) break;
     value.remove_prefix(comma + 1);
   }
@@ -79,8 +80,13 @@ void read_options(ConnectionOptions& options, std::string_view value) {
 
 // What a header means for reading the rest of the message. What two readers could frame in two ways is
 // refused: RFC 9112, 6.1 and 6.3.
-Result<void> apply_header(Head& head, std::string_view name, std::string_view value) {
-  if (is_word(name, "content-length")) {
+Result<void> apply_header(Head& head, Said& said, std::string_view name, std::string_view value) {
+  if (is_word(name, "host")) {
+    if (said.host) return bad_request("two Hosts");
+    said.host = value;
+  } else if (is_word(name, "connection")) {
+    read_options(said, value);
+  } else if (is_word(name, "content-length")) {
     TM_TRY(const size_t length, parse_length(value));
     if (head.content_length && *head.content_length != length)
       return bad_request("two different Content-Lengths");
@@ -101,19 +107,17 @@ Result<void> apply_header(Head& head, std::string_view name, std::string_view va
 }
 
 // What the headers mean together, and in this version of HTTP.
-Result<void> check_headers(Head& head, bool http_1_0) {
+Result<void> check_headers(Head& head, const Said& said, bool http_1_0) {
   if (head.chunked && http_1_0) return bad_request("HTTP/1.0 knows no Transfer-Encoding");
   if (head.chunked && head.content_length) return bad_request("both Content-Length and Transfer-Encoding");
-  size_t hosts = 0;
-  ConnectionOptions options;
-  for (const auto& [name, value] : head.request.headers) {
-    if (is_word(name, "host")) ++hosts;
-    if (is_word(name, "connection")) read_options(options, value);
-  }
-  if (hosts > 1) return bad_request("two Hosts");
-  if (!http_1_0 && head.request.header("host").empty()) return bad_request("HTTP/1.1 needs a Host header");
+  if (!http_1_0 && said.host.value_or("").empty()) return bad_request("HTTP/1.1 needs a Host header");
   if (http_1_0) head.expects_continue = false;  // RFC 9110, 10.1.1
-  head.request.keep_alive = !options.close && (!http_1_0 || options.keep_alive);
+  if (said.close)
+    head.persistence = Persistence::Close;
+  else if (http_1_0)
+    head.persistence = said.keep_alive ? Persistence::SaidKeepAlive : Persistence::Close;
+  else
+    head.persistence = Persistence::KeepAlive;
   return {};
 }
 
@@ -230,6 +234,7 @@ Result<void> parse_head(std::string_view text, Head& head) {
     head.request.path = head.decoded_path;
   }
 
+  Said said;
   while (!rest.empty()) {
     const std::string_view field = take_line(rest);
     if (field.empty()) break;
@@ -242,9 +247,9 @@ Result<void> parse_head(std::string_view text, Head& head) {
     if (std::any_of(value.begin(), value.end(), [](char c) { return c == '\0' || c == '\r' || c == '\n'; }))
       return bad_request("a header's value has control characters");
     head.request.headers.emplace_back(field.substr(0, colon), value);
-    TM_CHECK(apply_header(head, field.substr(0, colon), value));
+    TM_CHECK(apply_header(head, said, field.substr(0, colon), value));
   }
-  return check_headers(head, version == "HTTP/1.0");
+  return check_headers(head, said, version == "HTTP/1.0");
 }
 
 Result<size_t> ChunkedBody::feed(std::string_view bytes) {
@@ -310,7 +315,8 @@ std::string_view reason_phrase(int status) {
   return "Unknown";
 }
 
-void append_head(std::string& out, const Response& response, bool keep_alive, std::string_view date) {
+void append_head(std::string& out, const Response& response, Persistence persistence,
+                 std::string_view date) {
   const auto line = [&](std::string_view name, std::string_view value) {
     out.append(name).append(": ").append(value).append("\r\n");
   };
@@ -324,7 +330,8 @@ void append_head(std::string& out, const Response& response, bool keep_alive, st
   const fmt::format_int length(response.body.size());
   line("Content-Length", {length.data(), length.size()});
   if (!date.empty()) line("Date", date);
-  if (!keep_alive) line("Connection", "close");
+  if (persistence == Persistence::Close) line("Connection", "close");
+  if (persistence == Persistence::SaidKeepAlive) line("Connection", "keep-alive");
   for (const auto& [name, value] : response.headers) line(name, value);
   out += "\r\n";
 }

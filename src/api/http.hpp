@@ -22,7 +22,6 @@ struct Request {
   std::string_view query;                                              // as sent
   std::vector<std::pair<std::string_view, std::string_view>> headers;  // as sent
   std::string_view body;
-  bool keep_alive = true;
   std::string_view peer;  // the caller's address, without port
   /// Past it nobody waits for the answer any more.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
@@ -37,6 +36,10 @@ struct Response {
   std::vector<std::pair<std::string_view, std::string>> headers;
 };
 
+/// Whether a connection goes on after an answer. HTTP/1.0 closes unless the answer says otherwise, HTTP/1.1
+/// goes on unless it does (RFC 9112, 9.3 and C.2.2).
+enum class Persistence { Close, KeepAlive, SaidKeepAlive };
+
 /// What a request's head says, and what it says about the body. Kept from one request to the next, so that
 /// its memory is, too; not copied, since its views may lead into it.
 struct Head {
@@ -47,6 +50,7 @@ struct Head {
   std::optional<size_t> content_length;
   bool chunked = false;
   bool expects_continue = false;
+  Persistence persistence = Persistence::KeepAlive;
   /// X-Request-Timeout-Ms: how long the caller waits, from the request's first byte.
   std::optional<std::chrono::milliseconds> timeout;
   std::string decoded_path;  // where the path as sent has percent signs
@@ -86,7 +90,7 @@ std::string media_type(const Request& request);
 std::optional<std::string> percent_decode(std::string_view text);
 std::string_view reason_phrase(int status);
 /// Appends the status line and headers, ready to be sent before the body. date: as http_date(), or empty.
-void append_head(std::string& out, const Response& response, bool keep_alive, std::string_view date);
+void append_head(std::string& out, const Response& response, Persistence persistence, std::string_view date);
 /// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7).
 std::string http_date(std::chrono::system_clock::time_point time);
 /// http.* and other errors → status: not found 404, User and Data 400, too large 413, Environment 503,

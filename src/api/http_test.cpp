@@ -28,7 +28,7 @@ TEST(Http, reads_method_path_query_and_headers) {
   EXPECT_EQ(head->request.query, "x=1");
   EXPECT_EQ(head->request.header("x-y"), "z");
   EXPECT_EQ(head->content_length, 12U);
-  EXPECT_TRUE(head->request.keep_alive);
+  EXPECT_EQ(head->persistence, Persistence::KeepAlive);
 }
 
 TEST(Http, refuses_what_could_be_read_in_two_ways) {
@@ -59,13 +59,16 @@ TEST(Http, refuses_two_hosts_and_transfer_encodings_that_another_reader_would_fr
 
 TEST(Http, reads_the_options_of_connection_as_words_and_close_wins) {
   const auto keeps = [](std::string_view lines) {
-    return Parsed("GET / HTTP/1.1\r\nHost: a\r\n" + std::string(lines) + "\r\n").head.request.keep_alive;
+    const Parsed parsed("GET / HTTP/1.1\r\nHost: a\r\n" + std::string(lines) + "\r\n");
+    return parsed.head.persistence == Persistence::KeepAlive;
   };
   EXPECT_TRUE(keeps("Connection: closed-captions\r\n"));
   EXPECT_FALSE(keeps("Connection: Close, keep-alive\r\n"));
   EXPECT_FALSE(keeps("Connection: close\r\nConnection: keep-alive\r\n"));
-  EXPECT_FALSE(Parsed("GET / HTTP/1.0\r\nConnection: not-keep-alive\r\n\r\n").head.request.keep_alive);
-  EXPECT_TRUE(Parsed("GET / HTTP/1.0\r\nConnection: x,\tkeep-alive\r\n\r\n").head.request.keep_alive);
+  EXPECT_EQ(Parsed("GET / HTTP/1.0\r\nConnection: not-keep-alive\r\n\r\n").head.persistence,
+            Persistence::Close);
+  EXPECT_EQ(Parsed("GET / HTTP/1.0\r\nConnection: x,\tkeep-alive\r\n\r\n").head.persistence,
+            Persistence::SaidKeepAlive);
 }
 
 TEST(Http, a_head_keeps_nothing_of_the_one_before) {
@@ -81,7 +84,7 @@ TEST(Http, a_head_keeps_nothing_of_the_one_before) {
   EXPECT_EQ(head.request.query, "");
   EXPECT_EQ(head.request.headers.size(), 1U);
   EXPECT_FALSE(head.content_length || head.timeout || head.chunked || head.expects_continue);
-  EXPECT_TRUE(head.request.keep_alive);
+  EXPECT_EQ(head.persistence, Persistence::KeepAlive);
 }
 
 TEST(Http, writes_a_date_as_http_has_it) {
@@ -100,8 +103,9 @@ TEST(Http, ignores_an_expectation_of_http_1_0) {
 }
 
 TEST(Http, closes_for_http_1_0_and_when_asked) {
-  EXPECT_FALSE(Parsed("GET / HTTP/1.0\r\n\r\n").head.request.keep_alive);
-  EXPECT_FALSE(Parsed("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").head.request.keep_alive);
+  EXPECT_EQ(Parsed("GET / HTTP/1.0\r\n\r\n").head.persistence, Persistence::Close);
+  EXPECT_EQ(Parsed("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").head.persistence,
+            Persistence::Close);
 }
 
 RC_GTEST_PROP(Http, a_chunked_body_is_the_same_however_it_is_cut, ()) {

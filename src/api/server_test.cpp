@@ -78,6 +78,19 @@ TEST(Server, answers_pipelined_requests_in_order) {
   EXPECT_TRUE(client.closed());
 }
 
+TEST(Server, says_to_http_1_0_that_the_connection_goes_on) {
+  const auto server = serve({});
+  Client client(server->port());
+  client.send("GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  EXPECT_NE(client.read_until("GET /a !").find("\r\nConnection: keep-alive\r\n"), std::string::npos);
+  client.send("GET /b HTTP/1.0\r\n\r\n");
+  EXPECT_NE(client.read_until("GET /b !").find("\r\nConnection: close\r\n"), std::string::npos);
+  EXPECT_TRUE(client.closed());
+  Client newer(server->port());
+  newer.send("GET /c HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n");
+  EXPECT_EQ(newer.read_until("GET /c !").find("Connection"), std::string::npos);
+}
+
 TEST(Server, reads_chunked_bodies_and_says_continue) {
   const auto server = serve({});
   Client client(server->port());
