@@ -134,14 +134,15 @@ Access::Access(AccessOptions options)
       demands_token_(!options_.loopback_only && !options_.insecure),
       known_(std::make_shared<const Known>()) {}
 
-void Access::use(const registry::Tokens& tokens) {
+bool Access::use(const registry::Tokens& tokens) {
   const auto before = known_.load();
+  if (before->tokens == tokens) return false;
   static std::atomic<uint64_t> serials{0};
   auto known = std::make_shared<Known>();
   known->serial = ++serials;
-  known->key = tokens.key;
-  for (const registry::Token& token : tokens.all) {
-    Entry entry{token, nullptr};
+  known->tokens = tokens;
+  for (const registry::Token& token : known->tokens.all) {
+    Entry entry{&token, nullptr};
     if (token.rate) {
       const auto same = before->by_id.find(token.id);
       const bool kept = same != before->by_id.end() && same->second.rate != nullptr &&
@@ -152,6 +153,7 @@ void Access::use(const registry::Tokens& tokens) {
   }
   if (!tokens.all.empty()) demands_token_.store(true);
   known_.store(std::move(known));
+  return true;
 }
 
 Access::Claim Access::claim(const Request& request) {
@@ -182,7 +184,7 @@ Result<const Access::Entry*> Access::verify(const Known& known, std::string_view
   if (!registry::is_token(token)) return refuse("the Authorization header holds no token of tidemill's");
   const auto found = known.by_id.find(registry::token_id(token));
   if (found == known.by_id.end() ||
-      !equal_in_constant_time(found->second.token.hash, hmac_sha256(known.key, token)))
+      !equal_in_constant_time(found->second.token->hash, hmac_sha256(known.tokens.key, token)))
     return refuse("this server knows no such token");
   return &found->second;
 }
@@ -207,7 +209,7 @@ Result<const Access::Entry*> Access::find(const Known& known, std::string_view a
     TM_TRY(entry, verify(known, authorization));
     verified = {known.serial, std::string(authorization), entry};
   }
-  if (!entry->token.usable(options_.clock->now()))
+  if (!entry->token->usable(options_.clock->now()))
     return user_error("http.unauthorized", "the token has expired or was revoked");
   return entry;
 }
@@ -226,14 +228,14 @@ std::expected<std::string, Refusal> Access::allow(const Claim& claim, Scope scop
   }
   const auto known = known_.load();
   TM_TRY(const Entry* entry, find(*known, claim.authorization));
-  if (!has_scope(entry->token, scope, deployment)) return lacks(entry->token, scope, deployment);
+  if (!has_scope(*entry->token, scope, deployment)) return lacks(*entry->token, scope, deployment);
   const auto wait = entry->rate == nullptr ? std::nullopt : entry->rate->take(options_.clock->now());
   if (!wait) {
     const bool changes = scope != Scope::Read && scope != Scope::Predict;
-    return changes ? entry->token.name : std::string();
+    return changes ? entry->token->name : std::string();
   }
   Error error{ErrorKind::User, "http.too_many_requests",
-              fmt::format("the token '{}' may send {} requests a second", entry->token.name,
+              fmt::format("the token '{}' may send {} requests a second", entry->token->name,
                           entry->rate->per_second())};
   error.hint = fmt::format("again in {:.3f} s", wait->seconds());
   return std::unexpected(Refusal(std::move(error), *wait));
@@ -244,7 +246,7 @@ Result<void> Access::could_allow(const Claim& claim, Scope scope) const {
   if (!demands_token()) return allow_without_token(scope);
   const auto known = known_.load();
   TM_TRY(const Entry* entry, find(*known, claim.authorization));
-  if (!has_scope(entry->token, scope, std::nullopt)) return lacks(entry->token, scope, "");
+  if (!has_scope(*entry->token, scope, std::nullopt)) return lacks(*entry->token, scope, "");
   return {};
 }
 

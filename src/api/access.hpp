@@ -49,8 +49,9 @@ class RateLimit {
 class Access {
  public:
   explicit Access(AccessOptions options);
-  /// From now on these. Once there has been one, also one that has expired since, nobody may without.
-  void use(const registry::Tokens& tokens);
+  /// From now on these; false where they are those of before, and nothing is made anew. Once there has been
+  /// one, also one that has expired since, nobody may without.
+  bool use(const registry::Tokens& tokens);
   bool demands_token() const { return demands_token_.load(); }
 
   /// What a request shows of its caller.
@@ -71,13 +72,13 @@ class Access {
 
  private:
   struct Entry {
-    registry::Token token;
+    const registry::Token* token;     // one of the tokens
     std::shared_ptr<RateLimit> rate;  // may be null
   };
   struct Known {
     uint64_t serial = 0;  // no two of this process have the same
-    std::string key;
-    std::map<std::string, Entry, std::less<>> by_id;
+    registry::Tokens tokens;
+    std::map<std::string_view, Entry> by_id;
   };
   Result<const Entry*> find(const Known& known, std::string_view authorization) const;
   static Result<const Entry*> verify(const Known& known, std::string_view authorization);

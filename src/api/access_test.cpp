@@ -103,6 +103,14 @@ TEST_F(Tokens, that_were_verified_once_are_held_against_the_newest_list) {
   EXPECT_EQ(ask(token, Scope::Read), "http.unauthorized");
 }
 
+TEST_F(Tokens, are_made_ready_anew_only_when_one_of_them_is_another) {
+  make({"ann", {"read"}});
+  EXPECT_FALSE(access_.use(must(registry_->tokens())));
+  must(registry_->revoke_token("ann"));
+  EXPECT_TRUE(access_.use(must(registry_->tokens())));
+  EXPECT_FALSE(access_.use(must(registry_->tokens())));
+}
+
 TEST_F(Tokens, expire) {
   const std::string token = make({"ann", {"read"}, Instant{home_.clock->at.micros + 1000}});
   EXPECT_EQ(ask(token, Scope::Read), "");
@@ -113,7 +121,7 @@ TEST_F(Tokens, expire) {
 TEST_F(Tokens, have_a_rate_that_outlives_a_reload) {
   const std::string token = make({.name = "ann", .scopes = {"read"}, .rate = 2});
   EXPECT_EQ(ask(token, Scope::Read), "");
-  access_.use(must(registry_->tokens()));
+  make({"bob", {"read"}});
   EXPECT_EQ(ask(token, Scope::Read), "");
   EXPECT_EQ(ask(token, Scope::Read), "http.too_many_requests");
   home_.clock->at.micros += 500'000;

@@ -136,11 +136,15 @@ struct Rollout {
   std::string who = {};   // said the last
 };
 std::string_view to_text(Rollout::Stage stage);
+/// {"deployment", "model", "alias", "version", "stage", "percent": null but of a canary, "began_at", "since",
+/// "by", "reason"}: what commands, servers and the audit trail say of it.
+Json to_json(const Rollout& rollout);
 
 /// Oldest first, with those that have expired or were revoked.
 struct Tokens {
   std::string key;  // of the hashes
   std::vector<Token> all;
+  bool operator==(const Tokens&) const = default;
 };
 
 struct MetricPoint {

@@ -19,6 +19,7 @@ struct Token {
   Instant made_at;
   std::optional<Instant> expires_at, revoked_at;
   std::string hash;  // HMAC-SHA256, hexadecimal
+  bool operator==(const Token&) const = default;
 
   bool usable(Instant now) const { return !revoked_at && (!expires_at || now.micros < expires_at->micros); }
 };
