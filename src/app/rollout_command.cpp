@@ -49,20 +49,6 @@ Result<double> next_percent(const project::Deployment& deployment, const std::op
                   deployment.name));
 }
 
-Json to_json(const Rollout& rollout) {
-  const bool canary = rollout.stage == Rollout::Stage::Canary;
-  return {{"deployment", rollout.deployment},
-          {"model", rollout.model},
-          {"alias", rollout.alias},
-          {"version", rollout.version},
-          {"stage", registry::to_text(rollout.stage)},
-          {"percent", canary ? Json(rollout.percent) : Json()},
-          {"began_at", to_text(rollout.began_at)},
-          {"since", to_text(rollout.since)},
-          {"by", rollout.who},
-          {"reason", rollout.reason}};
-}
-
 std::string text_of(const Rollout& rollout) {
   if (rollout.stage == Rollout::Stage::Shadow)
     return fmt::format("{}: version {} shadows {}@{}: it predicts what is asked, and answers nobody",

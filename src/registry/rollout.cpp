@@ -80,17 +80,24 @@ Result<void> demand_challenger(Database& database, const Rollout& wanted) {
   return {};
 }
 
-Json to_json_or_null(const std::optional<Rollout>& rollout) {
-  return rollout ? Json{{"version", rollout->version},
-                        {"stage", to_text(rollout->stage)},
-                        {"percent", rollout->percent}}
-                 : Json();
-}
-
 }  // namespace
 
 std::string_view to_text(Rollout::Stage stage) {
   return stage == Rollout::Stage::Canary ? "canary" : "shadow";
+}
+
+Json to_json(const Rollout& rollout) {
+  const bool canary = rollout.stage == Rollout::Stage::Canary;
+  return {{"deployment", rollout.deployment},
+          {"model", rollout.model},
+          {"alias", rollout.alias},
+          {"version", rollout.version},
+          {"stage", to_text(rollout.stage)},
+          {"percent", canary ? Json(rollout.percent) : Json()},
+          {"began_at", tidemill::to_text(rollout.began_at)},
+          {"since", tidemill::to_text(rollout.since)},
+          {"by", rollout.who},
+          {"reason", rollout.reason}};
 }
 
 Result<void> raise_generation(Database& database) {
@@ -111,12 +118,9 @@ Result<void> end_rollouts(Registry::Impl& impl, const EndedRollouts& which, cons
       }));
   for (const Rollout& rollout : ended) {
     TM_CHECK(impl.database.run("DELETE FROM rollouts WHERE deployment = ?1", rollout.deployment));
-    TM_CHECK(impl.add_audit("end_rollout", {{"deployment", rollout.deployment},
-                                            {"model", rollout.model},
-                                            {"version", rollout.version},
-                                            {"stage", to_text(rollout.stage)},
-                                            {"percent", rollout.percent},
-                                            {"reason", reason}}));
+    Json details = to_json(rollout);
+    details["reason"] = reason;
+    TM_CHECK(impl.add_audit("end_rollout", std::move(details)));
   }
   if (ended.empty()) return {};
   return raise_generation(impl.database);
@@ -140,14 +144,9 @@ Result<Rollout> Registry::set_rollout(const Rollout& wanted) {
                         made.deployment, made.model, made.alias, made.version, to_text(made.stage),
                         made.percent, made.began_at, made.since, made.who, made.reason));
   TM_CHECK(raise_generation(database));
-  TM_CHECK(impl_->add_audit("rollout", {{"deployment", made.deployment},
-                                        {"model", made.model},
-                                        {"alias", made.alias},
-                                        {"version", made.version},
-                                        {"stage", to_text(made.stage)},
-                                        {"percent", made.percent},
-                                        {"before", to_json_or_null(before)},
-                                        {"reason", made.reason}}));
+  Json details = to_json(made);
+  details["before"] = before ? to_json(*before) : Json();
+  TM_CHECK(impl_->add_audit("rollout", std::move(details)));
   TM_CHECK(impl_->commit(transaction));
   return made;
 }

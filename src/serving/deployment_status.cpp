@@ -17,19 +17,12 @@ Json tables_of(const LiveModel& live) {
 }
 
 Json challenger_of(const LiveDeployment& live, const std::string& problem) {
-  const registry::Rollout& rollout = live.rollout;
-  if (rollout.version == 0) return {};
-  const bool canary = rollout.stage == registry::Rollout::Stage::Canary;
-  return {{"version", rollout.version},
-          {"stage", to_text(rollout.stage)},
-          {"percent", canary ? Json(rollout.percent) : Json()},
-          {"sticky", text_or_null(live.sticky)},
-          {"began_at", to_text(rollout.began_at)},
-          {"since", to_text(rollout.since)},
-          {"by", rollout.who},
-          {"reason", rollout.reason},
-          {"live", live.challenger != nullptr},
-          {"problem", text_or_null(problem)}};
+  if (live.rollout.version == 0) return {};
+  Json out = to_json(live.rollout);
+  out["sticky"] = text_or_null(live.sticky);
+  out["live"] = live.challenger != nullptr;
+  out["problem"] = text_or_null(problem);
+  return out;
 }
 
 }  // namespace

@@ -9,8 +9,8 @@
 namespace tidemill::serving {
 
 /// {"deployment", "model", "alias", "champion": {"version", "tables": […]} or null, "problem": text or null,
-/// "challenger": {"version", "stage", "percent", "sticky", "began_at", "since", "by", "reason", "live",
-/// "problem"} or null}. The deployment must be one of them.
+/// "challenger": the rollout as JSON with "sticky", "live" and "problem", or null}. The deployment must be
+/// one of them.
 Json status_of(const Deployments& deployments, const std::string& deployment);
 
 }  // namespace tidemill::serving
