@@ -72,10 +72,7 @@ MlflowColumns::MlflowColumns(const forest::Package& package) : features_(package
 
 Result<size_t> MlflowColumns::find(std::string_view name) const {
   if (const auto found = index_.find(name); found != index_.end()) return found->second;
-  std::vector<std::string> names;
-  for (const forest::Feature& feature : features_) names.push_back(feature.name);
-  return user_error("infer.unknown_input", fmt::format("the model has no input '{}'", name), {},
-                    did_you_mean(name, names));
+  return serving::unknown_input(features_, name);
 }
 
 Result<void> MlflowColumns::once_a_row(size_t feature) const {

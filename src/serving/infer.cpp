@@ -96,12 +96,7 @@ Result<void> encode_columns(const forest::Predictor& predictor, const std::vecto
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Tensor& tensor = inputs[i];
     const auto found = names.find(tensor.name, i);
-    if (!found) {
-      std::vector<std::string> known;
-      for (const forest::Feature& feature : features) known.push_back(feature.name);
-      return user_error("infer.unknown_input", fmt::format("the model has no input '{}'", tensor.name), {},
-                        did_you_mean(tensor.name, known));
-    }
+    if (!found) return unknown_input(features, tensor.name);
     const size_t f = *found;
     if (given[f])
       return user_error("infer.duplicate_input", fmt::format("input '{}' is given twice", tensor.name));
@@ -222,6 +217,13 @@ std::optional<std::string_view> TextColumn::at(size_t i) const {
   if (missing_[i]) return std::nullopt;
   const size_t begin = i == 0 ? 0 : ends_[i - 1];
   return std::string_view(bytes_).substr(begin, ends_[i] - begin);
+}
+
+std::unexpected<Error> unknown_input(const std::vector<forest::Feature>& features, std::string_view name) {
+  std::vector<std::string> known;
+  for (const forest::Feature& feature : features) known.push_back(feature.name);
+  return user_error("infer.unknown_input", fmt::format("the model has no input '{}'", name), {},
+                    did_you_mean(name, known));
 }
 
 Result<size_t> values_of_shape(const Tensor& tensor) {

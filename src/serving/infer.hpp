@@ -79,6 +79,9 @@ struct TensorInfo {
 std::vector<TensorInfo> input_tensors(const forest::Package& package);
 std::vector<TensorInfo> output_tensors(const forest::Package& package);
 
+/// infer.unknown_input, with the name that comes nearest.
+std::unexpected<Error> unknown_input(const std::vector<forest::Feature>& features, std::string_view name);
+
 /// Tree walks that the request takes: what decides whether a thread that must not block may do it.
 size_t tree_walks(const LiveModel& live, const InferRequest& request);
 
