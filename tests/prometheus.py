@@ -73,9 +73,10 @@ def complaints(text: str) -> list[str]:
 
 def reads_well() -> None:
     predict(1)
-    for accepted in ("*/*", "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"):
-        kind, text = metrics(Accept=accepted)
-        must(kind, "text/plain; version=0.0.4; charset=utf-8")
+    kind, text = metrics(Accept="application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5")
+    must((kind, text.endswith("\n# EOF\n")), ("application/openmetrics-text; version=1.0.0; charset=utf-8", True))
+    kind, text = metrics(Accept="*/*")
+    must(kind, "text/plain; version=0.0.4; charset=utf-8")
     # What has Triton's names breaks Prometheus' rules of names, as Triton's own does.
     own = "".join(line + "\n" for line in text.splitlines() if "nv_inference_" not in line)
     must(complaints(own), [])
@@ -92,6 +93,15 @@ def is_counted_as_sent() -> None:
     must(query(f"sum(tidemill_inference_request_duration_seconds_count{{{OF_BIG}}})"), [44])
     must(query(f"sum(tidemill_inference_rows_total{{{OF_BIG}}})"), [41])
     must(query("count(tidemill_model_info{model='big',registry_model='big',version='1',role='champion'})"), [1])
+
+
+def is_read_as_openmetrics() -> None:
+    """What Prometheus asks for first. In its text format a counter's family is named with _total."""
+    found = json.loads(ask(f"http://127.0.0.1:{PORT}/api/v1/targets/metadata"))["data"]
+    kinds = {each["metric"]: each["type"] for each in found}
+    names = ("tidemill_inference_requests", "tidemill_inference_batch_rows", "tidemill_model_info", "nv_inference_count")
+    must([kinds.get(name) for name in names], ["counter", "histogram", "gauge", "unknown"])
+    must(query(f"max(tidemill_inference_batch_rows_bucket{{{OF_BIG},le='1.0'}})"), [41])
 
 
 def can_be_drawn() -> None:
@@ -125,7 +135,7 @@ with tempfile.TemporaryDirectory() as name:
         prometheus = subprocess.Popen(["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
                                        f"--web.listen-address=127.0.0.1:{PORT}", "--log.level=warn"], stdout=log, stderr=log, cwd=folder)
     try:
-        for step in (is_counted_as_sent, can_be_drawn, has_tritons_names):
+        for step in (is_counted_as_sent, is_read_as_openmetrics, can_be_drawn, has_tritons_names):
             step()
             print(step.__name__.replace("_", " "), flush=True)
     finally:

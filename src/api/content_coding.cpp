@@ -1,6 +1,5 @@
 #include "api/content_coding.hpp"
 
-#include <charconv>
 #include <memory>
 
 #include <fmt/format.h>
@@ -22,28 +21,11 @@ int window_bits(Coding coding) { return coding == Coding::Gzip ? kMaxWindow + kG
 
 std::string_view name_of(Coding coding) { return coding == Coding::Gzip ? "gzip" : "deflate"; }
 
-std::string_view next_part(std::string_view& rest, char separator) {
-  const size_t end = rest.find(separator);
-  const std::string_view part = rest.substr(0, end);
-  rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
-  return trimmed(part);
-}
-
 std::optional<Coding> coding_named(std::string_view name) {
   if (is_word(name, "identity")) return Coding::Identity;
   if (is_word(name, "gzip") || is_word(name, "x-gzip")) return Coding::Gzip;
   if (is_word(name, "deflate")) return Coding::Deflate;
   return std::nullopt;
-}
-
-// "q=0.5" → 0.5; nothing said is 1, what is no number is 0.
-double weight_of(std::string_view parameter) {
-  if (parameter.empty()) return 1;
-  if (!parameter.starts_with("q=") && !parameter.starts_with("Q=")) return 0;
-  parameter.remove_prefix(2);
-  double weight = 0;
-  const auto [end, error] = std::from_chars(parameter.data(), parameter.data() + parameter.size(), weight);
-  return error == std::errc{} && end == parameter.data() + parameter.size() ? weight : 0;
 }
 
 void encode_answer(Response& response, Coding coding) {
@@ -85,12 +67,11 @@ Coding accepted_coding(std::string_view header) {
   Coding best = Coding::Identity;
   double best_weight = 0;
   while (!header.empty()) {
-    std::string_view part = next_part(header, ',');
-    const auto coding = coding_named(next_part(part, ';'));
-    const double weight = weight_of(next_part(part, ';'));
-    if (!coding || weight <= best_weight) continue;
+    const Accepted accepted = take_accepted(header);
+    const auto coding = coding_named(accepted.name);
+    if (!coding || accepted.weight <= best_weight) continue;
     best = *coding;
-    best_weight = weight;
+    best_weight = accepted.weight;
   }
   return best;
 }

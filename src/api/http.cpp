@@ -44,6 +44,13 @@ std::string_view take_line(std::string_view& rest) {
   return line;
 }
 
+std::string_view take_part(std::string_view& rest, char separator) {
+  const size_t end = rest.find(separator);
+  const std::string_view part = rest.substr(0, end);
+  rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
+  return trimmed(part);
+}
+
 Result<size_t> parse_length(std::string_view text) {
   size_t length = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
@@ -69,12 +76,9 @@ struct Said {
 
 void read_options(Said& said, std::string_view value) {
   while (!value.empty()) {
-    const size_t comma = value.find(',');
-    const std::string_view option = trimmed(value.substr(0, comma));
+    const std::string_view option = take_part(value, ',');
     said.close |= is_word(option, "close");
     said.keep_alive |= is_word(option, "keep-alive");
-    if (comma == value.npos) break;
-    value.remove_prefix(comma + 1);
   }
 }
 
@@ -304,6 +308,20 @@ bool is_word(std::string_view text, std::string_view lower_word) {
                                                         [](char a, char b) { return lower(a) == b; });
 }
 
+Accepted take_accepted(std::string_view& header) {
+  std::string_view rest = take_part(header, ',');
+  Accepted accepted{take_part(rest, ';'), {}};
+  while (!rest.empty()) {
+    std::string_view value = take_part(rest, ';');
+    const std::string_view name = take_part(value, '=');
+    if (is_word(name, "version")) accepted.version = value;
+    if (!is_word(name, "q")) continue;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), accepted.weight);
+    if (error != std::errc{} || end != value.data() + value.size()) accepted.weight = 0;
+  }
+  return accepted;
+}
+
 std::string media_type(const Request& request) {
   const std::string_view header = request.header("content-type");
   return lower(trimmed(header.substr(0, header.find(';'))));
@@ -315,8 +333,7 @@ std::string_view reason_phrase(int status) {
   return "Unknown";
 }
 
-void append_head(std::string& out, const Response& response, Persistence persistence,
-                 std::string_view date) {
+void append_head(std::string& out, const Response& response, Persistence persistence, std::string_view date) {
   const auto line = [&](std::string_view name, std::string_view value) {
     out.append(name).append(": ").append(value).append("\r\n");
   };

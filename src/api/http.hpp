@@ -83,6 +83,14 @@ class ChunkedBody {
 std::string_view trimmed(std::string_view text);
 /// Whether the text is this word, which is in lower case, in any case.
 bool is_word(std::string_view text, std::string_view lower);
+/// What an Accept or Accept-Encoding header takes (RFC 9110, 12.5.1 and 12.5.3).
+struct Accepted {
+  std::string_view name;
+  std::string_view version;  // the parameter of that name; empty: any
+  double weight = 1;         // 0: it is not taken
+};
+/// Takes the first element off the header.
+Accepted take_accepted(std::string_view& header);
 /// Of the Content-Type header, in lower case and without its parameters; empty where there is none.
 std::string media_type(const Request& request);
 /// "%41" → "A"; nothing when a percent sign is not followed by two hexadecimal digits or the result has a

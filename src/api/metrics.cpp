@@ -51,7 +51,7 @@ void Histogram<n>::append(std::string& out, std::string_view name, std::string_v
   uint64_t total = 0;
   for (size_t b = 0; b <= n; ++b) {
     total += buckets_[b].load(std::memory_order_relaxed);
-    const std::string bound = b < n ? fmt::format("{}", bounds_[b]) : "+Inf";
+    const std::string bound = b < n ? fmt::format("{:#}", bounds_[b]) : "+Inf";
     out += fmt::format("{}_bucket{{{},le=\"{}\"}} {}\n", name, labels, bound, total);
   }
   out += fmt::format("{}_sum{{{}}} {}\n{}_count{{{}}} {}\n", name, labels, sum(), name, labels, total);

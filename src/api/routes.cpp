@@ -5,6 +5,7 @@
 
 #include "api/mlflow_endpoints.hpp"
 #include "api/openapi.hpp"
+#include "api/openmetrics.hpp"
 #include "api/predict_endpoints.hpp"
 #include "api/replies.hpp"
 #include "api/v2_endpoints.hpp"
@@ -21,14 +22,20 @@ Response index(const Inference& inference) {
                            "/openapi.json"}}});
 }
 
-Response metrics(const Inference& inference, MetricNames names) {
-  return Response{200, "text/plain; version=0.0.4; charset=utf-8", inference.metrics_text(names), {}};
+Response metrics(const Inference& inference, MetricNames names, const Request& request) {
+  std::string text = inference.metrics_text(names);
+  if (prefers_openmetrics(request.header("accept")))
+    return Response{200, kOpenMetricsType, to_openmetrics(text), {}};
+  return Response{200, "text/plain; version=0.0.4; charset=utf-8", std::move(text), {}};
 }
 
 Description describe_metrics() {
   Description out{
-      .operation = "metrics", .group = "Watching", .summary = "Metrics in Prometheus' text format."};
-  out.outcomes = {{200, "The metrics.", {{"text/plain", Json{{"type", "string"}}}}}};
+      .operation = "metrics",
+      .group = "Watching",
+      .summary = "Metrics in Prometheus' text format, or as OpenMetrics where Accept asks for it."};
+  const Json text{{"type", "string"}};
+  out.outcomes = {{200, "The metrics.", {{"text/plain", text}, {"application/openmetrics-text", text}}}};
   return out;
 }
 
@@ -49,9 +56,10 @@ std::vector<Endpoint> all_endpoints(Inference& inference, const Access& access,
   endpoints.emplace_back("GET", "/", Scope::Read,
                          describe_json("index", "What is deployed, and where to ask."),
                          [&](const Request&, const Parameters&) { return Answer(index(inference)); });
-  endpoints.emplace_back(
-      "GET", "/metrics", Scope::Read, describe_metrics(),
-      [&inference, names](const Request&, const Parameters&) { return Answer(metrics(inference, names)); });
+  endpoints.emplace_back("GET", "/metrics", Scope::Read, describe_metrics(),
+                         [&inference, names](const Request& request, const Parameters&) {
+                           return Answer(metrics(inference, names, request));
+                         });
   endpoints.emplace_back(
       "GET", "/openapi.json", Scope::Read,
       describe_json("openapi", "This description: every path, what it takes and answers."),
