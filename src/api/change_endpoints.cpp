@@ -165,6 +165,8 @@ Response refusal(const Error& error) {
 
 template <class Act>
 Response Changes::make(const Request& request, const Parameters& parameters, const Act& act) {
+  // What waits for the home and loads a version is beside what is served, and holds up none of it.
+  const serving::ComputeSlots::Pause pause(*deployments_.compute_slots());
   const std::lock_guard lock(mutex_);
   auto registry = registry::Registry::open({.home = home_,
                                             .clock = system_clock(),

@@ -43,7 +43,7 @@ Shared::Shared(const ServerOptions& server_options, Handler server_handler)
     : options(server_options),
       handler(std::move(server_handler)),
       budget(server_options.max_bytes_in_flight),
-      workers({thread_count(server_options.workers), server_options.max_queued}) {}
+      workers({thread_count(server_options.workers), server_options.max_queued, server_options.slots}) {}
 
 std::unique_ptr<char[]> Lane::take_block() {
   if (free_blocks.empty()) return std::unique_ptr<char[]>(new char[kBlockBytes]);

@@ -44,7 +44,7 @@ GrpcCalls::GrpcCalls(const GrpcServerOptions& server_options, const GrpcRouter& 
     : options(server_options),
       router(methods),
       budget(server_options.max_bytes_in_flight),
-      workers({thread_count(server_options.workers), server_options.max_queued}) {}
+      workers({thread_count(server_options.workers), server_options.max_queued, server_options.slots}) {}
 
 bool GrpcCalls::add(const std::shared_ptr<GrpcCall>& call) {
   const std::lock_guard lock(mutex_);

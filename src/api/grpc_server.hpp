@@ -8,6 +8,10 @@
 #include "api/grpc_method.hpp"
 #include "base/clock.hpp"
 
+namespace tidemill::serving {
+class ComputeSlots;
+}
+
 namespace tidemill::api {
 
 class TlsIdentity;
@@ -26,6 +30,8 @@ struct GrpcServerOptions {
   Duration request_timeout{30'000'000};              // from a call's head to its first message
   Duration watch_interval{250'000};                  // what is watched is looked at so often
   std::shared_ptr<const TlsIdentity> tls = nullptr;  // null: plain
+  /// That workers compute in. Null: each has one of its own.
+  std::shared_ptr<serving::ComputeSlots> slots = nullptr;
 };
 
 class GrpcServer {

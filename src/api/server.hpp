@@ -8,6 +8,10 @@
 #include "api/handler.hpp"
 #include "base/clock.hpp"
 
+namespace tidemill::serving {
+class ComputeSlots;
+}
+
 namespace tidemill::api {
 
 class TlsIdentity;
@@ -25,6 +29,8 @@ struct ServerOptions {
   Duration idle_timeout{75'000'000};                 // between requests of a connection
   Duration request_timeout{30'000'000};              // from a request's first byte to its last
   std::shared_ptr<const TlsIdentity> tls = nullptr;  // null: plain HTTP
+  /// That workers compute in. Null: each has one of its own.
+  std::shared_ptr<serving::ComputeSlots> slots = nullptr;
 };
 
 class Server {

@@ -8,7 +8,10 @@ size_t thread_count(int wanted) {
   return wanted > 0 ? static_cast<size_t>(wanted) : std::max(1U, std::thread::hardware_concurrency());
 }
 
-Workers::Workers(Options options) : max_queued_(options.max_queued) {
+Workers::Workers(Options options)
+    : max_queued_(options.max_queued),
+      slots_(options.slots ? std::move(options.slots)
+                           : std::make_shared<serving::ComputeSlots>(options.threads)) {
   for (size_t i = 0; i < options.threads; ++i) threads_.emplace_back([this] { run(); });
 }
 
@@ -30,7 +33,10 @@ void Workers::run() {
     std::function<void()> work = std::move(queue_.front());
     queue_.pop_front();
     lock.unlock();
-    work();
+    {
+      const serving::ComputeSlots::Turn turn(*slots_);
+      work();
+    }
     work = nullptr;  // what it holds goes before the next wait, not after it
     lock.lock();
   }

@@ -5,9 +5,12 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
+
+#include "serving/compute_slots.hpp"
 
 namespace tidemill::api {
 
@@ -19,6 +22,9 @@ class Workers {
   struct Options {
     size_t threads = 1;
     size_t max_queued = 64;
+    /// Each piece of work takes one, so that more threads than slots help where some of them wait. Null: as
+    /// many as there are threads.
+    std::shared_ptr<serving::ComputeSlots> slots = nullptr;
   };
   explicit Workers(Options options);
   ~Workers() { stop(); }
@@ -30,6 +36,7 @@ class Workers {
  private:
   void run();
   const size_t max_queued_;
+  const std::shared_ptr<serving::ComputeSlots> slots_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::function<void()>> queue_;

@@ -30,6 +30,23 @@ TEST(Workers, refuse_at_once_what_their_queue_cannot_take) {
   EXPECT_EQ(done, 2);
 }
 
+TEST(Workers, compute_no_more_at_a_time_than_there_are_slots) {
+  constexpr size_t kThreads = 4;
+  std::atomic<size_t> computing{0}, most{0}, done{0};
+  const auto slots = std::make_shared<serving::ComputeSlots>(1);
+  Workers workers({.threads = kThreads, .slots = slots});
+  for (size_t i = 0; i < kThreads; ++i)
+    workers.submit([&] {
+      most = std::max(most.load(), ++computing);
+      // Until all others have come.
+      while (computing == 1 && slots->waiting() + done < kThreads - 1) std::this_thread::yield();
+      --computing;
+      ++done;
+    });
+  while (done < kThreads) std::this_thread::yield();
+  EXPECT_EQ(most, 1U);
+}
+
 TEST(Workers, take_nothing_after_they_were_stopped) {
   Workers workers({1, 2});
   workers.stop();

@@ -111,7 +111,11 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
   allow_many_connections();
 
-  const auto deployments = serving::Deployments::open(session->project, *session->registry);
+  const size_t threads =
+      api::thread_count(options.threads > 0 ? options.threads : global.threads.value_or(0));
+  const auto slots = std::make_shared<serving::ComputeSlots>(threads);
+  const auto deployments =
+      serving::Deployments::open(session->project, *session->registry, system_clock(), slots);
   api::Inference inference(*deployments);
   api::Changes changes(*deployments, session->project.home);
   const api::MetricNames names =
@@ -120,10 +124,11 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   api::ServerOptions server_options;
   server_options.host = options.host;
   server_options.port = options.port;
-  server_options.threads = options.threads > 0 ? options.threads : global.threads.value_or(0);
+  server_options.threads = static_cast<int>(threads);
   // Most of them wait for rows that are made into features together with other requests'.
   constexpr int kWorkersPerThread = 4;
-  server_options.workers = kWorkersPerThread * static_cast<int>(api::thread_count(server_options.threads));
+  server_options.workers = kWorkersPerThread * server_options.threads;
+  server_options.slots = slots;
   server_options.request_timeout = options.request_timeout;
   server_options.idle_timeout = options.idle_timeout;
   if (certificate) server_options.tls = certificate->identity();
@@ -136,7 +141,8 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
     api::GrpcServerOptions grpc_options;
     grpc_options.host = options.host;
     grpc_options.port = grpc_port(options);
-    grpc_options.threads = server_options.threads;
+    grpc_options.threads = grpc_options.workers = server_options.threads;
+    grpc_options.slots = slots;
     grpc_options.request_timeout = options.request_timeout;
     grpc_options.tls = server_options.tls;
     auto started = api::GrpcServer::start(grpc_options, grpc_router);

@@ -53,9 +53,11 @@ Duration pause_after(int failures) {
 }  // namespace
 
 std::unique_ptr<Deployments> Deployments::open(const project::Project& project, registry::Registry& registry,
-                                               std::shared_ptr<const Clock> clock) {
+                                               std::shared_ptr<const Clock> clock,
+                                               std::shared_ptr<ComputeSlots> slots) {
   auto deployments = std::make_unique<Deployments>();
   deployments->clock_ = std::move(clock);
+  deployments->compute_slots_ = std::move(slots);
   deployments->home_ = project.home;
   const auto holding = std::ranges::count_if(project.deployments,
                                              [](const auto& each) { return !each.second.request.empty(); });
@@ -208,8 +210,9 @@ Result<std::shared_ptr<const LiveModel>> Deployments::load_version(const project
     if (same != nullptr && same->row_features != nullptr &&
         std::ranges::equal(same->tables, live.tables, {}, &registry::Table::id, &registry::Table::id))
       return as_role(same, wanted.role);
-    TM_TRY(live.row_features,
-           open_row_features({live.predictor, std::move(path), live.tables, home_, memory_bytes_}, registry));
+    TM_TRY(live.row_features, open_row_features({live.predictor, std::move(path), live.tables, home_,
+                                                 memory_bytes_, compute_slots_},
+                                                registry));
   }
   return std::make_shared<const LiveModel>(std::move(live));
 }

@@ -15,6 +15,7 @@
 #include "forest/package.hpp"
 #include "project/project.hpp"
 #include "registry/registry.hpp"
+#include "serving/compute_slots.hpp"
 
 namespace tidemill::serving {
 
@@ -53,7 +54,10 @@ class Deployments {
   /// Loads every deployment's versions. One that cannot be loaded is not ready and says why; the others
   /// serve.
   static std::unique_ptr<Deployments> open(const project::Project& project, registry::Registry& registry,
-                                           std::shared_ptr<const Clock> clock = system_clock());
+                                           std::shared_ptr<const Clock> clock = system_clock(),
+                                           std::shared_ptr<ComputeSlots> slots = one_a_core());
+  /// That whoever predicts computes in.
+  const std::shared_ptr<ComputeSlots>& compute_slots() const { return compute_slots_; }
 
   /// The champion of a deployment, or nothing when it has none (yet).
   std::shared_ptr<const LiveModel> find(const std::string& deployment) const;
@@ -90,6 +94,7 @@ class Deployments {
     std::shared_ptr<const LiveModel> previous;  // the champion before, without what it looks things up in: to
                                                 // go back to it takes no loading
   };
+  static std::shared_ptr<ComputeSlots> one_a_core() { return std::make_shared<ComputeSlots>(); }
   struct Outcome {
     bool swapped = false, failed = false;
   };
@@ -111,6 +116,7 @@ class Deployments {
   Path home_;
   int64_t memory_bytes_ = 0;  // of one version that looks things up; 0: as much as there may be
   std::shared_ptr<const Clock> clock_;
+  std::shared_ptr<ComputeSlots> compute_slots_ = one_a_core();
   std::mutex refresh_mutex_;
   int64_t generation_ = -1;
 };

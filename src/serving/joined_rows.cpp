@@ -27,8 +27,9 @@ Tensor slice(const Tensor& tensor, size_t begin, size_t rows) {
 
 }  // namespace
 
-JoinedRows::JoinedRows(std::shared_ptr<const RowFeatures> features, Limits limits)
-    : features_(std::move(features)), limits_(limits) {}
+JoinedRows::JoinedRows(std::shared_ptr<const RowFeatures> features, std::shared_ptr<ComputeSlots> slots,
+                       size_t most_rows)
+    : features_(std::move(features)), slots_(std::move(slots)), most_rows_(most_rows) {}
 
 // The first that waits, and those behind it that fit. A key may stand in a request once, and so it may in
 // what is joined: a request with a key that was taken waits for the next time.
@@ -37,7 +38,7 @@ std::vector<JoinedRows::Waiting*> JoinedRows::take() const {
   std::unordered_set<std::string_view> keys;
   size_t rows = 0;
   std::erase_if(waiting_, [&](Waiting* each) {
-    const bool fits = together.empty() || rows + each->rows.rows <= limits_.rows;
+    const bool fits = together.empty() || rows + each->rows.rows <= most_rows_;
     if (!fits || std::ranges::any_of(each->rows.keys, [&](const auto& key) { return keys.contains(key); }))
       return false;
     rows += each->rows.rows;
@@ -70,17 +71,25 @@ void JoinedRows::answer(const std::vector<Waiting*>& together) const {
 
 Result<std::vector<Tensor>> JoinedRows::features(RequestRows rows) const {
   Waiting own{std::move(rows)};
+  const ComputeSlots::Pause pause(*slots_);
   std::unique_lock lock(mutex_);
   waiting_.push_back(&own);
   while (!own.done) {
-    if (own.taken || running_ == limits_.at_once) {
+    if (own.taken || running_ == slots_->size()) {
       changed_.wait(lock);
       continue;
     }
-    const std::vector<Waiting*> together = take();
     ++running_;
     lock.unlock();
+    // Whoever came before to read a request has the slot first, and its rows are taken along. A thread that
+    // has none is of low priority, and would keep one for too long.
+    std::optional<ComputeSlots::Turn> turn;
+    if (pause.had_one()) turn.emplace(*slots_);
+    lock.lock();
+    const std::vector<Waiting*> together = take();
+    lock.unlock();
     answer(together);
+    turn.reset();
     lock.lock();
     for (Waiting* each : together) each->done = true;
     --running_;

@@ -9,18 +9,19 @@
 #include <mutex>
 #include <optional>
 
+#include "serving/compute_slots.hpp"
 #include "serving/row_features.hpp"
 
 namespace tidemill::serving {
 
 class JoinedRows final : public RowFeatures {
  public:
-  struct Limits {
-    size_t at_once = 1;  // executions at a time
-    size_t rows = 64;    // of one execution; a single request may have more
-  };
-  /// Each row's features must depend on no other row (what replay() has tried).
-  JoinedRows(std::shared_ptr<const RowFeatures> features, Limits limits);
+  static constexpr size_t kMostRows = 64;
+  /// Each row's features must depend on no other row (what replay() has tried). Who has one of
+  /// the slots leaves it while it waits, and takes one to execute. most_rows: of one execution; a single
+  /// request may have more.
+  JoinedRows(std::shared_ptr<const RowFeatures> features, std::shared_ptr<ComputeSlots> slots,
+             size_t most_rows = kMostRows);
   const RequestSchema& schema() const override { return features_->schema(); }
   /// As those of a request alone: where rows that were joined cannot be answered together, each request is
   /// answered by itself, so that nobody gets another's error.
@@ -42,11 +43,12 @@ class JoinedRows final : public RowFeatures {
   void answer(const std::vector<Waiting*>& together) const;
 
   const std::shared_ptr<const RowFeatures> features_;
-  const Limits limits_;
+  const std::shared_ptr<ComputeSlots> slots_;
+  const size_t most_rows_;
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   mutable std::deque<Waiting*> waiting_;
-  mutable size_t running_ = 0;
+  mutable size_t running_ = 0;  // executions, and those that wait for a slot
 };
 
 }  // namespace tidemill::serving

@@ -1,6 +1,7 @@
 #include "serving/joined_rows.hpp"
 
 #include <future>
+#include <optional>
 #include <thread>
 
 #include <fmt/format.h>
@@ -81,13 +82,34 @@ class Joined : public ::testing::Test {
     return out;
   }
   std::shared_ptr<Twice> inner = std::make_shared<Twice>();
-  JoinedRows joined{inner, {.at_once = 1, .rows = 6}};
+  std::shared_ptr<ComputeSlots> slots = std::make_shared<ComputeSlots>(1);
+  JoinedRows joined{inner, slots, 6};
 };
 
 TEST_F(Joined, gives_each_request_its_own_rows_of_what_was_made_together) {
   EXPECT_EQ(together({{1, 2}, {3}, {7, 4, 5}}),
             (std::vector<std::string>{"2=1 4=2 ", "6=3 ", "14=? 8=4 10=5 "}));
   EXPECT_EQ(inner->sizes, (std::vector<size_t>{1, 6}));
+}
+
+TEST_F(Joined, need_no_slot_for_who_has_none) {
+  const ComputeSlots::Turn held(*slots);
+  EXPECT_EQ(std::async(std::launch::async, [&] { return ask(joined, {1}); }).get(), "2=1 ");
+}
+
+TEST_F(Joined, let_those_read_their_requests_first_who_came_before) {
+  std::optional<ComputeSlots::Turn> held(*slots);
+  std::vector<std::future<std::string>> answers;
+  for (const int id : {1, 2, 3}) {
+    answers.push_back(std::async(std::launch::async, [&, id] {
+      const ComputeSlots::Turn turn(*slots);
+      return ask(joined, {id});
+    }));
+    while (slots->waiting() < answers.size()) std::this_thread::yield();
+  }
+  held.reset();
+  for (auto& answer : answers) EXPECT_NE(answer.get(), "");
+  EXPECT_EQ(inner->sizes, (std::vector<size_t>{3}));
 }
 
 TEST_F(Joined, leaves_what_does_not_fit_for_the_next_time) {

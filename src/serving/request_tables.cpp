@@ -1,7 +1,6 @@
 #include "serving/request_tables.hpp"
 
 #include <algorithm>
-#include <thread>
 
 #include <fmt/format.h>
 
@@ -56,8 +55,7 @@ Result<std::shared_ptr<const RowFeatures>> open_row_features(RowFeaturesOptions 
                                   features->schema().source()));
   TM_TRY(const RequestRows rows, rows_to_replay(features->schema(), registry.object_path(source->object)));
   TM_CHECK(replay(*features, rows));
-  const size_t cores = std::max(1U, std::thread::hardware_concurrency());
-  return std::make_shared<const JoinedRows>(features, JoinedRows::Limits{.at_once = cores});
+  return std::make_shared<const JoinedRows>(features, std::move(options.slots));
 }
 
 }  // namespace tidemill::serving

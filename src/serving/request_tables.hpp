@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "registry/registry.hpp"
+#include "serving/compute_slots.hpp"
 #include "serving/request_path.hpp"
 #include "serving/row_features.hpp"
 
@@ -18,7 +19,8 @@ struct RowFeaturesOptions {
   RequestPath path;
   std::vector<registry::Table> tables;
   Path home;
-  int64_t memory_bytes = 0;  // 0: as much as there may be
+  int64_t memory_bytes = 0;             // 0: as much as there may be
+  std::shared_ptr<ComputeSlots> slots;  // of who asks
 };
 
 /// Loads the tables, and replays rows of the request source's live snapshot. Errors: serving.*, io.*,
