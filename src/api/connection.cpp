@@ -17,6 +17,8 @@ constexpr size_t kBlockBytes = kMaxHeadBytes + (size_t{4} << 10);
 constexpr size_t kFreeBlocks = 64;                // that a lane keeps
 constexpr size_t kKeptBytes = size_t{64} << 10;   // that a connection keeps of an answer's memory
 constexpr size_t kJoinedBytes = size_t{8} << 10;  // a body so short goes into one piece with its head
+// A body so short is read although its request is refused: the connection can go on then.
+constexpr size_t kReadThoughRefused = size_t{64} << 10;
 constexpr std::string_view kEndOfHead = "\r\n\r\n";
 constexpr Duration kLinger{2'000'000};
 
@@ -39,9 +41,10 @@ void empty(std::string& text) {
 
 }  // namespace
 
-Shared::Shared(const ServerOptions& server_options, Handler server_handler)
+Shared::Shared(const ServerOptions& server_options, Handler server_handler, Beginner server_beginner)
     : options(server_options),
       handler(std::move(server_handler)),
+      beginner(std::move(server_beginner)),
       budget(server_options.max_bytes_in_flight),
       workers({thread_count(server_options.workers), server_options.max_queued, server_options.slots}) {}
 
@@ -228,6 +231,7 @@ Connection::Step Connection::begin_body() {
   if (length > options_.max_body_bytes)
     return refuse(Error{ErrorKind::User, "http.too_large",
                         fmt::format("the body has {} bytes (limit {})", length, options_.max_body_bytes)});
+  if (auto refusal = refusal_before_body()) return refuse(std::move(*refusal));
   if (head_.expects_continue && filled_ == head_bytes_) {
     // A few bytes into an empty buffer of the kernel: a peer that has no room for them reads nothing at all.
     constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -252,6 +256,22 @@ Connection::Step Connection::begin_body() {
   filled_ = head_bytes_;
   phase_ = Phase::Body;
   return Step::On;
+}
+
+// Who may not, or asks for what is not there, is told so before a long body is sent.
+std::optional<Response> Connection::refusal_before_body() {
+  const size_t length = head_.content_length.value_or(0);
+  const bool came = !head_.chunked && filled_ - head_bytes_ >= length;
+  if (came || !lane_.shared.beginner) return std::nullopt;
+  Begun begun = lane_.shared.beginner(head_.request);
+  if (auto* handler = std::get_if<Handler>(&begun)) {
+    begun_by_ = std::move(*handler);
+    return std::nullopt;
+  }
+  auto& refusal = std::get<Response>(begun);
+  if (head_.chunked || head_.expects_continue || length > kReadThoughRefused) return std::move(refusal);
+  begun_by_ = [refusal = std::move(refusal)](const Request&) { return refusal; };
+  return std::nullopt;
 }
 
 Connection::Step Connection::read_body() {
@@ -283,8 +303,9 @@ Connection::Step Connection::read_chunks() {
 }
 
 Connection::Step Connection::body_came() {
+  const Handler begun_by = std::exchange(begun_by_, nullptr);
   if (std::chrono::steady_clock::now() > head_.request.deadline) return answer(error_reply(too_late()));
-  Answer answered = lane_.shared.handler(head_.request);
+  Answer answered = (begun_by ? begun_by : lane_.shared.handler)(head_.request);
   if (auto* response = std::get_if<Response>(&answered)) return answer(std::move(*response));
   return have_done(std::move(std::get<Work>(answered)));
 }
@@ -336,10 +357,12 @@ Connection::Step Connection::answer(Response response) {
   return Step::On;
 }
 
-Connection::Step Connection::refuse(const Error& error) {
+Connection::Step Connection::refuse(Response response) {
   last_ = unread_ = true;
-  return answer(error_reply(error));
+  return answer(std::move(response));
 }
+
+Connection::Step Connection::refuse(const Error& error) { return refuse(error_reply(error)); }
 
 Connection::Step Connection::write() {
   const std::string_view head(out_head_), body(out_body_);

@@ -18,9 +18,10 @@ namespace tidemill::api {
 
 /// What the connections of a server share.
 struct Shared {
-  Shared(const ServerOptions& server_options, Handler server_handler);
+  Shared(const ServerOptions& server_options, Handler server_handler, Beginner server_beginner);
   const ServerOptions options;
   const Handler handler;
+  const Beginner beginner;  // may be empty
   BodyBudget budget;
   Workers workers;
 };
@@ -67,10 +68,12 @@ class Connection : public EventLoop::Watcher, public std::enable_shared_from_thi
   Step shake_hands();
   Step read_head();
   Step begin_body();
+  std::optional<Response> refusal_before_body();
   Step read_body();
   Step read_chunks();
   Step body_came();
   Step answer(Response response);
+  Step refuse(Response response);
   Step refuse(const Error& error);
   Step write();
   Step next_request();
@@ -100,6 +103,7 @@ class Connection : public EventLoop::Watcher, public std::enable_shared_from_thi
   size_t head_bytes_ = 0;
   size_t taken_ = 0;  // of the block, by the request that is being answered
   Head head_;
+  Handler begun_by_;       // answers it, where its body came after its head; else the server's handler
   bool with_body_ = true;  // the answer has one: it is none to HEAD
   bool last_ = false;      // the connection ends after this answer
   bool unread_ = false;    // more may be on its way that nobody will read

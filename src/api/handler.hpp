@@ -17,4 +17,9 @@ using Answer = std::variant<Response, Work>;
 /// Called from the server's threads, several at once. Must not throw.
 using Handler = std::function<Answer(const Request&)>;
 
+/// What a head alone decides while its body is still to come: a refusal, or who answers the whole request. It
+/// is asked instead of the handler, not before it. As a handler is called.
+using Begun = std::variant<Response, Handler>;
+using Beginner = std::function<Begun(const Request& head)>;
+
 }  // namespace tidemill::api

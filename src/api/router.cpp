@@ -89,36 +89,55 @@ ErrorForm Router::form_at(std::string_view path) const {
   return ErrorForm::Plain;
 }
 
-Answer Router::answer(const Request& request) const {
-  const Access::Claim claim = Access::claim(request);
-  const auto refuse = [&](const Error& error) { return error_reply(error, form_at(request.path)); };
+std::expected<Router::Admitted, Response> Router::admit(const Request& head) const {
+  const Access::Claim claim = Access::claim(head);
+  const auto refuse = [&](const Error& error) {
+    return std::unexpected(error_reply(error, form_at(head.path)));
+  };
   if (const auto admitted = access_.admit(claim); !admitted) return refuse(admitted.error());
   Parameters parameters;
-  const auto* endpoints = paths_.find(request.path, parameters);
-  if (endpoints == nullptr) return refuse(not_found(fmt::format("there is nothing at {}", request.path)));
-  const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
+  const auto* endpoints = paths_.find(head.path, parameters);
+  if (endpoints == nullptr) return refuse(not_found(fmt::format("there is nothing at {}", head.path)));
+  const std::string_view method = head.method == "HEAD" ? "GET" : head.method;
   const auto found = std::ranges::find(*endpoints, method, &Endpoint::method);
   if (found == endpoints->end()) {
-    Response response = refuse(Error{ErrorKind::User, "http.method",
-                                     fmt::format("{} does not take {}", request.path, request.method)});
+    auto refused = refuse(
+        Error{ErrorKind::User, "http.method", fmt::format("{} does not take {}", head.path, head.method)});
     std::string allowed;
     for (const Endpoint* endpoint : *endpoints) add_allowed(allowed, endpoint->method());
-    response.headers.emplace_back("Allow", allowed);
-    return response;
+    refused.error().headers.emplace_back("Allow", allowed);
+    return refused;
   }
   const Endpoint& endpoint = **found;
   if (parameters.deployment.empty()) parameters.deployment = endpoint.unnamed_deployment();
-  const ErrorForm form = endpoint.description().form;
   auto may = access_.allow(claim, endpoint.scope(), parameters.deployment);
-  if (!may) return error_reply(may.error().error, form, may.error().wait);
+  if (!may)
+    return std::unexpected(error_reply(may.error().error, endpoint.description().form, may.error().wait));
   parameters.caller = std::move(*may);
-  if (!is_coded(request)) return endpoint.answer(request, parameters);
+  return Admitted{&endpoint, std::move(parameters)};
+}
+
+Answer Router::answer(const Request& request, Admitted admitted) const {
+  const Endpoint& endpoint = *admitted.endpoint;
+  if (!is_coded(request)) return endpoint.answer(request, admitted.parameters);
   return answer_coded(
       request, max_body_bytes_,
-      [&endpoint, parameters = std::move(parameters)](const Request& decoded) {
+      [&endpoint, parameters = std::move(admitted.parameters)](const Request& decoded) {
         return endpoint.answer(decoded, parameters);
       },
-      form);
+      endpoint.description().form);
+}
+
+Answer Router::answer(const Request& request) const {
+  auto admitted = admit(request);
+  return admitted ? answer(request, std::move(*admitted)) : std::move(admitted).error();
+}
+
+Begun Router::begin(const Request& head) const {
+  auto admitted = admit(head);
+  if (!admitted) return std::move(admitted).error();
+  return Handler(
+      [this, admitted = std::move(*admitted)](const Request& request) { return answer(request, admitted); });
 }
 
 }  // namespace tidemill::api

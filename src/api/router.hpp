@@ -1,6 +1,7 @@
 // From a path to its endpoint: admits, finds, asks whether the caller may, answers. Immutable once made.
 #pragma once
 
+#include <expected>
 #include <vector>
 
 #include "api/access.hpp"
@@ -36,11 +37,19 @@ class Router {
   Router& operator=(const Router&) = delete;
   /// Thread-safe. Nothing at a path: 404; another verb, OPTIONS too: 405 with Allow.
   Answer answer(const Request& request) const;
+  /// The same in two steps, of a request whose body is still to come.
+  Begun begin(const Request& head) const;
   const std::vector<Endpoint>& endpoints() const { return endpoints_; }
 
  private:
   /// How errors are said beside the path's endpoints: as the endpoints do that begin like it.
   ErrorForm form_at(std::string_view path) const;
+  struct Admitted {
+    const Endpoint* endpoint;
+    Parameters parameters;
+  };
+  std::expected<Admitted, Response> admit(const Request& head) const;
+  Answer answer(const Request& request, Admitted admitted) const;
   const std::vector<Endpoint> endpoints_;
   PathTree paths_;
   const Access& access_;

@@ -20,6 +20,7 @@ class Routes {
   Routes& operator=(const Routes&) = delete;
   /// Thread-safe.
   Answer answer(const Request& request) const { return router_.answer(request); }
+  Begun begin(const Request& head) const { return router_.begin(head); }
   const std::vector<Endpoint>& endpoints() const { return router_.endpoints(); }
 
  private:

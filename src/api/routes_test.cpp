@@ -133,6 +133,27 @@ TEST(Routes, change_nothing_on_loopback_without_tokens) {
   });
 }
 
+TEST(Routes, say_by_the_head_what_they_say_of_the_whole_request) {
+  serving::Deployments none;
+  Inference inference(none);
+  const Access access({.loopback_only = false});
+  const Routes routes(inference, access);
+  Request request;
+  request.method = "POST";
+  for (const char* path : {"/v2/models/late/infer", "/invocations", "/nothing", "/metrics"}) {
+    request.path = path;
+    const auto begun = routes.begin(request);
+    const Response whole = done(routes.answer(request)), *refusal = std::get_if<Response>(&begun);
+    ASSERT_NE(refusal, nullptr) << path;
+    EXPECT_EQ(std::pair(refusal->status, refusal->body), std::pair(whole.status, whole.body)) << path;
+  }
+  request.method = "GET";
+  request.path = "/v2/health/live";
+  const auto begun = routes.begin(request);
+  ASSERT_TRUE(std::holds_alternative<Handler>(begun));
+  EXPECT_EQ(done(std::get<Handler>(begun)(request)).status, 200);
+}
+
 TEST(Routes, show_nobody_more_than_that_they_live_where_tokens_are_demanded) {
   const Access access({.loopback_only = false});
   for (const char* authorization : {"", "Bearer x", "Basic eA==", "Bearer tmk_"})

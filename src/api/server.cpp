@@ -164,8 +164,8 @@ class ServingLane : public EventLoop::Watcher {
 }  // namespace
 
 struct Server::Impl {
-  Impl(const ServerOptions& options, Handler handler)
-      : shared(options, std::move(handler)), tls(options.tls), port(options.port) {}
+  Impl(const ServerOptions& options, Handler handler, Beginner beginner)
+      : shared(options, std::move(handler), std::move(beginner)), tls(options.tls), port(options.port) {}
   // Destroyed last: connections of lanes that were cut off give their shares back.
   Shared shared;
   std::atomic<std::shared_ptr<const TlsIdentity>> tls;
@@ -176,8 +176,9 @@ struct Server::Impl {
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Handler handler) {
-  auto impl = std::make_unique<Impl>(options, std::move(handler));
+Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Handler handler,
+                                              Beginner beginner) {
+  auto impl = std::make_unique<Impl>(options, std::move(handler), std::move(beginner));
   // With SO_REUSEPORT a second server of the same user would share the port in silence: a plain bind first
   // tells whether it is taken.
   if (options.port != 0) {

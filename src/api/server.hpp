@@ -36,7 +36,9 @@ struct ServerOptions {
 class Server {
  public:
   /// Errors: server.address (cannot listen there, with the reason).
-  static Result<std::unique_ptr<Server>> start(const ServerOptions& options, Handler handler);
+  /// Without a beginner every body is read before its request is looked at.
+  static Result<std::unique_ptr<Server>> start(const ServerOptions& options, Handler handler,
+                                               Beginner beginner = {});
   ~Server();
   int port() const;
   /// For connections from now on; the server must have been started with TLS.

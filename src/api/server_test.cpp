@@ -58,10 +58,10 @@ Response echo(const Request& request) {
       200, "text/plain", fmt::format("{} {} {}!", request.method, request.path, request.body), {}};
 }
 
-std::unique_ptr<Server> serve(ServerOptions options, Handler handler = echo) {
+std::unique_ptr<Server> serve(ServerOptions options, Handler handler = echo, Beginner beginner = {}) {
   options.port = 0;
   options.threads = 2;
-  auto server = Server::start(options, std::move(handler));
+  auto server = Server::start(options, std::move(handler), std::move(beginner));
   EXPECT_TRUE(server);
   return std::move(*server);
 }
@@ -264,6 +264,59 @@ TEST(Server, a_refusal_arrives_although_its_body_was_never_read) {
   client.send(std::string(4'000'000, 'x'));
   EXPECT_NE(client.read_until("(limit 10)\"}").find("413"), std::string::npos);
   EXPECT_TRUE(client.closed());
+}
+
+// Refuses by the head what is at /closed; the handler answers what it was not asked about.
+std::unique_ptr<Server> serve_with_closed_doors(std::atomic<int>& asked) {
+  return serve({}, echo, [&asked](const Request& head) -> Begun {
+    ++asked;
+    if (head.path == "/closed") return Response{401, "text/plain", "closed!", {}};
+    return Handler([](const Request& request) -> Answer {
+      return Response{200, "text/plain", fmt::format("begun {}!", request.body), {}};
+    });
+  });
+}
+
+TEST(Server, refuses_by_the_head_before_a_long_body_comes) {
+  std::atomic<int> asked{0};
+  const auto server = serve_with_closed_doors(asked);
+  for (const std::string framing : {"Content-Length: 4000000\r\n", "Transfer-Encoding: chunked\r\n",
+                                    "Content-Length: 5\r\nExpect: 100-continue\r\n"}) {
+    Client client(server->port());
+    client.send("POST /closed HTTP/1.1\r\nHost: x\r\n" + framing + "\r\n");
+    const std::string answer = client.read_until("closed!");
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 401 ")) << answer;
+    EXPECT_NE(answer.find("Connection: close"), answer.npos);
+    EXPECT_TRUE(client.closed());
+  }
+  EXPECT_EQ(asked, 3);
+}
+
+TEST(Server, goes_on_after_a_refusal_whose_body_is_short) {
+  std::atomic<int> asked{0};
+  const auto server = serve_with_closed_doors(asked);
+  Client client(server->port());
+  client.send("POST /closed HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n");
+  while (asked == 0) std::this_thread::yield();
+  client.send("hi");
+  EXPECT_TRUE(client.read_until("closed!").starts_with("HTTP/1.1 401 "));
+  client.send("POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n");
+  while (asked == 1) std::this_thread::yield();
+  client.send("hi");
+  EXPECT_TRUE(client.read_until("begun hi!").starts_with("HTTP/1.1 200 "));
+  client.send("POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi");
+  EXPECT_TRUE(client.read_until("POST /open hi!").starts_with("HTTP/1.1 200 "));
+  EXPECT_EQ(asked, 2);
+}
+
+TEST(Server, says_continue_to_whom_the_head_lets_in) {
+  std::atomic<int> asked{0};
+  const auto server = serve_with_closed_doors(asked);
+  Client client(server->port());
+  client.send("POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_NE(client.read_until("\r\n\r\n").find("100 Continue"), std::string::npos);
+  client.send("hi");
+  EXPECT_TRUE(client.read_until("begun hi!").starts_with("HTTP/1.1 200 "));
 }
 
 TEST(Server, gives_an_answer_that_is_larger_than_the_kernel_takes_at_once) {

@@ -132,8 +132,9 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   server_options.request_timeout = options.request_timeout;
   server_options.idle_timeout = options.idle_timeout;
   if (certificate) server_options.tls = certificate->identity();
-  auto server =
-      api::Server::start(server_options, [&](const api::Request& request) { return routes.answer(request); });
+  auto server = api::Server::start(
+      server_options, [&](const api::Request& request) { return routes.answer(request); },
+      [&](const api::Request& head) { return routes.begin(head); });
   if (!server) return report(global, server.error());
   const api::GrpcRouter grpc_router(api::grpc_methods(inference), access);
   std::unique_ptr<api::GrpcServer> grpc;
