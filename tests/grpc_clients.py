@@ -149,6 +149,8 @@ def bounds_messages(client, stub):
 
 def heeds_deadlines(client, stub):
     refused("DEADLINE_EXCEEDED", "", client.infer, "big", [x(*range(100_000))], client_timeout=1e-3)
+    refused("DEADLINE_EXCEEDED", "time was over", client.infer, "big", [x(*range(10_000))], timeout=1, client_timeout=30)
+    must(client.infer("big", [x(1)], timeout=30_000_000).as_numpy("score").shape, (1,))
     must(client.infer("big", [x(1)], client_timeout=30).as_numpy("score").shape, (1,))
 
 

@@ -102,6 +102,8 @@ def refuses(client):
     refused(400, "given twice", client.infer, "big", [tensor("x", numpy.array([1.0]), "FP64")] * 2)
     refused(400, "datatype", client.infer, "big", [tensor("x", numpy.array(["1"], dtype=object), "BYTES")])
     refused(413, "limit 100000", client.infer, "big", [tensor("x", numpy.zeros(100_001), "FP64")])
+    refused(504, "time was over", client.infer, "big", columns(10_000), timeout=1)
+    must(client.infer("big", columns(2), timeout=30_000_000).as_numpy("score").shape, (2,))
     refused(501, "'sequence_id'", client.infer, "big", columns(1), sequence_id=1, sequence_start=True)
 
 

@@ -30,10 +30,6 @@ Error overloaded(std::string message) {
 
 Error no_room() { return overloaded("too many bytes of other requests are being worked on"); }
 
-Error too_late() {
-  return Error{ErrorKind::User, "http.deadline", "the request's time was over before it was computed"};
-}
-
 void empty(std::string& text) {
   text.clear();
   if (text.capacity() > kKeptBytes) text.shrink_to_fit();

@@ -39,6 +39,8 @@ GrpcReply refuse(const Inference::Call& call, const Error& error, ToReply reply)
 
 GrpcReply predict(Inference& inference, const Inference::Call& call, const V2Request& request,
                   ToReply reply) {
+  if (const auto in_time = check_time(call, request.timeout); !in_time)
+    return refuse(call, in_time.error(), reply);
   const std::string& id = request.infer.id;
   auto predicted = inference.predict(call, {.prediction_id = id, .request_id = id}, request.infer);
   if (!predicted) return refuse(call, predicted.error(), reply);

@@ -70,16 +70,31 @@ Result<void> each_number(const Field& field, Type type, Take take) {
   return {};
 }
 
-// Whatever it asks for would change the answer, and goes unheeded.
-Result<void> refuse_parameter(const Field& entry, std::string_view what) {
-  TM_CHECK(expect(entry, Type::Bytes));
+// An entry of a map from names to InferParameter.
+struct Parameter {
   std::string key;
+  std::optional<uint64_t> count;  // where it is a whole number, not negative
+};
+
+Result<Parameter> read_parameter(const Field& entry) {
+  TM_CHECK(expect(entry, Type::Bytes));
+  Parameter parameter;
   TM_CHECK(each_field(entry.bytes, [&](const Field& field) -> Result<void> {
-    if (field.number != 1) return {};
-    TM_TRY(key, text_of(field));
-    return {};
+    if (field.number == 1) {
+      TM_TRY(parameter.key, text_of(field));
+    }
+    if (field.number != 2) return {};
+    TM_CHECK(expect(field, Type::Bytes));
+    return each_field(field.bytes, [&](const Field& choice) -> Result<void> {
+      constexpr uint32_t kInt64 = 2, kUint64 = 5;
+      const bool negative = choice.number == kInt64 && static_cast<int64_t>(choice.value) < 0;
+      const bool whole =
+          (choice.number == kInt64 || choice.number == kUint64) && choice.type == Type::Varint && !negative;
+      parameter.count = whole ? std::optional(choice.value) : std::nullopt;
+      return {};
+    });
   }));
-  return unheeded_parameter(key, what);
+  return parameter;
 }
 
 // A field of InferTensorContents, and the datatypes whose values it takes.
@@ -190,6 +205,12 @@ class ContentsReader {
   const Contents* contents_;
 };
 
+// Whatever it asks for would change the answer, and goes unheeded.
+Result<void> refuse_parameter(const Field& entry) {
+  TM_TRY(const Parameter parameter, read_parameter(entry));
+  return unheeded_parameter(parameter.key, "an input");
+}
+
 // ModelInferRequest.InferInputTensor but for its contents.
 Result<Tensor> read_input_head(std::string_view message) {
   Tensor tensor;
@@ -211,7 +232,7 @@ Result<Tensor> read_input_head(std::string_view message) {
           return {};
         });
       case 4:
-        return refuse_parameter(field, "an input");
+        return refuse_parameter(field);
       case 5:
         return expect(field, Type::Bytes);
       default:
@@ -247,34 +268,28 @@ class InputReader {
   size_t allowed_ = serving::kMaxValuesPerRequest;
 };
 
-// An output's parameter, an entry of a map from names to InferParameter.
-Result<void> read_parameter(const Field& entry, OutputForm& form) {
-  TM_CHECK(expect(entry, Type::Bytes));
-  std::string key;
-  std::optional<uint64_t> count;
-  TM_CHECK(each_field(entry.bytes, [&](const Field& field) -> Result<void> {
-    if (field.number == 1) {
-      TM_TRY(key, text_of(field));
-    }
-    if (field.number != 2) return {};
-    TM_CHECK(expect(field, Type::Bytes));
-    return each_field(field.bytes, [&](const Field& choice) -> Result<void> {
-      const bool whole = (choice.number == 2 || choice.number == 5) && choice.type == Type::Varint;
-      count = whole ? std::optional(choice.value) : std::nullopt;
-      return {};
-    });
-  }));
-  if (key != "classification") return refuse_parameter(entry, "an output");
-  if (!count || *count > serving::kMaxValuesPerRequest)
+Result<void> take_output_parameter(const Field& entry, OutputForm& form) {
+  TM_TRY(const Parameter parameter, read_parameter(entry));
+  if (parameter.key != "classification") return unheeded_parameter(parameter.key, "an output");
+  if (!parameter.count || *parameter.count > serving::kMaxValuesPerRequest)
     return malformed("parameter 'classification' of an output must be a count");
-  form.classes = *count;
+  form.classes = *parameter.count;
+  return {};
+}
+
+Result<void> take_request_parameter(const Field& entry, V2Request& request) {
+  TM_TRY(const Parameter parameter, read_parameter(entry));
+  if (parameter.key != "timeout") return unheeded_parameter(parameter.key, "the request");
+  if (!parameter.count)
+    return malformed("parameter 'timeout' of the request must be a whole number, not negative");
+  request.timeout = timeout_of(*parameter.count);
   return {};
 }
 
 Result<std::string> read_output(std::string_view message, OutputForm& form) {
   std::string name;
   TM_CHECK(each_field(message, [&](const Field& field) -> Result<void> {
-    if (field.number == 2) return read_parameter(field, form);
+    if (field.number == 2) return take_output_parameter(field, form);
     if (field.number != 1) return {};
     TM_TRY(name, text_of(field));
     return {};
@@ -302,7 +317,7 @@ Result<V2Request> read_infer_request(std::string_view message) {
         return {};
       }
       case 4:
-        return refuse_parameter(field, "the request");
+        return take_request_parameter(field, request);
       case 5:
         return keep(inputs, field);
       case 6:

@@ -112,6 +112,19 @@ TEST(GrpcRequest, refuses_parameters_that_would_go_unheeded) {
             "v2.unsupported");
 }
 
+TEST(GrpcRequest, reads_how_many_microseconds_it_has) {
+  const auto request = [](const std::string& value) {
+    return read(R"(inputs { name: "x" datatype: "FP64" shape: 0 } parameters { key: "timeout" value { )" +
+                value + " } }");
+  };
+  EXPECT_EQ(request("int64_param: 1500")->timeout, std::chrono::microseconds(1500));
+  EXPECT_EQ(request("uint64_param: 1500")->timeout, std::chrono::microseconds(1500));
+  EXPECT_EQ(request("int64_param: 0")->timeout, std::nullopt);
+  EXPECT_FALSE(request("int64_param: -1"));
+  EXPECT_FALSE(request("string_param: \"3\""));
+  EXPECT_FALSE(request("double_param: 3"));
+}
+
 TEST(GrpcRequest, reads_how_many_classes_an_output_is_to_have) {
   const auto request = [](const std::string& value) {
     return read(R"(inputs { name: "x" datatype: "FP64" shape: 0 } outputs { name: "a" } outputs { name: "b"

@@ -38,7 +38,7 @@ constexpr std::array kRefusals{
     Refusal{429, "TooManyRequests", "More than the token's rate."},
     Refusal{501, "NotSupported", "What was asked for is not supported; the text says what to do instead."},
     Refusal{503, "NotReady", "Not ready to predict, or too much to do already."},
-    Refusal{504, "TooLate", "The request's time, X-Request-Timeout-Ms, was over before it was answered."}};
+    Refusal{504, "TooLate", "The request's time was over before it was computed."}};
 
 std::string_view schema_of(ErrorForm form) { return form == ErrorForm::Mlflow ? "MlflowError" : "Error"; }
 

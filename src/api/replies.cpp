@@ -37,6 +37,10 @@ Response error_reply(const Error& error, ErrorForm form, Duration wait) {
   return response;
 }
 
+Error too_late() {
+  return Error{ErrorKind::User, "http.deadline", "the request's time was over before it was computed"};
+}
+
 Error not_found(std::string message) { return Error{ErrorKind::User, "http.not_found", std::move(message)}; }
 
 }  // namespace tidemill::api

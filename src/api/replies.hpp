@@ -18,5 +18,6 @@ std::string error_text(const Error& error);
 /// then, one where nothing is known of it.
 Response error_reply(const Error& error, ErrorForm form = ErrorForm::Plain, Duration wait = {});
 Error not_found(std::string message);
+Error too_late();
 
 }  // namespace tidemill::api

@@ -7,12 +7,21 @@
 #include <variant>
 
 #include "api/inference.hpp"
+#include "api/replies.hpp"
 
 namespace tidemill::api {
 
 /// A serving thread reads that much itself, in about a millisecond; more is a worker's, so that a long
 /// request holds up no other connection.
 inline constexpr size_t kMostBytesAtOnce = size_t{256} << 10;
+
+/// Asked before it is computed: whether the time is left that a request gives itself, from its last byte on.
+/// Error http.deadline.
+inline Result<void> check_time(const Inference::Call& call,
+                               std::optional<std::chrono::microseconds> timeout) {
+  if (timeout && Flight::Clock::now() >= call.flight->begun() + *timeout) return std::unexpected(too_late());
+  return {};
+}
 
 template <class Reply>
 using Turn = std::variant<Reply, std::function<Reply()>>;

@@ -1,6 +1,7 @@
 // The Open Inference Protocol V2 as JSON: bodies to values and back. The HTTP around it is routes.cpp's.
 #pragma once
 
+#include <chrono>
 #include <optional>
 
 #include "api/metrics.hpp"
@@ -19,7 +20,12 @@ struct V2Request {
   serving::InferRequest infer;
   OutputForm all;                 // of every output when none is named
   std::vector<OutputForm> named;  // of infer.outputs
+  /// Its parameter `timeout`: past it, from its last byte on, it is not computed any more.
+  std::optional<std::chrono::microseconds> timeout = {};
 };
+
+/// Of the parameter's value; as Triton has it, 0 is none.
+std::optional<std::chrono::microseconds> timeout_of(uint64_t micros);
 
 /// Values go straight into typed columns, and data is held against shape and datatype: flat or nested exactly
 /// as the shape says, each value one that its datatype and a float can hold. It stops at the first that is

@@ -44,7 +44,10 @@ constexpr const char* kSchemas = R"json({
   "InferParameters": {
     "type": "object",
     "additionalProperties": false,
-    "properties": {"binary_data_output": {"description": "Whether all outputs are to come behind the JSON.", "type": "boolean"}}
+    "properties": {
+      "binary_data_output": {"description": "Whether all outputs are to come behind the JSON.", "type": "boolean"},
+      "timeout": {"description": "So many microseconds after its last byte the request is not computed any more; 0: no matter when.", "type": "integer", "minimum": 0, "maximum": 18446744073709551615}
+    }
   },
   "InferRequest": {
     "type": "object",

@@ -22,6 +22,8 @@ Response finish(const Inference::Call& call, Response response) {
 
 Response predict(Inference& inference, const Inference::Call& call, Inference::Asked asked,
                  const V2Request& request) {
+  if (const auto in_time = check_time(call, request.timeout); !in_time)
+    return finish(call, error_reply(in_time.error()));
   // The protocol's own word for it comes before the header.
   if (!request.infer.id.empty()) asked.prediction_id = asked.request_id = request.infer.id;
   const auto predicted = inference.predict(call, asked, request.infer);

@@ -171,6 +171,7 @@ struct Header {
   std::vector<Input> inputs;
   std::vector<Output> outputs;
   bool binary_outputs = false;
+  std::optional<std::chrono::microseconds> timeout = {};
   size_t allowed = serving::kMaxValuesPerRequest;  // values that inputs behind it may still have
 };
 
@@ -183,8 +184,14 @@ Result<Header> read_header(od::document& document) {
   Header header;
   bool has_id = false, has_inputs = false, has_outputs = false;
   const auto parameter = [&](std::string_view key, od::value of) -> Result<bool> {
-    if (key != "binary_data_output") return false;
-    TM_TRY(header.binary_outputs, read_truth(of, key));
+    if (key == "binary_data_output") {
+      TM_TRY(header.binary_outputs, read_truth(of, key));
+    } else if (key == "timeout") {
+      TM_TRY(const size_t micros, read_count(of, key));
+      header.timeout = timeout_of(micros);
+    } else {
+      return false;
+    }
     return true;
   };
   TM_CHECK(each_member(root, [&](std::string_view key, od::value value) -> Result<void> {
@@ -253,12 +260,18 @@ Result<Header> binary_header(std::string_view json) {
 }  // namespace
 
 std::unexpected<Error> unheeded_parameter(std::string_view key, std::string_view what) {
-  constexpr std::array<std::string_view, 8> kTritons{
-      "sequence_id", "sequence_start",       "sequence_end",         "priority",
-      "timeout",     "shared_memory_region", "shared_memory_offset", "shared_memory_byte_size"};
+  constexpr std::array<std::string_view, 7> kTritons{
+      "sequence_id",          "sequence_start",       "sequence_end",           "priority",
+      "shared_memory_region", "shared_memory_offset", "shared_memory_byte_size"};
   const bool known = std::ranges::find(kTritons, key) != kTritons.end();
   return user_error(known ? "v2.unsupported" : "v2.malformed",
                     fmt::format("parameter '{}' of {} is not {}", key, what, known ? "supported" : "known"));
+}
+
+std::optional<std::chrono::microseconds> timeout_of(uint64_t micros) {
+  constexpr uint64_t kLongest = uint64_t{365} * 24 * 3600 * 1'000'000;  // more could not be added to a time
+  if (micros == 0) return std::nullopt;
+  return std::chrono::microseconds(std::min(micros, kLongest));
 }
 
 Result<V2Request> parse_infer_request(std::string_view body, std::optional<size_t> json_bytes) {
@@ -279,6 +292,7 @@ Result<V2Request> parse_any_infer_request(std::string_view body, std::optional<s
   request.infer.id = std::move(header.id);
   for (Input& input : header.inputs) request.infer.inputs.push_back(std::move(input.tensor));
   request.all.binary = header.binary_outputs;
+  request.timeout = header.timeout;
   for (Output& output : header.outputs) {
     request.infer.outputs.push_back(std::move(output.name));
     request.named.push_back({output.binary.value_or(header.binary_outputs), output.classes});

@@ -116,6 +116,18 @@ TEST(V2, refuses_parameters_that_would_change_the_answer) {
   EXPECT_EQ(with(R"("sequense_id":1)", "", ""), "v2.malformed");
 }
 
+TEST(V2, reads_how_many_microseconds_a_request_has) {
+  const auto with = [](std::string_view timeout) {
+    return parse_infer_request(fmt::format(
+        R"({{"parameters":{{"timeout":{}}},"inputs":[{{"name":"x","shape":[1],"datatype":"FP64","data":[1]}}]}})",
+        timeout));
+  };
+  EXPECT_EQ(with("1500").value().timeout, std::chrono::microseconds(1500));
+  EXPECT_EQ(with("0").value().timeout, std::nullopt);
+  EXPECT_EQ(with("18446744073709551615").value().timeout, std::chrono::hours(365 * 24));
+  for (const char* wrong : {"-1", "1.5", "\"1\"", "null"}) EXPECT_FALSE(with(wrong)) << wrong;
+}
+
 TEST(V2, refuses_what_is_said_twice_and_what_follows_the_end) {
   EXPECT_EQ(
       code_of(R"({"id":"a","id":"b","inputs":[{"name":"x","shape":[1],"datatype":"FP64","data":[1]}]})"),
