@@ -65,6 +65,15 @@ std::string_view Lane::date_now() {
   return date;
 }
 
+void Lane::answer_those_that_came() {
+  if (came.empty()) return;
+  gathers = false;  // a request behind another one is answered at once
+  for (const auto& connection : came) connection->answer_now();
+  for (const auto& connection : came) connection->go_on();
+  came.clear();
+  gathers = true;
+}
+
 Connection::Connection(int fd, const TlsIdentity* tls, std::string peer, Lane& lane)
     : lane_(lane),
       options_(lane.shared.options),
@@ -146,6 +155,7 @@ Connection::Step Connection::step() {
       return write();
     case Phase::Lingering:
       return linger();
+    case Phase::Came:
     case Phase::Work:
     case Phase::Ended:
       break;
@@ -246,7 +256,7 @@ Connection::Step Connection::begin_body() {
   if (came == length) {
     head_.request.body = {block_.get() + head_bytes_, length};
     taken_ += length;
-    return body_came();
+    return short_body_came();
   }
   body_.assign(block_.get() + head_bytes_, came);
   filled_ = head_bytes_;
@@ -296,6 +306,17 @@ Connection::Step Connection::read_chunks() {
   chunked_.reset();
   head_.request.body = body_;
   return body_came();
+}
+
+Connection::Step Connection::short_body_came() {
+  if (!lane_.gathers) return body_came();
+  phase_ = Phase::Came;
+  lane_.came.push_back(shared_from_this());
+  return Step::Wait;
+}
+
+void Connection::answer_now() {
+  if (phase_ == Phase::Came) body_came();
 }
 
 Connection::Step Connection::body_came() {

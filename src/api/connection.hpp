@@ -39,7 +39,12 @@ struct Lane {
   std::chrono::system_clock::time_point date_until = {};
   /// The connection may be gone when it returns.
   std::function<void(Connection&)> ended = {};
+  /// Their short requests have come: first all are answered, then all answers are written, so that each part
+  /// of the kernel's code and of ours stays in the processor's cache for a few requests.
+  std::vector<std::shared_ptr<Connection>> came = {};
+  bool gathers = true;
 
+  void answer_those_that_came();
   std::unique_ptr<char[]> take_block();
   void give_block(std::unique_ptr<char[]> block);
   std::string_view date_now();
@@ -56,14 +61,16 @@ class Connection : public EventLoop::Watcher, public std::enable_shared_from_thi
   bool still_in_time(SteadyTime now);
   /// The answer in flight, if any, is the last; a connection between two requests ends.
   void drain();
+  /// What Lane does with those that came.
+  void answer_now();
+  void go_on();
   int fd() const { return channel_.fd(); }
 
  private:
   // What it waits for next.
-  enum class Phase { Handshake, Head, Body, Chunks, Work, Writing, Lingering, Ended };
+  enum class Phase { Handshake, Head, Body, Chunks, Came, Work, Writing, Lingering, Ended };
   enum class Step { On, Wait };  // go on at once, or when the descriptor is ready
 
-  void go_on();
   Step step();
   Step shake_hands();
   Step read_head();
@@ -71,6 +78,7 @@ class Connection : public EventLoop::Watcher, public std::enable_shared_from_thi
   std::optional<Response> refusal_before_body();
   Step read_body();
   Step read_chunks();
+  Step short_body_came();
   Step body_came();
   Step answer(Response response);
   Step refuse(Response response);

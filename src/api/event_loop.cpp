@@ -66,7 +66,7 @@ void EventLoop::run_posted() {
 }
 
 void EventLoop::run() {
-  constexpr int kEventsAtOnce = 128;
+  constexpr int kEventsAtOnce = 128, kToldAtOnce = 16;
   std::array<epoll_event, kEventsAtOnce> events;
   SteadyTime next_look = now_;
   for (;;) {
@@ -84,6 +84,7 @@ void EventLoop::run() {
         static_cast<Watcher*>(event.data.ptr)->ready(event.events);
       else
         woken = true;
+      if (settle_ && (i + 1) % kToldAtOnce == 0) settle_();
     }
     if (woken) {
       uint64_t times = 0;
@@ -100,6 +101,7 @@ void EventLoop::run() {
       next_look = now_ + period_;
       look_();
     }
+    if (settle_) settle_();
   }
 }
 

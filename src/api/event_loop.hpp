@@ -41,6 +41,8 @@ class EventLoop {
   void every(std::chrono::microseconds period, std::function<void()> look);
   /// Whether `look` is to be called: without, an idle loop sleeps.
   void keep_looking(bool looking) { looking_ = looking; }
+  /// Called when a few events have been told, and before the loop sleeps: for what is cheaper done together.
+  void settle_with(std::function<void()> settle) { settle_ = std::move(settle); }
   /// When the events that are being handled came.
   SteadyTime now() const { return now_; }
 
@@ -57,7 +59,7 @@ class EventLoop {
   const int epoll_, wake_;
   SteadyTime now_ = std::chrono::steady_clock::now();
   std::chrono::microseconds period_{0};
-  std::function<void()> look_;
+  std::function<void()> look_, settle_;
   bool looking_ = false;
   std::mutex mutex_;  // of what follows
   std::vector<std::function<void()>> posted_;

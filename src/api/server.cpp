@@ -73,10 +73,12 @@ class ServingLane : public EventLoop::Watcher {
     constexpr int64_t kMost = 250'000, kLeast = 5'000;  // µs: how late a connection may be closed
     const int64_t period =
         std::clamp(std::min(options.idle_timeout.micros, options.request_timeout.micros) / 4, kLeast, kMost);
+    lane_.loop->settle_with([this] { lane_.answer_those_that_came(); });
     lane_.loop->every(std::chrono::microseconds(period), [this] { look(); });
   }
   ~ServingLane() override {
     connections_.clear();
+    lane_.came.clear();
     lane_.loop->drop_posted();  // what workers still handed in holds connections
   }
   ServingLane(const ServingLane&) = delete;
