@@ -303,9 +303,9 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-bool is_word(std::string_view text, std::string_view lower_word) {
-  return text.size() == lower_word.size() && std::equal(text.begin(), text.end(), lower_word.begin(),
-                                                        [](char a, char b) { return lower(a) == b; });
+bool are_same_letters(std::string_view text, std::string_view lower_word) {
+  return std::equal(text.begin(), text.end(), lower_word.begin(),
+                    [](char a, char b) { return lower(a) == b; });
 }
 
 Accepted take_accepted(std::string_view& header) {

@@ -82,7 +82,10 @@ class ChunkedBody {
 /// Without blanks and tabs at its ends.
 std::string_view trimmed(std::string_view text);
 /// Whether the text is this word, which is in lower case, in any case.
-bool is_word(std::string_view text, std::string_view lower);
+bool are_same_letters(std::string_view text, std::string_view lower);  // of one length
+inline bool is_word(std::string_view text, std::string_view lower) {
+  return text.size() == lower.size() && are_same_letters(text, lower);
+}
 /// What an Accept or Accept-Encoding header takes (RFC 9110, 12.5.1 and 12.5.3).
 struct Accepted {
   std::string_view name;
