@@ -224,37 +224,68 @@ Result<Header> read_header(od::document& document) {
   return header;
 }
 
-// The values behind the JSON, in the order of the inputs, to the last byte.
-Result<void> read_binary(Header& header, std::string_view bytes) {
+// What the JSON says, ready to be answered but for the values behind it.
+struct Body {
+  V2Request request;
+  std::vector<std::optional<size_t>> binary_bytes;  // of each input
+  size_t allowed = 0;                               // values that are behind the JSON
+};
+
+Result<Body> read_body(od::document& document) {
+  TM_TRY(Header header, read_header(document));
+  Body body;
+  body.allowed = header.allowed;
+  V2Request& request = body.request;
+  request.infer.id = std::move(header.id);
+  request.infer.inputs.reserve(header.inputs.size());
   for (Input& input : header.inputs) {
-    if (!input.binary_bytes) continue;
-    if (*input.binary_bytes > bytes.size())
+    request.infer.inputs.push_back(std::move(input.tensor));
+    body.binary_bytes.push_back(input.binary_bytes);
+  }
+  request.all.binary = header.binary_outputs;
+  request.timeout = header.timeout;
+  for (Output& output : header.outputs) {
+    request.infer.outputs.push_back(std::move(output.name));
+    request.named.push_back({output.binary.value_or(header.binary_outputs), output.classes});
+  }
+  return body;
+}
+
+// The values behind the JSON, in the order of the inputs, to the last byte.
+Result<void> read_binary(const Body& body, std::string_view bytes, std::vector<Tensor>& inputs) {
+  size_t allowed = body.allowed;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (!body.binary_bytes[i]) continue;
+    const size_t size = *body.binary_bytes[i];
+    if (size > bytes.size())
       return malformed(fmt::format("input '{}' is to have {} bytes behind the JSON, and there are {}",
-                                   input.tensor.name, *input.binary_bytes, bytes.size()));
-    TM_TRY(const DataType* type, find_datatype(input.tensor));
-    TM_TRY(const size_t values, serving::take_values(input.tensor, header.allowed));
-    TM_CHECK(read_tensor_bytes(bytes.substr(0, *input.binary_bytes), *type, values, input.tensor));
-    bytes.remove_prefix(*input.binary_bytes);
+                                   inputs[i].name, size, bytes.size()));
+    TM_TRY(const DataType* type, find_datatype(inputs[i]));
+    TM_TRY(const size_t values, serving::take_values(inputs[i], allowed));
+    TM_CHECK(read_tensor_bytes(bytes.substr(0, size), *type, values, inputs[i]));
+    bytes.remove_prefix(size);
   }
   if (bytes.empty()) return {};
   return malformed(fmt::format("{} bytes behind the JSON belong to no input", bytes.size()));
 }
 
 // A client whose values are all behind the JSON sends the same JSON again and again: a thread remembers what
-// it read last.
-Result<Header> binary_header(std::string_view json) {
+// it read last. Null where it is not that.
+Result<const Body*> remembered(std::string_view json) {
   constexpr size_t kMostRemembered = size_t{16} << 10;
   struct Remembered {
     std::string json;
-    Header header;
+    Body body;
   };
   thread_local Remembered last;
-  if (!last.json.empty() && last.json == json) return last.header;
-  TM_TRY(Header header, read_json(json, read_header));
-  const bool values_elsewhere =
-      std::ranges::all_of(header.inputs, [](const Input& input) { return input.binary_bytes.has_value(); });
-  if (values_elsewhere && json.size() <= kMostRemembered) last = {std::string(json), header};
-  return header;
+  if (json.size() > kMostRemembered) return nullptr;
+  if (last.json.empty() || last.json != json) {
+    TM_TRY(Body body, read_json(json, read_body));
+    if (!std::ranges::all_of(body.binary_bytes, [](const auto& bytes) { return bytes.has_value(); }))
+      return nullptr;
+    last = {std::string(json), std::move(body)};
+  }
+  return &last.body;
 }
 
 }  // namespace
@@ -285,18 +316,16 @@ Result<V2Request> parse_any_infer_request(std::string_view body, std::optional<s
     return malformed(fmt::format("Inference-Header-Content-Length is {}, the body has {} bytes", *json_bytes,
                                  body.size()));
   const std::string_view json = body.substr(0, json_bytes.value_or(body.size()));
-  TM_TRY(Header header, json_bytes ? binary_header(json) : read_json(json, read_header));
-  TM_CHECK(read_binary(header, body.substr(json.size())));
-
-  V2Request request;
-  request.infer.id = std::move(header.id);
-  for (Input& input : header.inputs) request.infer.inputs.push_back(std::move(input.tensor));
-  request.all.binary = header.binary_outputs;
-  request.timeout = header.timeout;
-  for (Output& output : header.outputs) {
-    request.infer.outputs.push_back(std::move(output.name));
-    request.named.push_back({output.binary.value_or(header.binary_outputs), output.classes});
+  const std::string_view behind = body.substr(json.size());
+  TM_TRY(const Body* known, json_bytes ? remembered(json) : nullptr);
+  if (known != nullptr) {
+    V2Request request = known->request;
+    TM_CHECK(read_binary(*known, behind, request.infer.inputs));
+    return request;
   }
+  TM_TRY(Body read, read_json(json, read_body));
+  V2Request request = std::move(read.request);
+  TM_CHECK(read_binary(read, behind, request.infer.inputs));
   return request;
 }
 
