@@ -1,8 +1,9 @@
 // Inference requests as hostile JSON: refused with a reason, or read into columns that are what shape and
 // datatype say; what the quick reader takes, the general one reads alike.
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdlib>
-#include <cstring>
 
 #include "api/plain_request.hpp"
 #include "api/v2.hpp"
@@ -12,11 +13,12 @@ namespace {
 using tidemill::api::V2Request;
 using tidemill::serving::Tensor;
 
+uint64_t bits_of(double number) { return std::bit_cast<uint64_t>(number); }
+
 // To the last bit: NaN is NaN, and −0 is not 0.
 bool alike(const Tensor& a, const Tensor& b) {
   return a.name == b.name && a.datatype == b.datatype && a.shape == b.shape && a.texts == b.texts &&
-         a.numbers.size() == b.numbers.size() &&
-         std::memcmp(a.numbers.data(), b.numbers.data(), a.numbers.size() * sizeof(double)) == 0;
+         std::ranges::equal(a.numbers, b.numbers, {}, bits_of, bits_of);
 }
 
 void check_quick_reader(std::string_view body) {
