@@ -8,7 +8,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
-#include <utility>
 
 #include "api/datatype.hpp"
 #include "api/json_text.hpp"
@@ -107,7 +106,6 @@ class Cursor {
     }
     if (ahead.at_ != end_ && (*ahead.at_ == 'e' || *ahead.at_ == 'E') && !ahead.take_exponent(exponent))
       return false;
-    const char* const begin = std::exchange(at_, ahead.at_);
     // Both exact, so their quotient or product is rounded once (Clinger, How to read floating point numbers
     // accurately, 1990).
     const auto power = static_cast<size_t>(std::abs(exponent));
@@ -115,10 +113,12 @@ class Cursor {
       const auto exact = static_cast<double>(digits);
       out = exponent < 0 ? exact / kPowersOfTen[power] : exact * kPowersOfTen[power];
       if (negative) out = -out;
-      return true;
+    } else if (const auto [stop, error] = std::from_chars(at_, ahead.at_, out);
+               error != std::errc{} || stop != ahead.at_) {
+      return false;
     }
-    const auto [stop, error] = std::from_chars(begin, at_, out);
-    return error == std::errc{} && stop == at_;
+    at_ = ahead.at_;
+    return true;
   }
 
  private:

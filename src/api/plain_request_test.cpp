@@ -71,6 +71,8 @@ TEST(PlainRequest, leaves_every_other_form_to_the_general_reader) {
         with_data("FP32", "[+1,2,3]"),
         with_data("FP32", "[1e,2,3]"),
         with_data("FP32", "[1e400,2,3]"),
+        with_data("FP32", "[1e400null,2,3]"),
+        with_data("FP32", "[1,1e400 null,3]"),
         with_data("FP32", "[1e39,2,3]"),
         with_data("FP32", "[NaN,2,3]"),
         with_data("FP32", "[inf,2,3]"),
