@@ -113,7 +113,7 @@ class DataReader {
         return true;
       }
       case Kind::Real:
-        if (value.get_double().get(out) != SUCCESS) return false;
+        if (get_real(value, out) != SUCCESS) return false;
         return type_.bytes == sizeof(float) ? std::isfinite(static_cast<float>(out)) : std::isfinite(out);
       case Kind::Text:
         break;

@@ -173,7 +173,7 @@ Result<void> MlflowColumns::append(size_t feature, od::value value) {
     }
     case od::json_type::number: {
       double number = 0;
-      if (const auto error = value.get_double().get(number); error != SUCCESS) return broken(error);
+      if (const auto error = get_real(value, number); error != SUCCESS) return broken(error);
       if (features_[feature].category)
         tensor.texts.add(forest::category_text(number));
       else

@@ -44,6 +44,10 @@ TEST(Mlflow, reads_a_table_in_each_of_its_forms) {
   EXPECT_EQ(rows_of(R"({"instances":[]})"), "");
 }
 
+TEST(Mlflow, reads_numbers_of_more_than_nineteen_digits) {
+  EXPECT_EQ(rows_of(R"({"instances":[[0.999999999999999999991,"red"]]})"), "1:red");
+}
+
 TEST(Mlflow, refuses_what_is_no_table_of_the_features) {
   for (const char* body : {
            R"([])",

@@ -28,6 +28,22 @@ TEST(V2, reads_flat_and_nested_data_alike_and_null_as_missing) {
     EXPECT_EQ(flat->infer.inputs[0].numbers[i], nested->infer.inputs[0].numbers[i]);
 }
 
+// Such as "%.20f" writes.
+TEST(V2, reads_numbers_of_more_than_nineteen_digits) {
+  for (const auto& [text, value] : {std::pair("0.30000000000000001110", 0.3),
+                                    {"0.999999999999999999991", 1.0},
+                                    {"-0.00099999999999999999999", -0.001},
+                                    {"0.99999999999999999999e5", 1e5},
+                                    {"30000000000000000000.5", 3e19},
+                                    {"1e-400", 0.0}}) {
+    const auto request = parse_any_infer_request(fmt::format(
+        R"({{"inputs":[{{"name":"x","shape":[2],"datatype":"FP64","data":[{0} ,{0}]}}],"outputs":[{{"name":"score"}}]}})",
+        text));
+    ASSERT_TRUE(request) << text;
+    EXPECT_EQ(request->infer.inputs[0].numbers, (std::vector<double>{value, value})) << text;
+  }
+}
+
 TEST(V2, reads_members_in_any_order_and_texts_with_their_escapes) {
   const auto request = parse_infer_request(
       R"({"outputs":[{"name":"score"}],"more":[{"x":[1]}],"inputs":[{"data":["a\u00e9\"",null,""],"extra":{},)"

@@ -15,15 +15,10 @@ std::string_view trimmed(std::string_view token) {
 
 Result<void> take_number(RowsBuilder& builder, size_t column, od::value& value) {
   const std::string_view token = trimmed(value.raw_json_token());
-  od::number number;
-  if (value.get_number().get(number) != SUCCESS) {  // maybe whole and beyond 64 bits: a DECIMAL may hold it
-    double real = 0;
-    if (const auto error = value.get_double().get(real); error != SUCCESS) return broken(error);
-    return builder.real(column, real, token);
-  }
-  if (number.is_int64()) return builder.whole(column, number.get_int64(), token);
-  return builder.real(
-      column, number.is_uint64() ? static_cast<double>(number.get_uint64()) : number.get_double(), token);
+  if (int64_t whole = 0; value.get_int64().get(whole) == SUCCESS) return builder.whole(column, whole, token);
+  double real = 0;
+  if (const auto error = get_real(value, real); error != SUCCESS) return broken(error);
+  return builder.real(column, real, token);
 }
 
 Result<void> take_value(RowsBuilder& builder, size_t column, od::value value) {

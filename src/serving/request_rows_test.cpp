@@ -64,6 +64,10 @@ TEST(RequestRows, json_values_become_their_columns_types) {
             "\"id\":\"a\" whole=5 \"id\":\"b\" money=7 ");
 }
 
+TEST(RequestRows, numbers_of_more_than_nineteen_digits_are_read_whole) {
+  EXPECT_EQ(json(R"({"id": "a", "real": 0.30000000000000001110})"), R"("id":"a" real=0.3 )");
+}
+
 TEST(RequestRows, what_is_no_value_of_its_column_is_told_with_row_and_column) {
   const std::pair<const char*, const char*> golden[] = {
       {R"("small": 256)", "'small': 256 is no UTINYINT"},
