@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
-#include "statistics/holm.hpp"
 #include "statistics/reference_test.hpp"
 
 namespace tidemill::statistics {
@@ -66,21 +65,6 @@ TEST(Calibration, nothing_without_rows_or_with_one_class) {
   EXPECT_FALSE(fit_isotonic(ones, {}));
   EXPECT_FALSE(fit_platt(ones, scores));
   EXPECT_EQ((*fit_isotonic(ones, scores))(7), 1);
-}
-
-TEST(Holm, adjusted_p_values_agree_with_the_reference) {
-  const Json& c = reference()["p_values"];
-  const auto values = numbers(c["values"]), step_down = numbers(c["holm"]),
-             step_up = numbers(c["benjamini_hochberg"]);
-  for (size_t i = 0; i < values.size(); ++i) {
-    EXPECT_TRUE(near(holm(values)[i], step_down[i]));
-    EXPECT_TRUE(near(benjamini_hochberg(values)[i], step_up[i]));
-  }
-}
-
-TEST(Holm, one_test_stays_as_it_is_and_none_gives_none) {
-  EXPECT_EQ(holm(std::vector<double>{0.03}), std::vector<double>{0.03});
-  EXPECT_TRUE(holm({}).empty());
 }
 
 }  // namespace

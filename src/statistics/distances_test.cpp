@@ -38,6 +38,24 @@ TEST(Distances, agree_with_scipy) {
   }
 }
 
+TEST(Distances, of_bins_agree_with_scipy_on_the_same_bins_at_the_extremes) {
+  for (const Json& c : monitoring_reference()["same_bins"]) {
+    const auto p = numbers(c["reference_counts"]), q = numbers(c["current_counts"]),
+               edges = numbers(c["edges"]);
+    const std::map<std::string, Maybe> seen{{"wasserstein_of_bins", wasserstein_of_bins(edges, p, q)},
+                                            {"jensen_shannon", jensen_shannon(p, q)},
+                                            {"ks_of_bins", ks_of_bins(p, q)},
+                                            {"l_infinity", l_infinity(p, q)}};
+    for (const auto& [name, value] : seen) {
+      ASSERT_TRUE(value) << c["name"] << " " << name;
+      EXPECT_TRUE(near(*value, c["expected"][name].get<double>()))
+          << c["name"] << " " << name << " " << *value;
+    }
+    if (!c["ks_2samp"].is_null())
+      EXPECT_TRUE(near(*seen.at("ks_of_bins"), c["ks_2samp"].get<double>())) << c["name"];
+  }
+}
+
 TEST(Distances, tail_of_chi_square_agrees_with_scipy_relative_to_its_size) {
   const Json& c = reference()["chi_square_tail"];
   const auto x = numbers(c["x"]), degrees = numbers(c["degrees"]), expected = numbers(c["expected"]);

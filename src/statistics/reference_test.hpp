@@ -1,4 +1,5 @@
-// testdata/reference.json for the tests of this room: inputs and what scikit-learn and scipy answered.
+// What the tests of this room are held against: inputs and what scikit-learn and scipy answered
+// (testdata/reference.json), and what fairlearn and nannyml did (testdata/monitoring.json).
 #pragma once
 
 #include <cmath>
@@ -12,12 +13,17 @@
 
 namespace tidemill::statistics {
 
+inline Json read_testdata(std::string_view name) {
+  const auto text = read_file(Path(TIDEMILL_ROOT) / "src/statistics/testdata" / name);
+  if (!text) throw std::runtime_error(to_text(text.error()));
+  return Json::parse(*text);
+}
 inline const Json& reference() {
-  static const Json json = [] {
-    const auto text = read_file(Path(TIDEMILL_ROOT) / "src/statistics/testdata/reference.json");
-    if (!text) throw std::runtime_error(to_text(text.error()));
-    return Json::parse(*text);
-  }();
+  static const Json json = read_testdata("reference.json");
+  return json;
+}
+inline const Json& monitoring_reference() {
+  static const Json json = read_testdata("monitoring.json");
   return json;
 }
 

@@ -13,8 +13,8 @@
 
 #include <fmt/format.h>
 
-#include "statistics/holm.hpp"
 #include "statistics/intervals.hpp"
+#include "statistics/multiple_testing.hpp"
 #include "training/evaluate.hpp"
 #include "training/gate_rows.hpp"
 #include "training/gate_slices.hpp"

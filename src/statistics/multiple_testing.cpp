@@ -1,4 +1,4 @@
-#include "statistics/holm.hpp"
+#include "statistics/multiple_testing.hpp"
 
 #include <algorithm>
 #include <numeric>
