@@ -48,30 +48,6 @@ class Resampled {
   std::vector<double> total_;
 };
 
-Result<void> check(const Evaluation& e, const Blocks& blocks, const BootstrapOptions& options) {
-  if (blocks.of_row.size() != e.labels.size())
-    return data_error("bootstrap.bad_options",
-                      fmt::format("{} rows need {} block ids, not {}", e.labels.size(), e.labels.size(),
-                                  blocks.of_row.size()));
-  if (options.resamples < 1 || options.resamples > kMaxResamples || !(options.level > 0 && options.level < 1))
-    return data_error("bootstrap.bad_options",
-                      fmt::format("resamples must be 1 to {} and the level between 0 and 1", kMaxResamples));
-  return {};
-}
-
-/// Percentile interval from sorted values of the resamples, less `bias`.
-std::optional<Interval> interval_of(double estimate, Numbers sorted, double bias, const Blocks& blocks,
-                                    const BootstrapOptions& options) {
-  if (sorted.empty() || sorted.size() * 2 < options.resamples) return {};
-  const double tail = (1 - options.level) / 2;
-  return Interval{.estimate = estimate,
-                  .low = *quantile(sorted, tail) - bias,
-                  .high = *quantile(sorted, 1 - tail) - bias,
-                  .level = options.level,
-                  .resamples = sorted.size(),
-                  .blocks = blocks.count};
-}
-
 }  // namespace
 
 Blocks make_blocks(std::span<const int64_t> ids) {
@@ -97,9 +73,31 @@ void draw_blocks(uint64_t seed, uint64_t resample, std::span<double> multiplicit
     multiplicity[random.below(draw, multiplicity.size())] += 1;
 }
 
+Result<void> check_bootstrap(size_t rows, const Blocks& blocks, const BootstrapOptions& options) {
+  if (blocks.of_row.size() != rows)
+    return data_error("bootstrap.bad_options",
+                      fmt::format("{} rows need {} block ids, not {}", rows, rows, blocks.of_row.size()));
+  if (options.resamples < 1 || options.resamples > kMaxResamples || !(options.level > 0 && options.level < 1))
+    return data_error("bootstrap.bad_options",
+                      fmt::format("resamples must be 1 to {} and the level between 0 and 1", kMaxResamples));
+  return {};
+}
+
+std::optional<Interval> percentile_interval(double estimate, Numbers sorted, double bias,
+                                            const Blocks& blocks, const BootstrapOptions& options) {
+  if (sorted.empty() || sorted.size() * 2 < options.resamples) return {};
+  const double tail = (1 - options.level) / 2;
+  return Interval{.estimate = estimate,
+                  .low = *quantile(sorted, tail) - bias,
+                  .high = *quantile(sorted, 1 - tail) - bias,
+                  .level = options.level,
+                  .resamples = sorted.size(),
+                  .blocks = blocks.count};
+}
+
 Result<std::optional<Interval>> bootstrap(std::string_view metric, const Evaluation& e, const Blocks& blocks,
                                           const BootstrapOptions& options) {
-  TM_CHECK(check(e, blocks, options));
+  TM_CHECK(check_bootstrap(e.labels.size(), blocks, options));
   TM_TRY(const Maybe estimate, compute(metric, e));
   if (!estimate || blocks.count < kMinBlocks) return std::optional<Interval>();
 
@@ -111,12 +109,12 @@ Result<std::optional<Interval>> bootstrap(std::string_view metric, const Evaluat
     if (const Maybe value = resampled(multiplicity)) values.push_back(*value);
   }
   std::sort(values.begin(), values.end());
-  if (metric != "ece" || values.empty()) return interval_of(*estimate, values, 0, blocks, options);
+  if (metric != "ece" || values.empty()) return percentile_interval(*estimate, values, 0, blocks, options);
   // Noise in a bin only ever adds to the distance from calibration, and a resample has it twice: its values
   // lie above the estimate. The bootstrap's estimate of that bias (Efron & Tibshirani 1993, 10.2) is taken
   // off, so that the interval says how far the estimate itself varies.
   const double mean = std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-  auto interval = interval_of(*estimate, values, mean - *estimate, blocks, options);
+  auto interval = percentile_interval(*estimate, values, mean - *estimate, blocks, options);
   if (interval) interval->low = std::max(interval->low, 0.0);
   return interval;
 }
@@ -124,8 +122,8 @@ Result<std::optional<Interval>> bootstrap(std::string_view metric, const Evaluat
 Result<std::optional<Difference>> bootstrap_difference(std::string_view metric, const Evaluation& first,
                                                        const Evaluation& second, const Blocks& blocks,
                                                        const BootstrapOptions& options) {
-  TM_CHECK(check(first, blocks, options));
-  TM_CHECK(check(second, blocks, options));
+  TM_CHECK(check_bootstrap(first.labels.size(), blocks, options));
+  TM_CHECK(check_bootstrap(second.labels.size(), blocks, options));
   TM_TRY(const Maybe a, compute(metric, first));
   TM_TRY(const Maybe b, compute(metric, second));
   if (!a || !b || blocks.count < kMinBlocks) return std::optional<Difference>();
@@ -140,7 +138,8 @@ Result<std::optional<Difference>> bootstrap_difference(std::string_view metric, 
     if (x && y) difference.resampled.push_back(*x - *y);
   }
   std::sort(difference.resampled.begin(), difference.resampled.end());
-  const std::optional<Interval> interval = interval_of(*a - *b, difference.resampled, 0, blocks, options);
+  const std::optional<Interval> interval =
+      percentile_interval(*a - *b, difference.resampled, 0, blocks, options);
   if (!interval) return std::optional<Difference>();
   difference.interval = *interval;
   return std::optional(std::move(difference));

@@ -43,6 +43,13 @@ struct Interval {
   size_t resamples = 0;  // in which the metric was defined
   size_t blocks = 0;
 };
+/// What every bootstrap asks first. Error bootstrap.bad_options.
+Result<void> check_bootstrap(size_t rows, const Blocks& blocks, const BootstrapOptions& options);
+/// Between the tails of the sorted values of the resamples, less `bias`. Nothing with values in fewer than
+/// half of the resamples.
+std::optional<Interval> percentile_interval(double estimate, Numbers sorted, double bias,
+                                            const Blocks& blocks, const BootstrapOptions& options);
+
 /// Of ece, which resampling makes worse, less the bootstrap's estimate of that bias.
 /// Nothing where the metric is not defined on the rows, or in fewer than half of the resamples, or with fewer
 /// than kMinBlocks blocks. Errors as compute(), and bootstrap.bad_options.
