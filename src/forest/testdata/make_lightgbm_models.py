@@ -65,6 +65,7 @@ def main():
             "rows": numbers(asked),
             "margins": numbers(booster.predict(asked, raw_score=True)),
             "predictions": numbers(booster.predict(asked)),
+            "contributions": numbers(booster.predict(asked, pred_contrib=True)),
         }
         (HERE / f"lightgbm_{name}.expected.json").write_text(json.dumps(expected) + "\n")
 

@@ -50,6 +50,7 @@ def main():
             "rows": numbers(fresh),
             "margins": numbers(booster.predict(asked, output_margin=True)),
             "predictions": numbers(booster.predict(asked)),
+            "contributions": numbers(booster.predict(asked, pred_contribs=True)),
         }
         (HERE / f"{name}.expected.json").write_text(json.dumps(expected) + "\n")
 
