@@ -7,7 +7,9 @@
 //       the rows to predict as float32; of XGBoost FILE.scores too, its answers to the first kScored of them
 //   forest_bench time --model FILE [--rounds N] [--rows N,N…] [--engines 1] [--NAME WHERE]…  of the same
 //   shape
-//       prints one JSON object; NAME is a competitor, WHERE its library and files (forest_contenders.hpp)
+//   forest_bench explain --model FILE [--rounds N] [--rows N,N…]
+//       times contributions (SHAP), ours and XGBoost's, the same way
+//   both print one JSON object; NAME is a competitor, WHERE its library and files (forest_contenders.hpp)
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -34,7 +36,7 @@ using Json = nlohmann::json;
 using Given = std::map<std::string, std::string>;
 
 constexpr double kLeastSeconds = 0.02;  // of one turn
-constexpr size_t kScored = 1'000;
+constexpr size_t kScored = 1'000, kExplained = 100;
 constexpr double kTolerance =
     1e-5;  // of a probability: sums of a thousand floats in another order, other exponentials
 
@@ -134,6 +136,32 @@ void time(const Given& given, const Shape& shape) {
   std::printf("%s\n", Json{{"nodes", nodes}, {"results", results}, {"absent", absent}}.dump().c_str());
 }
 
+/// Contributions may differ by what a sum of floats loses.
+void explain(const Given& given, const Shape& shape) {
+  const bench::Model model = bench::read_model(given.at("--model"));
+  if (model.lightgbm) throw std::runtime_error("explain takes a model of XGBoost");
+  const Data data = bench::made(bench::kRows, shape.features, shape.missing, 2);
+  const std::vector<Contender> contenders = bench::explainers(model, data);
+  for (const Contender& contender : contenders) contender.predict(0, kExplained);
+  double largest = 0, difference = 0;
+  for (size_t i = 0; i < kExplained * (data.features + 1); ++i) {
+    largest = std::max(largest, std::abs(contenders[1].score(i)));
+    difference = std::max(difference, std::abs(contenders[0].score(i) - contenders[1].score(i)));
+  }
+  if (!(difference <= kTolerance * largest))
+    throw std::runtime_error(fmt::format("contributions of up to {} differ by {}", largest, difference));
+  Json results = Json::array();
+  for (const std::string& word : bench::words(given.at("--rows"))) {
+    std::map<std::string, std::vector<double>> ns;
+    for (int round = 0; round < std::stoi(given.at("--rounds")); ++round)
+      for (const Contender& contender : contenders)
+        ns[contender.name].push_back(turn(contender, data, std::stoul(word)));
+    for (const auto& [name, values] : ns)
+      results.push_back({{"rows", std::stoul(word)}, {"contender", name}, {"ns", values}});
+  }
+  std::printf("%s\n", Json{{"difference", difference / largest}, {"results", results}}.dump().c_str());
+}
+
 void write_floats(const std::string& path, const std::vector<float>& values) {
   std::ofstream(path, std::ios::binary)
       .write(reinterpret_cast<const char*>(values.data()),
@@ -162,7 +190,7 @@ int main(int argc, char** argv) {
   try {
     Given given{{"--trees", "100"}, {"--depth", "6"},  {"--features", "28"},           {"--missing", "0"},
                 {"--leaves", "0"},  {"--rounds", "5"}, {"--rows", "1,64,1000,100000"}, {"--engines", "0"}};
-    if (argc < 2) throw std::runtime_error("train or time?");
+    if (argc < 2) throw std::runtime_error("train, time or explain?");
     for (int i = 2; i + 1 < argc; i += 2) given[argv[i]] = argv[i + 1];
     if (!given.contains("--model")) throw std::runtime_error("--model FILE is missing");
     const Shape shape{.trees = std::stoi(given["--trees"]),
@@ -170,7 +198,8 @@ int main(int argc, char** argv) {
                       .leaves = std::stoi(given["--leaves"]),
                       .features = std::stoul(given["--features"]),
                       .missing = std::stod(given["--missing"])};
-    std::string(argv[1]) == "train" ? train(given, shape) : time(given, shape);
+    const std::string word = argv[1];
+    word == "train" ? train(given, shape) : word == "explain" ? explain(given, shape) : time(given, shape);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "forest_bench: %s\n", error.what());
     return 1;

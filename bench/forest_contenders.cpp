@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "forest/shap.hpp"
 #include "forest_libraries.hpp"
 
 namespace bench {
@@ -238,6 +239,46 @@ std::vector<Contender> ours(const Model& model, const Data& data) {
     for (const forest::EngineKind kind :
          {forest::EngineKind::Walk, forest::EngineKind::Sliced64, forest::EngineKind::SlicedWide})
       add(fmt::format("{}_{}", to_text(set), to_text(kind)), {.instruction_set = set, .kind = kind});
+  return out;
+}
+
+std::vector<Contender> explainers(const Model& model, const Data& data) {
+  auto made = forest::Explainer::make(model.forest);
+  if (!made) throw std::runtime_error(made.error().message);
+  const auto explainer = std::make_shared<const forest::Explainer>(std::move(*made));
+  const auto contributions = std::make_shared<std::vector<double>>();
+  std::vector<Contender> out;
+  out.push_back({.name = "tidemill",
+                 .predict =
+                     [&data, explainer, contributions](size_t at, size_t rows) {
+                       contributions->resize(rows * explainer->contributions_of_row());
+                       explainer->explain(std::span(data.row(at), rows * data.features), *contributions);
+                     },
+                 .score = [contributions](size_t i) { return (*contributions)[i]; },
+                 .timed = {}});
+  const Xgboost x;
+  BoosterHandle booster = nullptr;
+  x.must(x.create(nullptr, 0, &booster));
+  x.must(x.load(booster, model.bytes.data(), model.bytes.size()));
+  x.must(x.set(booster, "nthread", "1"));
+  const auto theirs = std::make_shared<const float*>(nullptr);
+  out.push_back(
+      {.name = "xgboost",
+       .predict =
+           [x, booster, &data, theirs](size_t at, size_t rows) {
+             DMatrixHandle matrix = nullptr;  // it explains no rows in place
+             x.must(XGDMatrixCreateFromDense(array_interface(data.row(at), rows, data.features).c_str(),
+                                             R"({"missing":NaN,"nthread":1})", &matrix));
+             const bst_ulong* shape = nullptr;
+             bst_ulong dimensions = 0;
+             x.must(XGBoosterPredictFromDMatrix(
+                 booster, matrix,
+                 R"({"type":2,"training":false,"iteration_begin":0,"iteration_end":0,"strict_shape":false})",
+                 &shape, &dimensions, &*theirs));
+             XGDMatrixFree(matrix);
+           },
+       .score = [theirs](size_t i) { return double{(*theirs)[i]}; },
+       .timed = {}});
   return out;
 }
 

@@ -60,6 +60,10 @@ std::vector<Contender> ours(const Model& model, const Data& data);
 /// Of the XGBoost that the program is linked with.
 std::vector<Contender> linked_xgboost(const Model& model, const Data& data);
 
+/// Ours and the linked XGBoost's on one thread, which explain instead of predicting: score(i) is the i-th
+/// contribution of the rows explained last.
+std::vector<Contender> explainers(const Model& model, const Data& data);
+
 /// `from` is what the competitor needs: its library and files, separated by commas. Throws std::runtime_error
 /// with the reason if it cannot take part.
 std::vector<Contender> competitor(const std::string& name, const std::string& from, const Model& model,

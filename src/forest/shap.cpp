@@ -59,11 +59,14 @@ Quadrature quadrature(size_t n) {
   return q;
 }
 
-/// A whole number of registers, so that loops over points have no rest.
-size_t lanes_for(size_t features_of_path) {
-  const size_t points = (features_of_path + 1) / 2;
-  return points <= 2 ? 2 : (points + 3) / 4 * 4;
-}
+/// Numbers of two quadrature points, which every x86-64 multiplies at once. The compiler does not pair them
+/// by itself, since for all it knows what is stored may be what is read next.
+typedef double PairOfDoubles __attribute__((vector_size(16)));
+struct Pair {
+  PairOfDoubles of = {0, 0};
+};
+
+size_t pairs_for(size_t features_of_path) { return std::max<size_t>(1, (features_of_path + 3) / 4); }
 
 /// A node and the edge that leads to it.
 struct Step {
@@ -79,12 +82,12 @@ struct Step {
 struct ExplainedTree {
   const Tree* tree = nullptr;
   uint32_t output = 0;
-  size_t lanes = 2;
+  size_t pairs = 1;  // of quadrature points
   std::vector<Step> steps;
-  // Of each node 4 × lanes numbers, by point: the factor of the product when the row takes the edge, what the
-  // edge then gives to its feature; and both when it does not. They hold while the row took the edge `same`.
-  // Once it has not, the factor is the share, and no further edge changes anything for the feature.
-  std::vector<double> tables;
+  // Of each node 4 × pairs, by point: the factor of the product when the row takes the edge, what the edge
+  // then gives to its feature; and both when it does not. They hold while the row took the edge `same`. Once
+  // it has not, the factor is the share, and no further edge changes anything for the feature.
+  std::vector<Pair> tables;
 };
 
 std::unexpected<Error> no_cover(std::string message) {
@@ -103,7 +106,7 @@ Result<double> share_of_left(const Tree& tree, size_t at) {
   return 0.5;  // nobody came here in training, or their hessians vanished
 }
 
-/// The steps of a tree, without tables. `points` becomes the most different features on a path.
+/// The steps of a tree, without tables. `features_of_path` becomes the most different features on a path.
 Result<std::vector<Step>> steps_of(const Tree& tree, double weight, size_t& features_of_path) {
   std::vector<Step> steps{{.node = tree.nodes.data()}};
   std::vector<uint32_t> parents{0}, features{0};  // the latter: different ones up to here
@@ -131,82 +134,80 @@ Result<std::vector<Step>> steps_of(const Tree& tree, double weight, size_t& feat
 }
 
 void fill_tables(ExplainedTree& tree) {
-  const size_t lanes = tree.lanes;
-  const Quadrature q = quadrature(lanes);
-  tree.tables.assign(tree.steps.size() * 4 * lanes, 0.0);
+  const size_t pairs = tree.pairs;
+  const Quadrature q = quadrature(2 * pairs);
+  tree.tables.assign(tree.steps.size() * 4 * pairs, {});
   std::vector<double> shares(tree.steps.size(),
                              1.0);  // z of the feature once its edges down to here are joined
   for (size_t i = 1; i < tree.steps.size(); ++i) {
     const Step& step = tree.steps[i];
     const double before = shares[step.same], now = shares[i] = before * step.share;
-    double* table = tree.tables.data() + i * 4 * lanes;
-    for (size_t k = 0; k < lanes; ++k) {
+    Pair* table = tree.tables.data() + i * 4 * pairs;
+    for (size_t k = 0; k < 2 * pairs; ++k) {
       const double t = q.at[k], taken_before = t + (1 - t) * before, taken = t + (1 - t) * now;
       const double given_before = q.weight[k] * (1 - before) / taken_before;
-      table[k] = taken / taken_before;
-      table[lanes + k] = q.weight[k] * (1 - now) / taken - given_before;
-      table[2 * lanes + k] = (1 - t) * now / taken_before;
-      table[3 * lanes + k] = -q.weight[k] / (1 - t) - given_before;
+      table[k / 2].of[k % 2] = taken / taken_before;
+      table[pairs + k / 2].of[k % 2] = q.weight[k] * (1 - now) / taken - given_before;
+      table[2 * pairs + k / 2].of[k % 2] = (1 - t) * now / taken_before;
+      table[3 * pairs + k / 2].of[k % 2] = -q.weight[k] / (1 - t) - given_before;
     }
   }
 }
 
 /// Room for one row and the largest tree.
 struct Scratch {
-  std::vector<double> products;  // nodes × lanes; on the way up, sums
-  std::vector<uint8_t> took;     // whether the row took all edges that ask for the feature down to here
-  std::vector<uint8_t> hot;      // whether it took this one
+  std::vector<Pair> products;  // nodes × pairs; on the way up, sums
+  std::vector<uint8_t> took;   // whether the row took all edges that ask for the feature down to here
+  std::vector<uint8_t> hot;    // whether it took this one
 };
 
-template <class T, size_t kLanes>
+/// kPairs: of the tree, or 0 for any number.
+template <class T, size_t kPairs>
 void explain_row(const ExplainedTree& tree, const T* row, double* contributions, Scratch& scratch) {
-  const size_t lanes = kLanes > 0 ? kLanes : tree.lanes;
-  double* const products = scratch.products.data();
-  std::fill_n(products, lanes, 1.0);
+  const size_t pairs = kPairs > 0 ? kPairs : tree.pairs;
+  Pair* const products = scratch.products.data();
+  std::fill_n(products, pairs, Pair{{1, 1}});
   scratch.took[0] = 1;
   for (size_t i = 0; i < tree.steps.size(); ++i) {
     const Step& step = tree.steps[i];
-    const double* from = products + i * lanes;
-    if (step.first_child == 0) continue;
+    Pair* product = products + i * pairs;
+    if (step.first_child == 0) {
+      for (size_t k = 0; k < pairs; ++k) product[k].of *= step.leaf;
+      continue;
+    }
     const bool left = goes_left(*tree.tree, *step.node, row[step.node->feature]);
     for (size_t child = step.first_child; child < size_t{step.first_child} + 2; ++child) {
-      const Step& edge = tree.steps[child];
       const bool hot = left == (child == step.first_child);
-      const bool took = scratch.took[edge.same] != 0;
+      const bool took = scratch.took[tree.steps[child].same] != 0;
       scratch.hot[child] = hot;
       scratch.took[child] = took && hot;
-      double* to = products + child * lanes;
-      if (took) {
-        const double* factor = tree.tables.data() + (child * 4 + (hot ? 0 : 2)) * lanes;
-        for (size_t k = 0; k < lanes; ++k) to[k] = from[k] * factor[k];
-      } else {
-        for (size_t k = 0; k < lanes; ++k) to[k] = from[k] * edge.share;
-      }
-      if (edge.first_child == 0)
-        for (size_t k = 0; k < lanes; ++k) to[k] *= edge.leaf;
+      Pair* to = products + child * pairs;
+      const Pair* factor = tree.tables.data() + (child * 4 + (hot ? 0 : 2)) * pairs;
+      const double share = tree.steps[child].share;
+      for (size_t k = 0; k < pairs; ++k)
+        to[k].of = took ? product[k].of * factor[k].of : product[k].of * share;
     }
   }
   for (size_t i = tree.steps.size(); i-- > 0;) {
     const Step& step = tree.steps[i];
     if (step.first_child == 0) continue;
-    double* sum = products + i * lanes;
-    double given = 0;
+    PairOfDoubles given = {0, 0};
     for (size_t child = step.first_child; child < size_t{step.first_child} + 2; ++child) {
-      const double* of_child = products + child * lanes;
       if (scratch.took[tree.steps[child].same] == 0) continue;
-      const double* gives = tree.tables.data() + (child * 4 + (scratch.hot[child] ? 1 : 3)) * lanes;
-      for (size_t k = 0; k < lanes; ++k) given += of_child[k] * gives[k];
+      const Pair* sum = products + child * pairs;
+      const Pair* gives = tree.tables.data() + (child * 4 + (scratch.hot[child] ? 1 : 3)) * pairs;
+      for (size_t k = 0; k < pairs; ++k) given += sum[k].of * gives[k].of;
     }
-    const double *a = products + step.first_child * lanes, *b = a + lanes;
-    for (size_t k = 0; k < lanes; ++k) sum[k] = a[k] + b[k];
-    contributions[step.node->feature] += given;
+    contributions[step.node->feature] += given[0] + given[1];
+    const Pair *a = products + step.first_child * pairs, *b = a + pairs;
+    for (size_t k = 0; k < pairs; ++k) products[i * pairs + k].of = a[k].of + b[k].of;
   }
 }
 
 template <class T>
 void explain_row(const ExplainedTree& tree, const T* row, double* contributions, Scratch& scratch) {
-  if (tree.lanes == 2) return explain_row<T, 2>(tree, row, contributions, scratch);
-  if (tree.lanes == 4) return explain_row<T, 4>(tree, row, contributions, scratch);
+  if (tree.pairs == 1) return explain_row<T, 1>(tree, row, contributions, scratch);
+  if (tree.pairs == 2) return explain_row<T, 2>(tree, row, contributions, scratch);
   explain_row<T, 0>(tree, row, contributions, scratch);
 }
 
@@ -217,15 +218,15 @@ struct Explainer::Tables {
   std::vector<ExplainedTree> trees;
   std::vector<double> expected;
   size_t bytes = 0;
-  size_t most_nodes = 1, most_products = 2;
+  size_t most_nodes = 1, most_pairs = 1;
 
   Result<void> add(const Tree& tree, double weight) {
     ExplainedTree explained{.tree = &tree, .output = tree.output};
     size_t features_of_path = 0;
     TM_TRY(explained.steps, steps_of(tree, weight, features_of_path));
-    explained.lanes = lanes_for(features_of_path);
+    explained.pairs = pairs_for(features_of_path);
     const size_t nodes = explained.steps.size();
-    bytes += nodes * (sizeof(Step) + 4 * explained.lanes * sizeof(double));
+    bytes += nodes * (sizeof(Step) + 4 * explained.pairs * sizeof(Pair));
     if (bytes > kMaxExplainerBytes)
       return unsupported("forest.too_large",
                          fmt::format("explaining it would take more than {} bytes", kMaxExplainerBytes));
@@ -240,7 +241,7 @@ struct Explainer::Tables {
     if (nodes == 1) return {};
     fill_tables(explained);
     most_nodes = std::max(most_nodes, nodes);
-    most_products = std::max(most_products, nodes * explained.lanes);
+    most_pairs = std::max(most_pairs, nodes * explained.pairs);
     trees.push_back(std::move(explained));
     return {};
   }
@@ -250,7 +251,7 @@ struct Explainer::Tables {
     const size_t of_output = features + 1, of_row = expected.size() * of_output;
     const size_t count = contributions.size() / of_row;
     std::fill(contributions.begin(), contributions.end(), 0.0);
-    Scratch scratch{.products = std::vector<double>(most_products),
+    Scratch scratch{.products = std::vector<Pair>(most_pairs),
                     .took = std::vector<uint8_t>(most_nodes),
                     .hot = std::vector<uint8_t>(most_nodes)};
     for (size_t first = 0; first < count; first += kRowsOfBlock) {

@@ -11,8 +11,8 @@
 
 namespace tidemill::forest {
 
-/// Of its tables: 128 bytes a node for trees whose paths hold up to 8 different features, and more in
-/// proportion to them.
+/// Of its tables: 128 bytes a node for trees whose paths hold 5 to 8 different features, and in
+/// proportion for others.
 inline constexpr size_t kMaxExplainerBytes = size_t{4} << 30;
 
 /// Made when explanations are asked for, so that serving does not keep its tables. Immutable; safe to share
