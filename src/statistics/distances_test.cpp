@@ -51,8 +51,8 @@ TEST(Distances, of_bins_agree_with_scipy_on_the_same_bins_at_the_extremes) {
       EXPECT_TRUE(near(*value, c["expected"][name].get<double>()))
           << c["name"] << " " << name << " " << *value;
     }
-    if (!c["ks_2samp"].is_null())
-      EXPECT_TRUE(near(*seen.at("ks_of_bins"), c["ks_2samp"].get<double>())) << c["name"];
+    if (c["ks_2samp"].is_null()) continue;
+    EXPECT_TRUE(near(*seen.at("ks_of_bins"), c["ks_2samp"].get<double>())) << c["name"];
   }
 }
 
