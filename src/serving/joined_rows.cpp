@@ -71,9 +71,11 @@ void JoinedRows::answer(const std::vector<Waiting*>& together) const {
 
 Result<std::vector<Tensor>> JoinedRows::features(RequestRows rows) const {
   Waiting own{std::move(rows)};
-  const ComputeSlots::Pause pause(*slots_);
   std::unique_lock lock(mutex_);
   waiting_.push_back(&own);
+  lock.unlock();
+  const ComputeSlots::Pause pause(*slots_);  // who gets the slot now finds these rows waiting
+  lock.lock();
   while (!own.done) {
     if (own.taken || running_ == slots_->size()) {
       changed_.wait(lock);
