@@ -125,9 +125,10 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   server_options.host = options.host;
   server_options.port = options.port;
   server_options.threads = static_cast<int>(threads);
-  // Most of them wait for rows that are made into features together with other requests'.
-  constexpr int kWorkersPerThread = 4;
-  server_options.workers = kWorkersPerThread * server_options.threads;
+  // Most of them wait for rows that are made into features together with other requests', and the more wait,
+  // the more share what one execution of the SQL costs. They compute in the slots.
+  constexpr int kLeastWorkers = 32, kWorkersPerThread = 4;
+  server_options.workers = std::max(kLeastWorkers, kWorkersPerThread * server_options.threads);
   server_options.slots = slots;
   server_options.request_timeout = options.request_timeout;
   server_options.idle_timeout = options.idle_timeout;
