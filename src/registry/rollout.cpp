@@ -120,7 +120,7 @@ Result<void> end_rollouts(Registry::Impl& impl, const EndedRollouts& which, cons
     TM_CHECK(impl.database.run("DELETE FROM rollouts WHERE deployment = ?1", rollout.deployment));
     Json details = to_json(rollout);
     details["reason"] = reason;
-    TM_CHECK(impl.add_audit("end_rollout", std::move(details)));
+    TM_CHECK(impl.add_audit("end_rollout", details));
   }
   if (ended.empty()) return {};
   return raise_generation(impl.database);
@@ -146,7 +146,7 @@ Result<Rollout> Registry::set_rollout(const Rollout& wanted) {
   TM_CHECK(raise_generation(database));
   Json details = to_json(made);
   details["before"] = before ? to_json(*before) : Json();
-  TM_CHECK(impl_->add_audit("rollout", std::move(details)));
+  TM_CHECK(impl_->add_audit("rollout", details));
   TM_CHECK(impl_->commit(transaction));
   return made;
 }
