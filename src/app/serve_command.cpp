@@ -1,9 +1,11 @@
 // tidemill serve: deployments behind HTTP and gRPC. Follows promotions by polling the registry's generation;
 // SIGTERM drains.
 #include <algorithm>
+#include <condition_variable>
 #include <csignal>
 #include <ctime>
 #include <future>
+#include <thread>
 
 #include <sys/resource.h>
 
@@ -44,8 +46,25 @@ void until_ended(const sigset_t& ending, Duration poll, Look look) {
   while (::sigtimedwait(&ending, nullptr, &pause) < 0) look();
 }
 
-void follow_registry(serving::Deployments& deployments, api::Access& access, registry::Registry& registry) {
-  deployments.refresh(registry);
+// Loads what was promoted, on a thread of its own: that takes as long as versions are large, and neither a
+// revoked token nor a signal to end waits for it.
+class Follower {
+ public:
+  Follower(serving::Deployments& deployments, registry::Registry& registry, Duration poll)
+      : thread_([&deployments, &registry, poll](const std::stop_token& stop) {
+          std::mutex mutex;
+          std::condition_variable_any changed;
+          std::unique_lock lock(mutex);
+          const auto ended = [&stop] { return stop.stop_requested(); };
+          while (!changed.wait_for(lock, stop, std::chrono::microseconds(poll.micros), ended))
+            deployments.refresh(registry);
+        }) {}
+
+ private:
+  std::jthread thread_;
+};
+
+void follow_tokens(api::Access& access, registry::Registry& registry) {
   if (const auto tokens = registry.tokens())
     access.use(*tokens);
   else
@@ -101,7 +120,7 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
                                 {},
                                 {},
                                 "deployments: {NAME: {model: MODEL@champion}}"});
-  // Blocked before any thread starts, so that only follow_registry takes them.
+  // Blocked before any thread starts, so that only until_ended takes them.
   sigset_t ending;
   sigemptyset(&ending);
   sigaddset(&ending, SIGINT);
@@ -160,8 +179,9 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   if (grpc) fmt::print(stderr, "listening on grpc://{}:{}\n", options.host, grpc->port());
   std::fflush(stderr);
 
+  const Follower follower(*deployments, *session->registry, options.poll);
   until_ended(ending, options.poll, [&] {
-    follow_registry(*deployments, access, *session->registry);
+    follow_tokens(access, *session->registry);
     if (!certificate || !certificate->renewed()) return;
     (*server)->use(certificate->identity());
     if (grpc) grpc->use(certificate->identity());
