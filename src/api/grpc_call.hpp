@@ -40,10 +40,13 @@ class GrpcCalls {
 class GrpcCall : public std::enable_shared_from_this<GrpcCall> {
  public:
   enum class Step { Accepted, Received, Sent, Closed };
-  /// What the completion queue gives back, once; holds the call until then.
+  /// What the completion queue gives back, once; holds the call until then. What is written before it is lent
+  /// is seen by whoever has taken it back.
   struct Tag {
     std::shared_ptr<GrpcCall> call;
     Step step;
+    void* lend();
+    static std::unique_ptr<Tag> take_back(void* lent);
   };
 
   explicit GrpcCall(GrpcCalls& calls);

@@ -114,7 +114,7 @@ struct GrpcServer::Impl {
     for (;;) {
       const grpc_event event = grpc_completion_queue_next(queue, gpr_inf_future(GPR_CLOCK_REALTIME), nullptr);
       if (event.type == GRPC_QUEUE_SHUTDOWN) return;
-      const std::unique_ptr<GrpcCall::Tag> tag(static_cast<GrpcCall::Tag*>(event.tag));
+      const std::unique_ptr<GrpcCall::Tag> tag = GrpcCall::Tag::take_back(event.tag);
       if (tag->call == nullptr) {
         const std::lock_guard lock(mutex);
         shut_down = true;
@@ -195,7 +195,8 @@ bool GrpcServer::stop(Duration limit) {
   }
   impl_->changed.notify_all();
   impl_->ticker.join();
-  grpc_server_shutdown_and_notify(impl_->server, impl_->queue, new GrpcCall::Tag{nullptr, {}});
+  auto last = std::make_unique<GrpcCall::Tag>(GrpcCall::Tag{nullptr, {}});
+  grpc_server_shutdown_and_notify(impl_->server, impl_->queue, last.release()->lend());
   const bool finished = impl_->drain(limit);
   if (!finished) {
     grpc_server_cancel_all_calls(impl_->server);
