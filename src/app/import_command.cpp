@@ -120,6 +120,17 @@ Result<registry::Version> record(const Session& session, const std::string& mode
   return *recorded->version;
 }
 
+/// What is still to be written before a deployment can serve it.
+void hint_at_declaration(const project::Project& project, const std::string& model) {
+  if (project.models.contains(model)) return;
+  std::vector<std::string> names;
+  for (const auto& [name, _] : project.models) names.push_back(name);
+  const std::string near = did_you_mean(model, names);
+  fmt::print(stderr,
+             "the project declares no model '{0}'{1}; to serve it: models: {{{0}: {{imported: true}}}}\n",
+             model, near.empty() ? "" : fmt::format(" ({})", near));
+}
+
 }  // namespace
 
 Result<int> import_model(const GlobalOptions& global, const Session& session, const ImportOptions& options) {
@@ -137,6 +148,7 @@ Result<int> import_model(const GlobalOptions& global, const Session& session, co
   TM_TRY(const registry::Version version, record(session, options.model, manifest, package.provenance));
   if (!options.alias.empty())
     TM_CHECK(registry.promote(options.model, version.number, options.alias, "imported"));
+  if (!global.quiet) hint_at_declaration(session.project, options.model);
   if (global.json) {
     print_json({{"model", options.model},
                 {"version", version.number},

@@ -63,11 +63,12 @@ class Outliner {
     add(std::move(bindings.errors));
     out_.bound = std::move(bindings.transforms);
     out_.columns = std::move(bindings.columns);
-    add(check_references(project_, out_.columns));
+    add(check_references(project_, out_.columns, *input_.registry));
 
     for (const auto& [name, source] : project_.sources) add_source(source);
     for (const auto& [name, transform] : project_.transforms) add_transform(transform);
-    for (const auto& [name, model] : project_.models) add_model(model);
+    for (const auto& [name, model] : project_.models)
+      if (!model.imported) add_model(model);
     for (const auto& [name, target] : project_.exports) add_export(name, target);
     for (StepOutline& step : steps_) add_predict_calls(step);
     binder_.keep();
@@ -311,11 +312,25 @@ class Outliner {
         continue;
       }
       text = reference.model + "@" + reference.version;
+      if (project_.models.at(reference.model).imported) {
+        require_version(step, reference);
+        continue;
+      }
       if (reference.version == "champion") step.after.push_back("model:" + reference.model);
     }
     std::sort(step.models.begin(), step.models.end());
     std::sort(step.after.begin(), step.after.end());
     step.after.erase(std::unique(step.after.begin(), step.after.end()), step.after.end());
+  }
+
+  /// Of a model that no step makes.
+  void require_version(const StepOutline& step, const ModelReference& reference) {
+    auto version = input_.registry->version(reference.model, reference.version);
+    if (version) return;
+    Error error = std::move(version).error();
+    error.where = place_of_sql(project_, project_.transforms.at(step.name));
+    error.hint = fmt::format("tidemill models import {} FILE --alias {}", reference.model, reference.version);
+    errors_.push_back(std::move(error));
   }
 
   void sort() {

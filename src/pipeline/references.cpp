@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "pipeline/columns.hpp"
+#include "pipeline/predictors.hpp"
 #include "quality/quality.hpp"
 #include "training/training.hpp"
 
@@ -12,8 +13,8 @@ namespace {
 
 class References {
  public:
-  References(const project::Project& project, const TableColumns& columns)
-      : project_(project), columns_(columns) {}
+  References(const project::Project& project, const TableColumns& columns, const registry::Registry& registry)
+      : project_(project), columns_(columns), registry_(registry) {}
 
   Errors check() {
     for (const auto& [name, source] : project_.sources) check_source(source);
@@ -23,7 +24,9 @@ class References {
         require(name, column.name, or_else(column.place, transform.place), described);
       check_checks(name, quality::checks_of(transform), transform.place, described);
     }
-    for (const auto& [name, model] : project_.models) check_model(model);
+    for (const auto& [name, model] : project_.models)
+      if (!model.imported) check_model(model);
+    for (const auto& [name, deployment] : project_.deployments) check_sticky(deployment);
     for (const auto& [name, target] : project_.exports)
       if (known_table(target.table, target.place, "export " + name))
         for (const std::string& key : target.key)
@@ -127,6 +130,42 @@ class References {
     }
   }
 
+  /// A column that requests have: of the source whose rows they are, or a feature, of what is declared or of
+  /// what is live.
+  void check_sticky(const project::Deployment& deployment) {
+    if (!deployment.rollout || deployment.rollout->sticky.empty()) return;
+    const std::string& sticky = deployment.rollout->sticky;
+    std::vector<std::string> known;
+    if (!deployment.request.empty()) {
+      const auto columns = columns_.find(deployment.request);
+      if (columns == columns_.end()) return;
+      known = names_of(columns->second);
+    }
+    const auto model = project_.models.find(deployment.model);
+    if (model == project_.models.end()) return;
+    if (!model->second.imported) {
+      const auto columns = columns_.find(model->second.from);
+      if (columns == columns_.end()) return;
+      const auto features = training::feature_columns(model->second, columns->second, std::nullopt);
+      if (!features) return;
+      known.insert(known.end(), features->begin(), features->end());
+    }
+    const auto live = registry_.version(deployment.model, deployment.version);
+    if (!live && model->second.imported) return;
+    if (live) {
+      const auto package = load_package(registry_, *live);
+      if (!package) return;
+      for (const forest::Feature& feature : package->features) known.push_back(feature.name);
+    }
+    if (std::ranges::find(known, sticky) != known.end()) return;
+    add("plan.unknown_column",
+        fmt::format("no request has '{}': it is neither a feature of model {}{}", sticky, deployment.model,
+                    deployment.request.empty() ? " nor anything else that callers send"
+                                               : " nor a column of " + deployment.request),
+        deployment.rollout->place, "deployment " + deployment.name + ", rollout, sticky",
+        did_you_mean(sticky, known));
+  }
+
   void add(std::string code, std::string message, Place place, const std::string& what, std::string hint) {
     place.what = what;
     errors_.push_back(
@@ -135,13 +174,15 @@ class References {
 
   const project::Project& project_;
   const TableColumns& columns_;
+  const registry::Registry& registry_;
   Errors errors_;
 };
 
 }  // namespace
 
-Errors check_references(const project::Project& project, const TableColumns& columns) {
-  return References(project, columns).check();
+Errors check_references(const project::Project& project, const TableColumns& columns,
+                        const registry::Registry& registry) {
+  return References(project, columns, registry).check();
 }
 
 }  // namespace tidemill::pipeline

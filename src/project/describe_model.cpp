@@ -164,12 +164,20 @@ const Object& model_object() {
        {"gate", list_of(object(gate_object()), 0, 100), "What a version must meet.",
         "nothing: every version becomes champion"},
        {"checks", checks_form(model_check_object()), "Proofs about the model's data."},
-       {"timeout", scalar(duration()), "The longest time that training may take.", "no limit"}},
+       {"timeout", scalar(duration()), "The longest time that training may take.", "no limit"},
+       {"imported", scalar(yes_or_no()),
+        "Its versions were trained elsewhere and come by `tidemill models import`: there is nothing to "
+        "learn, "
+        "and nothing else to say.",
+        "false"}},
       {},
       {},
       "late:\n  from: features\n  key: flight_id\n  target: is_late\n  split: {time: scheduled_at, gap: 1d, "
       "validation: 14d, test: 28d}\n"
-      "  train: {rounds: 300, early_stopping: 20}\n  gate: [{metric: roc_auc, min: 0.65}]"};
+      "  train: {rounds: 300, early_stopping: 20}\n  gate: [{metric: roc_auc, min: 0.65}]\nbought: "
+      "{imported: true}",
+      {},
+      "imported"};
   return described;
 }
 

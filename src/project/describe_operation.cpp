@@ -13,7 +13,9 @@ constexpr size_t kMaxNames = 1'000;
 const Object& limits_object() {
   static const Object described{
       "rollout limits",
-      "What a stage of the rollout must hold. A number that is missing counts as failed.",
+      "What a stage of the rollout must hold. A number that is missing counts as failed. Not acted on by "
+      "this "
+      "version, which has no monitors: nothing is measured against them.",
       {{"errors", scalar(share()), "The greatest share of failed predictions."},
        {"p99", scalar(duration()), "The greatest 99th percentile of the latency."},
        {"score_drift", scalar(real(0)), "The greatest PSI of the scores against the champion's."}}};
@@ -26,16 +28,18 @@ const Object& rollout_object() {
       "How a new version takes over: it shadows, then gets growing shares of the traffic. `tidemill rollout` "
       "takes each step; this version takes none by itself.",
       {{"shadow", scalar(whole(0)),
-        "How many predictions it makes beside the champion, unseen, before it gets traffic.", "0"},
+        "How many predictions it makes beside the champion, unseen, before it gets traffic. Not acted on by "
+        "this version.",
+        "0"},
        {"canary", list_of(scalar(share()), 0, 20),
         "The shares of traffic it gets, one after the other, each greater than the last; "
         "`tidemill rollout NAME --canary VERSION` takes the next one.",
         "100% at once"},
-       {"stage", scalar(duration()), "How long each share lasts at least."},
+       {"stage", scalar(duration()), "How long each share lasts at least. Not acted on by this version."},
        {"sticky", scalar(column_name()),
         "A column of the request's rows, or a feature, by whose value a caller stays with one version.",
         "each request for itself"},
-       {"limits", object(limits_object()), "What each stage must hold."}},
+       {"limits", object(limits_object()), "What each stage must hold. Not acted on by this version."}},
       {},
       {},
       "rollout: {shadow: 1000, canary: [10%, 50%, 100%], stage: 1h, sticky: tailnum}",

@@ -54,6 +54,7 @@ struct Object {
   std::vector<std::vector<std::string>> at_least_one;
   std::string example = {};
   std::vector<Dependence> needs = {};
+  std::string alone = {};  // a key that, when true, stands for all others: none is required, none allowed
 
   const Key* find(std::string_view key) const;
   std::vector<std::string> key_names() const;

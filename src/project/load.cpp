@@ -142,6 +142,16 @@ void fill_in(Project& project, const Reader& reader, Problems& problems) {
     }
     const bool says = node.find("through") != nullptr;
     if (deployment.request.empty() || model == project.models.end()) return;
+    if (model->second.imported) {
+      problems
+          .add("project.bad_value",
+               fmt::format("model {} was trained elsewhere: no SQL is known that makes features of a "
+                           "source's rows",
+                           model->first),
+               *node.find("request"), place.what)
+          .hint = "leave `request` out: callers send the features themselves";
+      return;
+    }
     const std::string& from = model->second.from;
     const bool is_transform = project.transforms.contains(from);
     if (!says && is_transform) deployment.through = {from};

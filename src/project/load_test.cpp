@@ -67,6 +67,23 @@ TEST(Load, reads_the_example_of_the_design) {
   EXPECT_EQ(p.place_of_table("scored").file, "transforms/scored.sql");
 }
 
+TEST(Load, a_model_that_was_trained_elsewhere_says_nothing_else) {
+  const Project p = loaded(at("full"));
+  EXPECT_TRUE(p.models.at("bought").imported);
+  EXPECT_FALSE(p.models.at("late").imported);
+  const std::string beside = mistakes("models: {m: {imported: true, target: y}}\n");
+  EXPECT_NE(beside.find("`target` and `imported: true` exclude each other"), std::string::npos) << beside;
+  EXPECT_EQ(beside.find("`from` is missing"), std::string::npos) << beside;
+  const std::string denied = mistakes("models: {m: {imported: false, target: y}}\n");
+  EXPECT_NE(denied.find("`from` is missing"), std::string::npos) << denied;
+  const std::string rows = mistakes(
+      "sources: {f: {path: a.csv}}\nmodels: {m: {imported: true}}\n"
+      "deployments: {m: {model: m, request: f}}\n");
+  EXPECT_NE(rows.find("model m was trained elsewhere"), std::string::npos) << rows;
+  const std::string unknown = mistakes("deployments: {d: {model: bought@champion}}\n");
+  EXPECT_NE(unknown.find("models: {bought: {imported: true}}"), std::string::npos) << unknown;
+}
+
 TEST(Load, reads_how_a_version_takes_over) {
   const Project p = loaded(at("full"));
   const Rollout rollout = p.deployments.at("late").rollout.value();

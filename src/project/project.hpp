@@ -157,6 +157,7 @@ struct GateRule {
 
 struct Model {
   std::string name;
+  bool imported = false;  // trained elsewhere: nothing below is said, and no step makes it
   std::string from;
   std::vector<std::string> key;
   std::string target;

@@ -182,6 +182,8 @@ Model read_model(const std::string& name, const YamlNode& node, const Place& pla
   Model model;
   model.name = name;
   model.place = place;
+  model.imported = reader.boolean("imported").value_or(false);
+  if (model.imported) return model;
   model.from = reader.text("from");
   model.key = reader.texts("key");
   model.target = reader.text("target");

@@ -65,8 +65,7 @@ std::map<std::string, std::string> Reader::text_map(const std::string& key) cons
 
 std::optional<bool> Reader::boolean(const std::string& key) const {
   const YamlNode* found = node(key);
-  if (found == nullptr || !found->is_scalar() || scalar_type(*found) != ScalarType::Bool) return std::nullopt;
-  return found->text[0] == 't' || found->text[0] == 'T';
+  return found == nullptr ? std::nullopt : truth_of(*found);
 }
 
 std::optional<int64_t> Reader::integer(const std::string& key) const {

@@ -59,6 +59,7 @@ std::string section(const Object& object) {
   }
   for (const Dependence& need : object.needs)
     text += fmt::format("\n`{}` needs `{}`: {}.\n", need.key, fmt::join(need.others, "` or `"), need.hint);
+  if (!object.alone.empty()) text += fmt::format("\n`{}: true` stands alone.\n", object.alone);
   return text + "\n";
 }
 

@@ -81,6 +81,8 @@ void check_name(const std::string& name, const Candidates& known, const Mention&
   error.hint = did_you_mean(name, known.names);
   if (error.hint.empty() && known.noun == "transform")
     error.hint = fmt::format("a transform is a file: transforms/{}.sql", name);
+  if (error.hint.empty() && known.noun == "model")
+    error.hint = fmt::format("imported? declare it: models: {{{}: {{imported: true}}}}", name);
 }
 
 }  // namespace

@@ -65,6 +65,7 @@ std::string describe(const Scalar& scalar);
 /// A finite decimal number; no sign but -.
 std::optional<double> parse_number(std::string_view text);
 std::string_view trimmed(std::string_view text);
+std::optional<bool> truth_of(const YamlNode& node);
 std::optional<double> parse_number(const YamlNode& node);
 std::optional<int64_t> parse_integer(const YamlNode& node);
 std::optional<double> parse_share(const YamlNode& node);

@@ -47,6 +47,11 @@ std::optional<double> parse_number(std::string_view text) {
   return value;
 }
 
+std::optional<bool> truth_of(const YamlNode& node) {
+  if (!node.is_scalar() || scalar_type(node) != ScalarType::Bool) return std::nullopt;
+  return node.text[0] == 't' || node.text[0] == 'T';
+}
+
 std::optional<double> parse_number(const YamlNode& node) {
   if (!node.is_scalar() || node.deferred || node.text.empty() || scalar_type(node) == ScalarType::Text)
     return std::nullopt;

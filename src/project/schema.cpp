@@ -162,7 +162,12 @@ Json schema_of(const Object& object) {
     schema["properties"][key.name] = std::move(value);
     if (key.need == Key::Need::Required) required.push_back(key.name);
   }
-  if (!required.empty()) schema["required"] = required;
+  if (!required.empty() && object.alone.empty()) schema["required"] = required;
+  if (!object.alone.empty()) {
+    schema["if"] = {{"properties", {{object.alone, {{"const", true}}}}}, {"required", {object.alone}}};
+    schema["then"] = {{"maxProperties", 1}};
+    schema["else"] = {{"required", required}};
+  }
   Json all = Json::array();
   for (const auto& group : object.at_least_one) all.push_back(needs(group));
   for (const auto& group : object.at_most_one)

@@ -129,6 +129,7 @@ Json of(const Split& split) {
 }
 
 Json of(const Model& model) {
+  if (model.imported) return {{"imported", true}};
   return {{"from", model.from},
           {"key", list(model.key)},
           {"target", model.target},

@@ -57,6 +57,7 @@ class Validator {
   void check_object(const Object& object, const Subject& subject) {
     const std::vector<std::string> known = object.key_names();
     check_doubles(subject);
+    const bool alone = stands_alone(object, subject);
     std::set<std::string> meant;  // known keys that unknown ones look like: not reported as missing too
     bool unknown = false;
     for (const YamlEntry& entry : subject.node.entries) {
@@ -78,7 +79,7 @@ class Validator {
              fmt::format("`{}`", key->name)});
     }
     for (const Key& key : object.keys)
-      if (key.need == Key::Need::Required && subject.node.find(key.name) == nullptr &&
+      if (key.need == Key::Need::Required && !alone && subject.node.find(key.name) == nullptr &&
           !meant.contains(key.name)) {
         Error& error = problems_.add("project.missing_key", fmt::format("`{}` is missing", key.name),
                                      subject.at, subject.what);
@@ -91,6 +92,20 @@ class Validator {
   }
 
  private:
+  /// Whether the key that stands for all others is true; what stands beside it is a mistake.
+  bool stands_alone(const Object& object, const Subject& subject) {
+    const YamlNode* said = object.alone.empty() ? nullptr : subject.node.find(object.alone);
+    if (said == nullptr || !truth_of(*said).value_or(false)) return false;
+    for (const YamlEntry& entry : subject.node.entries)
+      if (entry.key.text != object.alone && object.find(entry.key.text) != nullptr)
+        problems_
+            .add("project.exclusive_keys",
+                 fmt::format("`{}` and `{}: true` exclude each other", entry.key.text, object.alone),
+                 entry.key, subject.what)
+            .hint = object.find(object.alone)->doc;
+    return true;
+  }
+
   Error& wrong_type(std::string_view seen, const Form& form, const Subject& subject) {
     Error& error = problems_.add("project.wrong_type", fmt::format("{} is {}", subject.label, seen),
                                  subject.node, subject.what);
