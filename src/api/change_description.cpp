@@ -64,7 +64,11 @@ Description describe_promote() {
   return describe_change("promote", "Moves an alias to a version.",
                          object({{"version", version("Of the model.")},
                                  {"alias", text("What is to name it; champion unless said.")},
-                                 {"reason", text("For the audit trail.")}},
+                                 {"reason", text("For the audit trail.")},
+                                 {"force", Json{{"type", "boolean"},
+                                                {"description",
+                                                 "Also when its features are of other kinds, or its task is "
+                                                 "another, than of the version that it replaces."}}}},
                                 Json::array({"version"})),
                          moved(Json::object()));
 }

@@ -10,6 +10,7 @@
 #include "api/change_description.hpp"
 #include "api/replies.hpp"
 #include "serving/deployment_status.hpp"
+#include "serving/promotion.hpp"
 
 namespace tidemill::api {
 
@@ -53,6 +54,11 @@ class Body {
       return value.get<int>();
     return bad(fmt::format("'{}' must be the number of a version", key));
   }
+  Result<bool> truth(const char* key) const {
+    if (!has(key)) return false;
+    if (!json_[key].is_boolean()) return bad(fmt::format("'{}' must be true or false", key));
+    return json_[key].get<bool>();
+  }
   Result<double> number(const char* key) const {
     if (!json_[key].is_number()) return bad(fmt::format("'{}' must be a number", key));
     return json_[key].get<double>();
@@ -71,10 +77,16 @@ Json serving_now(const serving::Deployments& deployments, const std::string& mod
 
 Result<Json> promote(Changes& changes, registry::Registry& registry, const Request& request,
                      const Parameters& parameters) {
-  TM_TRY(const Body body, Body::read(request.body, {"version", "alias", "reason"}));
+  TM_TRY(const Body body, Body::read(request.body, {"version", "alias", "reason", "force"}));
   TM_TRY(const int version, body.version("version"));
   TM_TRY(const std::string alias, body.text("alias", "champion"));
   TM_TRY(const std::string reason, body.text("reason"));
+  TM_TRY(const bool force, body.truth("force"));
+  if (!force) {
+    auto kept = serving::check_keeps_callers(registry, {parameters.model, version, alias});
+    if (!kept) kept.error().hint = R"(when they know: "force": true)";
+    TM_CHECK(kept);
+  }
   TM_CHECK(registry.promote(parameters.model, version, alias, reason));
   changes.deployments().refresh(registry);
   return Json{{"model", parameters.model},
@@ -128,6 +140,9 @@ Result<Json> rollout(Changes& changes, registry::Registry& registry, const Reque
     } else {
       TM_TRY(wanted.version, body.version("shadow"));
     }
+    TM_CHECK(registry.check_rollout(wanted));
+    deployments.refresh(registry);  // the champion that it is held against is the one of now
+    TM_CHECK(deployments.check_rollout(wanted, registry));
     TM_CHECK(registry.set_rollout(wanted));
   }
   deployments.refresh(registry);
@@ -156,7 +171,8 @@ Response refusal(const Error& error) {
   const auto is = [&](std::string_view code) { return error.code == code; };
   if (error.code.starts_with("registry.unknown_"))
     response.status = 404;
-  else if (error.code.starts_with("registry.") && !is("registry.bad_alias") && !is("registry.percent"))
+  else if (error.code.starts_with("serving.") ||
+           (error.code.starts_with("registry.") && !is("registry.bad_alias") && !is("registry.percent")))
     response.status = 409;
   return response;
 }

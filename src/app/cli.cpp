@@ -261,6 +261,8 @@ int run_cli(int argc, char** argv) {
   promote_app->add_option("--reason", promote_options.reason, "kept in the audit trail");
   promote_app->add_flag("--release-hold", promote_options.release_hold,
                         "allow promotions again after a rollback");
+  promote_app->add_flag("--force", promote_options.force,
+                        "although its features are of other kinds, or its task is another");
   promote_app->callback([&] { command = [&] { return promote(global, promote_options); }; });
 
   RollbackOptions rollback_options;
@@ -352,6 +354,10 @@ int run_cli(int argc, char** argv) {
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   completion_app->callback([&] { command = [&] { return completion(shell); }; });
 
+  std::string help_of;
+  CLI::App* help_app = sub("help", "the same as --help", "  tidemill help\n  tidemill help serve\n");
+  help_app->add_option("command", help_of, "of which command (default: all)");
+
   const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   if (!words.empty() && words[0] == "complete") {  // for the shells' scripts: what stands behind it is data
     for (const std::string& one : completions(cli, {words.begin() + 1, words.end()})) print(one);
@@ -377,7 +383,18 @@ int run_cli(int argc, char** argv) {
       before.emplace_back();
       hint = did_you_mean(words.back(), completions(cli, before));
     }
-    return usage(e.what(), hint.empty() ? "see tidemill --help" : hint);
+    const auto chosen = cli.get_subcommands();
+    const std::string help = chosen.empty() ? "" : chosen[0]->get_name() + " ";
+    return usage(e.what(), hint.empty() ? fmt::format("see tidemill {}--help", help) : hint);
+  }
+  if (help_app->parsed()) {
+    const auto of = cli.get_subcommands([&](const CLI::App* app) { return app->get_name() == help_of; });
+    if (of.empty() && !help_of.empty())
+      return usage(fmt::format("there is no command '{}'", help_of), did_you_mean(help_of, names_of(cli)));
+    // help() of the program would be the help of its command `help`.
+    fmt::print("{}", of.empty() ? Help().make_help(&cli, cli.get_name(), CLI::AppFormatMode::Normal)
+                                : of[0]->help());
+    return 0;
   }
   if (!command) {
     fmt::print("{}", cli.help());

@@ -64,6 +64,7 @@ struct PromoteOptions {
   std::string alias = "champion";
   std::string reason;
   bool release_hold = false;
+  bool force = false;  // although its callers would have to know
 };
 struct RollbackOptions {
   std::string model;

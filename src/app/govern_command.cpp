@@ -7,6 +7,7 @@
 #include "app/commands.hpp"
 #include "app/output.hpp"
 #include "app/references.hpp"
+#include "serving/promotion.hpp"
 
 namespace tidemill::app {
 
@@ -48,12 +49,25 @@ registry::Registry::Pinned pinned_versions(const project::Project& project) {
   return pinned;
 }
 
+Result<void> check_callers(const registry::Registry& registry, const PromoteOptions& options, int version) {
+  auto kept = serving::check_keeps_callers(registry, {options.model, version, options.alias});
+  if (!kept)
+    kept.error().hint = fmt::format("when they know: tidemill promote {} {} --force", options.model, version);
+  return kept;
+}
+
 }  // namespace
 
 int promote(const GlobalOptions& global, const PromoteOptions& options) {
   return with_registry(global, Options::Mode::ReadWrite, [&](Session& session) -> Result<int> {
     registry::Registry& registry = *session.registry;
     TM_CHECK(check_model(session, options.model));
+    int version = 0;
+    if (!options.version.empty()) {
+      TM_TRY(const auto named, registry.version(options.model, options.version));
+      version = named.number;
+      if (!options.force) TM_CHECK(check_callers(registry, options, version));
+    }
     if (options.release_hold) {
       TM_CHECK(registry.release_hold(options.model));
       answer(global, {{"model", options.model}, {"hold", nullptr}},
@@ -65,10 +79,9 @@ int promote(const GlobalOptions& global, const PromoteOptions& options) {
     }
     if (options.version.empty())
       return user_error("usage.arguments", "promote needs a version: tidemill promote MODEL VERSION");
-    TM_TRY(const auto version, registry.version(options.model, options.version));
-    TM_CHECK(registry.promote(options.model, version.number, options.alias, options.reason));
-    answer(global, {{"model", options.model}, {"alias", options.alias}, {"version", version.number}},
-           fmt::format("{}@{} is version {}", options.model, options.alias, version.number));
+    TM_CHECK(registry.promote(options.model, version, options.alias, options.reason));
+    answer(global, {{"model", options.model}, {"alias", options.alias}, {"version", version}},
+           fmt::format("{}@{} is version {}", options.model, options.alias, version));
     return 0;
   });
 }

@@ -49,35 +49,59 @@ Result<double> next_percent(const project::Deployment& deployment, const std::op
                   deployment.name));
 }
 
-std::string text_of(const Rollout& rollout) {
-  if (rollout.stage == Rollout::Stage::Shadow)
-    return fmt::format("{}: version {} shadows {}@{}: it predicts what is asked, and answers nobody",
-                       rollout.deployment, rollout.version, rollout.model, rollout.alias);
-  return fmt::format("{}: version {} answers {:g} % of the requests, {}@{} the others", rollout.deployment,
-                     rollout.version, rollout.percent, rollout.model, rollout.alias);
+struct Change {
+  Rollout rollout;
+  std::optional<int> replaced;  // the version that challenged until now, if it is another
+};
+
+std::string text_of(const Change& change) {
+  const Rollout& rollout = change.rollout;
+  std::string out =
+      rollout.stage == Rollout::Stage::Shadow
+          ? fmt::format("{}: version {} shadows {}@{}: it predicts what is asked, and answers nobody",
+                        rollout.deployment, rollout.version, rollout.model, rollout.alias)
+          : fmt::format("{}: version {} answers {:g} % of the requests, {}@{} the others", rollout.deployment,
+                        rollout.version, rollout.percent, rollout.model, rollout.alias);
+  if (change.replaced) out += fmt::format("; version {} challenges no longer", *change.replaced);
+  return out;
 }
 
-Result<Rollout> change(const Session& session, const project::Deployment& deployment,
-                       const RolloutOptions& options) {
+/// Whether a server would do it: it is loaded as a server loads it, of this deployment alone.
+Result<void> check_as_served(const Session& session, const project::Deployment& deployment,
+                             const Rollout& wanted) {
+  TM_CHECK(session.registry->check_rollout(wanted));
+  project::Project project = session.project;
+  project.deployments = {{deployment.name, deployment}};
+  log::set_level(log::Level::Error);  // what is wrong is what is returned
+  return serving::Deployments::open(project, *session.registry)->check_rollout(wanted, *session.registry);
+}
+
+Result<Change> change(const Session& session, const project::Deployment& deployment,
+                      const RolloutOptions& options) {
   registry::Registry& registry = *session.registry;
-  if (options.end) return registry.end_rollout(deployment.name, options.reason);
+  if (options.end) {
+    TM_TRY(const Rollout ended, registry.end_rollout(deployment.name, options.reason));
+    return Change{ended, {}};
+  }
   const bool canary = !options.canary.empty();
   TM_TRY(const auto version, registry.version(deployment.model, canary ? options.canary : options.shadow));
   Rollout wanted{deployment.name, deployment.model, deployment.version, version.number};
   wanted.reason = options.reason;
+  TM_TRY(const auto all, registry.rollouts());
+  const auto found = all.find(deployment.name);
+  const std::optional<Rollout> now = found == all.end() ? std::nullopt : std::optional(found->second);
   if (canary) {
     wanted.stage = Rollout::Stage::Canary;
-    TM_TRY(const auto all, registry.rollouts());
-    const auto now = all.find(deployment.name);
     if (options.percent)
       wanted.percent = *options.percent;
     else {
-      TM_TRY(wanted.percent,
-             next_percent(deployment, now == all.end() ? std::nullopt : std::optional(now->second),
-                          version.number));
+      TM_TRY(wanted.percent, next_percent(deployment, now, version.number));
     }
   }
-  return registry.set_rollout(wanted);
+  TM_CHECK(check_as_served(session, deployment, wanted));
+  TM_TRY(const Rollout made, registry.set_rollout(wanted));
+  const bool other = now && now->version != made.version;
+  return Change{made, other ? std::optional(now->version) : std::nullopt};
 }
 
 std::string champion_text(const Json& status) {
@@ -166,17 +190,20 @@ int rollout(const GlobalOptions& global, const RolloutOptions& options) {
   if (!deployment) return report(global, deployment.error());
   const auto done = change(*session, **deployment, options);
   if (!done) return report(global, done.error());
+  const Rollout& rollout = done->rollout;
   if (options.end) {
     const std::string text =
-        fmt::format("{}: version {} challenges it no longer", done->deployment, done->version);
+        fmt::format("{}: version {} challenges it no longer", rollout.deployment, rollout.version);
     if (global.json)
-      print_json({{"deployment", done->deployment}, {"ended", done->version}});
+      print_json({{"deployment", rollout.deployment}, {"ended", rollout.version}});
     else
       print(text);
     return 0;
   }
+  Json json = to_json(rollout);
+  json["replaced"] = done->replaced ? Json(*done->replaced) : Json();
   if (global.json)
-    print_json(to_json(*done));
+    print_json(json);
   else
     print(text_of(*done));
   return 0;

@@ -282,6 +282,8 @@ class Registry {
   /// registry.no_champion, registry.already_live, registry.withdrawn (rolled back), registry.on_hold, and
   /// those of promote().
   Result<Rollout> set_rollout(const Rollout& wanted);
+  /// Whether set_rollout() would do it, as things are now; its errors.
+  Result<void> check_rollout(const Rollout& wanted) const;
   /// What it was. Error registry.no_rollout.
   Result<Rollout> end_rollout(const std::string& deployment, const std::string& reason);
   Result<std::map<std::string, Rollout>> rollouts() const;  // by deployment

@@ -126,6 +126,12 @@ Result<void> end_rollouts(Registry::Impl& impl, const EndedRollouts& which, cons
   return raise_generation(impl.database);
 }
 
+Result<void> Registry::check_rollout(const Rollout& wanted) const {
+  const std::lock_guard guard(impl_->mutex);
+  TM_CHECK(demand_percent(wanted));
+  return demand_challenger(impl_->database, wanted);
+}
+
 Result<Rollout> Registry::set_rollout(const Rollout& wanted) {
   const std::lock_guard guard(impl_->mutex);
   Database& database = impl_->database;

@@ -240,6 +240,19 @@ Result<std::shared_ptr<const LiveModel>> Deployments::load_challenger(const proj
   return challenger;
 }
 
+Result<void> Deployments::check_rollout(const registry::Rollout& wanted, registry::Registry& registry) {
+  const std::lock_guard lock(refresh_mutex_);  // no more is loaded at a time than there is memory for
+  const Slot& slot = *slots_.at(wanted.deployment);
+  const auto live = slot.live.load();
+  if (live->champion == nullptr)
+    return user_error("serving.not_live", fmt::format("deployment {} has no champion to challenge: {}",
+                                                      wanted.deployment, problem(wanted.deployment)));
+  Loaded loaded{live->champion, live->challenger};
+  std::erase(loaded, nullptr);
+  TM_CHECK(load_challenger(slot.declared, wanted, registry, loaded, *live->champion));
+  return {};
+}
+
 int Deployments::refresh(registry::Registry& registry) {
   const std::lock_guard lock(refresh_mutex_);
   const auto generation = registry.generation();

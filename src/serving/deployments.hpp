@@ -81,6 +81,11 @@ class Deployments {
   /// leaves the champion as it is. Returns the number of swaps. Thread-safe.
   int refresh(registry::Registry& registry);
 
+  /// Whether a rollout would be live: its version is loaded beside the champion as refresh() would do it, and
+  /// let go again. Errors: serving.not_live (there is no champion), serving.rollout, serving.inputs,
+  /// serving.sticky, and those of loading. The deployment must be one of them. Thread-safe.
+  Result<void> check_rollout(const registry::Rollout& wanted, registry::Registry& registry);
+
  private:
   struct Slot {
     project::Deployment declared;

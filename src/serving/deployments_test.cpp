@@ -1,6 +1,7 @@
 #include "serving/deployments.hpp"
 
 #include "serving/deployment_status.hpp"
+#include "serving/promotion.hpp"
 #include "serving/serving_for_tests.hpp"
 
 namespace tidemill::serving {
@@ -110,6 +111,43 @@ TEST_F(Serving, goes_back_to_the_version_before_without_loading_it) {
   EXPECT_EQ(deployments->refresh(*store), 1);
   EXPECT_EQ(deployments->find("late")->version, 1);
   EXPECT_EQ(deployments->find("late")->predictor, first);
+}
+
+TEST_F(Serving, refuses_a_rollout_before_it_is_one_that_refresh_would_refuse) {
+  const registry::Rollout wanted{"late", "late", "champion", 2};
+  const auto without = open();
+  EXPECT_EQ(without->check_rollout(wanted, *store).error().code, "serving.not_live");
+  promote(1);
+  const auto deployments = open();
+  EXPECT_TRUE(deployments->check_rollout(wanted, *store));
+  EXPECT_EQ(deployments->live("late")->challenger, nullptr);
+  registry::Rollout of_another_alias = wanted;
+  of_another_alias.alias = "stable";
+  EXPECT_EQ(deployments->check_rollout(of_another_alias, *store).error().code, "serving.rollout");
+  hide(2);
+  EXPECT_FALSE(deployments->check_rollout(wanted, *store));
+  bring_back(2);
+  project.deployments["late"].rollout.emplace().sticky = "b";
+  EXPECT_EQ(open()->check_rollout(wanted, *store).error().code, "serving.sticky");
+}
+
+TEST_F(Serving, a_promotion_that_would_break_callers_is_told_by_its_differences) {
+  const auto told = [&](int version, const std::string& alias = "champion") {
+    const auto kept = check_keeps_callers(*store, {"late", version, alias});
+    return kept ? "" : kept.error().code + ": " + kept.error().message;
+  };
+  const int regression = add_version({"a"}, forest::Task::Regression);
+  EXPECT_EQ(told(regression), "");  // nothing is champion yet
+  promote(1);
+  EXPECT_EQ(told(1), "");
+  EXPECT_EQ(told(2), "");
+  EXPECT_EQ(told(99), "");  // for the registry to refuse
+  EXPECT_EQ(told(regression, "challenger"), "");
+  EXPECT_EQ(told(regression),
+            "serving.breaks_callers: version 4 of late would break the callers of version 1, which is "
+            "late@champion: its task is regression and was binary");
+  hide(1);
+  EXPECT_EQ(told(regression), "");  // whoever asked it gets no answer any more
 }
 
 TEST_F(Serving, a_challenger_that_cannot_be_loaded_leaves_the_champion_alone) {
