@@ -24,7 +24,7 @@ class Flight {
       : series_(&series), begun_(Clock::now()), deadline_(deadline) {
     series.begin();
   }
-  ~Flight() { count(Clock::now() >= deadline_ ? 504 : 503); }
+  ~Flight() { count(is_late() ? 504 : 503); }
   Flight(const Flight&) = delete;
   Flight& operator=(const Flight&) = delete;
   /// Another version answers than the one that it began with.
@@ -34,6 +34,7 @@ class Flight {
   void taken();
   void computed(Clock::time_point begun, const serving::InferResponse& response);
   Clock::time_point begun() const { return begun_; }
+  bool is_late() const { return Clock::now() >= deadline_; }
   double seconds() const { return seconds_since(begun_); }
   /// The first time only. code: the HTTP status, whatever the protocol.
   void count(int code);
@@ -116,6 +117,7 @@ class Inference {
   void stop_being_ready() { accepting_.store(false); }
   const serving::Deployments& deployments() const { return deployments_; }
   std::string metrics_text(MetricNames names) const;
+  int64_t in_flight() const { return metrics_.in_flight(); }
   InferenceSeries::Totals totals(const serving::LiveModel& live) const {
     return metrics_.totals(live.deployment, live.version);
   }

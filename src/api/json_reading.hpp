@@ -1,6 +1,8 @@
 // The protocol's words for JSON of another form than it should have.
 #pragma once
 
+#include <optional>
+
 #include "base/json_reading.hpp"
 
 namespace tidemill::api {
@@ -20,6 +22,19 @@ Result<T> read(od::value value, const Otherwise& otherwise) {
     return malformed(otherwise());
   else
     return malformed(otherwise);
+}
+
+/// The text with null for every bare NaN outside of strings: no JSON, but what Python's json module writes,
+/// and what Triton's server reads. Nothing where there is none.
+std::optional<std::string> nan_as_null(std::string_view text);
+
+/// read_json(), to which a bare NaN is null: `take` may be called a second time, from the beginning.
+template <class Take>
+auto read_values_json(std::string_view text, const Take& take) {
+  auto read = read_json(text, take);
+  if (read) return read;
+  if (const auto other = nan_as_null(text)) return read_json(*other, take);
+  return read;
 }
 
 inline Result<void> once(bool& seen, std::string_view key) {

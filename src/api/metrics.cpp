@@ -128,6 +128,13 @@ InferenceSeries& Metrics::series(std::string_view model, int version, std::strin
   return *series_.try_emplace(own, std::move(made)).first->second;
 }
 
+int64_t Metrics::in_flight() const {
+  const std::shared_lock lock(mutex_);
+  int64_t count = 0;
+  for (const auto& [key, series] : series_) count += series->in_flight_.load();
+  return count;
+}
+
 InferenceSeries::Totals Metrics::totals(std::string_view model, int version) const {
   InferenceSeries::Totals totals;
   const std::shared_lock lock(mutex_);

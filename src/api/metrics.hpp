@@ -107,6 +107,7 @@ class Metrics {
                           std::string_view protocol);
   /// Over all roles and protocols.
   InferenceSeries::Totals totals(std::string_view model, int version) const;
+  int64_t in_flight() const;  // of all
 
   struct Deployment {
     std::string model;  // the deployment's name

@@ -130,7 +130,7 @@ Result<serving::InferRequest> read_table(od::document& document, const forest::P
 }  // namespace
 
 Result<serving::InferRequest> parse_invocation(std::string_view body, const forest::Package& package) {
-  return read_json(body, [&](od::document& document) { return read_table(document, package); });
+  return read_values_json(body, [&](od::document& document) { return read_table(document, package); });
 }
 
 Result<serving::InferRequest> parse_invocation_csv(std::string_view body, const forest::Package& package) {

@@ -38,9 +38,7 @@ Answer invoke(Inference& inference, const Request& request, const std::string& d
   if (const auto can = inference.check(call, ""); !can) return refuse(call, can.error());
   const std::string type = media_type(request);
   const bool csv = type == "text/csv";
-  if (!csv && !type.empty() && type != "application/json")
-    return refuse(call, Error{ErrorKind::User, "http.media_type",
-                              fmt::format("the body is '{}'; send application/json or text/csv", type)});
+  if (!csv && !type.empty() && type != "application/json") return refuse(call, other_media_type(type));
   return in_turn<Response>(
       call, request.body.size(),
       [&body = request.body, &package = call.live->predictor->package(), csv] {

@@ -72,12 +72,12 @@ Json record_of(const serving::RequestSchema& schema) {
   Json properties = Json::object(), required = Json::array();
   for (size_t c = 0; c < schema.columns().size(); ++c) {
     const serving::RequestColumn& column = schema.columns()[c];
-    const bool key = std::ranges::find(schema.key(), c) != schema.key().end();
+    const bool needed = std::ranges::find(schema.key(), c) != schema.key().end() || schema.needed_time() == c;
     Json one = schema_of(column);
-    if (!key) one = or_null(std::move(one));
+    if (!needed) one = or_null(std::move(one));
     one["description"] = column.type;
     properties[column.name] = std::move(one);
-    if (key) required.push_back(column.name);
+    if (needed) required.push_back(column.name);
   }
   return Json{{"type", "object"},
               {"required", required},

@@ -24,8 +24,7 @@ Result<Format> format_of(const Request& request) {
   if (type == "text/csv") return Format::Csv;
   if (type.empty() || type == "application/json" || type == "application/x-www-form-urlencoded")
     return Format::Json;
-  return user_error("http.media_type",
-                    fmt::format("the body is '{}'; send application/json or text/csv", type));
+  return std::unexpected(other_media_type(type));
 }
 
 /// "score":0.5,"decision":true; several values of a row are a list.
@@ -74,6 +73,7 @@ Result<Response> answer(Inference& inference, const Inference::Call& call, const
   serving::InferRequest inputs;
   const auto begun = std::chrono::steady_clock::now();
   TM_TRY(inputs.inputs, chosen.live->row_features->features(std::move(rows)));
+  if (call.flight->is_late()) return std::unexpected(too_late());  // its SQL took that long
   TM_TRY(const serving::InferResponse predicted, inference.predict(call, chosen, inputs));
   call.flight->computed(begun, predicted);  // its features too
   inference.shadow(call, chosen, request.body.size(), [&] {

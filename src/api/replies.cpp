@@ -2,16 +2,37 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 namespace tidemill::api {
 
 namespace {
 
+/// MLflow's word for a status: mlflow/exceptions.py, ERROR_CODE_TO_HTTP_STATUS.
+const char* mlflow_code(int status) {
+  switch (status) {
+    case 401:
+      return "UNAUTHENTICATED";
+    case 403:
+      return "PERMISSION_DENIED";
+    case 404:
+      return "RESOURCE_DOES_NOT_EXIST";
+    case 429:
+      return "RESOURCE_EXHAUSTED";
+    case 501:
+      return "NOT_IMPLEMENTED";
+    case 503:
+      return "TEMPORARILY_UNAVAILABLE";
+    case 504:
+      return "DEADLINE_EXCEEDED";
+    default:
+      return status >= 500 ? "INTERNAL_ERROR" : "BAD_REQUEST";
+  }
+}
+
 Json body_of(const Error& error, int status, ErrorForm form) {
   if (form == ErrorForm::Plain) return Json{{"error", error_text(error)}};
-  const char* code = status == 404   ? "RESOURCE_DOES_NOT_EXIST"
-                     : status >= 500 ? "INTERNAL_ERROR"
-                                     : "BAD_REQUEST";
-  return Json{{"error_code", code}, {"message", error_text(error)}};
+  return Json{{"error_code", mlflow_code(status)}, {"message", error_text(error)}};
 }
 
 std::string whole_seconds(Duration wait) {
@@ -39,6 +60,15 @@ Response error_reply(const Error& error, ErrorForm form, Duration wait) {
 
 Error too_late() {
   return Error{ErrorKind::User, "http.deadline", "the request's time was over before it was computed"};
+}
+
+Error other_media_type(std::string_view type) {
+  return Error{.kind = ErrorKind::User,
+               .code = "http.media_type",
+               .message = fmt::format("the body is '{}'; send application/json or text/csv", type),
+               .hint =
+                   "with curl: -H 'Content-Type: application/json' -d '…', or -H 'Content-Type: text/csv' "
+                   "--data-binary @FILE"};
 }
 
 Error not_found(std::string message) { return Error{ErrorKind::User, "http.not_found", std::move(message)}; }

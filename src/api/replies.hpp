@@ -17,6 +17,8 @@ std::string error_text(const Error& error);
 /// That; WWW-Authenticate with 401, Retry-After with 503 and 429: so many whole seconds that the wait is over
 /// then, one where nothing is known of it.
 Response error_reply(const Error& error, ErrorForm form = ErrorForm::Plain, Duration wait = {});
+/// What is neither JSON nor CSV.
+Error other_media_type(std::string_view type);
 Error not_found(std::string message);
 Error too_late();
 

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "api/replies.hpp"
+
 namespace tidemill::api {
 namespace {
 
@@ -104,6 +106,13 @@ TEST(Routes, refuse_in_the_words_of_the_protocol_that_the_path_belongs_to) {
     const Json body = Json::parse(answer_at("GET", path).body);
     EXPECT_TRUE(body.contains("error_code") && body.contains("message")) << body;
   }
+  const auto word = [](const char* code) {
+    const Error error{ErrorKind::User, code, "no"};
+    return Json::parse(error_reply(error, ErrorForm::Mlflow).body)["error_code"].get<std::string>();
+  };
+  EXPECT_EQ(word("http.unauthorized"), "UNAUTHENTICATED");
+  EXPECT_EQ(word("http.deadline"), "DEADLINE_EXCEEDED");
+  EXPECT_EQ(word("http.media_type"), "BAD_REQUEST");
   for (const char* path : {"/v2/models/a/b/c", "/predict", "/nothing"})
     EXPECT_TRUE(Json::parse(answer_at("GET", path).body).contains("error")) << path;
 }

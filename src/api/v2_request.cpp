@@ -280,7 +280,7 @@ Result<const Body*> remembered(std::string_view json) {
   thread_local Remembered last;
   if (json.size() > kMostRemembered) return nullptr;
   if (last.json.empty() || last.json != json) {
-    TM_TRY(Body body, read_json(json, read_body));
+    TM_TRY(Body body, read_values_json(json, read_body));
     if (!std::ranges::all_of(body.binary_bytes, [](const auto& bytes) { return bytes.has_value(); }))
       return nullptr;
     last = {std::string(json), std::move(body)};
@@ -323,7 +323,7 @@ Result<V2Request> parse_any_infer_request(std::string_view body, std::optional<s
     TM_CHECK(read_binary(*known, behind, request.infer.inputs));
     return request;
   }
-  TM_TRY(Body read, read_json(json, read_body));
+  TM_TRY(Body read, read_values_json(json, read_body));
   V2Request request = std::move(read.request);
   TM_CHECK(read_binary(read, behind, request.infer.inputs));
   return request;

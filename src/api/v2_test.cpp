@@ -60,6 +60,25 @@ TEST(V2, reads_members_in_any_order_and_texts_with_their_escapes) {
   EXPECT_EQ(request->infer.inputs[1].numbers, std::vector<double>{7});
 }
 
+TEST(V2, a_bare_nan_is_missing_as_null_is) {
+  const auto request = parse_infer_request(
+      R"({"id":"NaN, NaN]","inputs":[{"name":"x","shape":[2,2],"datatype":"FP64","data":[[NaN, 1],[2,NaN]]},)"
+      R"({"name":"t","shape":[2],"datatype":"BYTES","data":["\"NaN,",NaN]}]})");
+  ASSERT_TRUE(request) << request.error().message;
+  EXPECT_EQ(request->infer.id, "NaN, NaN]");
+  const std::vector<double>& numbers = request->infer.inputs[0].numbers;
+  ASSERT_EQ(numbers.size(), 4U);
+  EXPECT_TRUE(std::isnan(numbers[0]) && std::isnan(numbers[3]));
+  EXPECT_EQ(numbers[1], 1);
+  EXPECT_EQ(request->infer.inputs[1].texts.at(0), "\"NaN,");
+  EXPECT_EQ(request->infer.inputs[1].texts.at(1), std::nullopt);
+  for (const char* data : {"[Nan,1]", "[-NaN,1]", "[NaNs,1]", "[Infinity,1]", "[NaN"})
+    EXPECT_NE(code_of(fmt::format(R"({{"inputs":[{{"name":"x","shape":[2],"datatype":"FP64","data":{}}}]}})",
+                                  data)),
+              "")
+        << data;
+}
+
 // One input 'x' with this datatype, shape and data.
 std::string code_for(std::string_view datatype, std::string_view shape, std::string_view data) {
   return code_of(fmt::format(R"({{"inputs":[{{"name":"x","shape":{},"datatype":"{}","data":{}}}]}})", shape,

@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "engine/names.hpp"
+#include "engine/sql_text.hpp"
 
 namespace tidemill::serving {
 
@@ -29,6 +30,16 @@ bool names(const std::vector<std::string>& list, const std::string& name) {
   return std::ranges::any_of(list, [&](const std::string& one) { return same_name(one, name); });
 }
 
+/// Whether an expression names the column. One that is called otherwise in the model's table is not seen.
+bool reads(std::string_view sql, const std::string& column) {
+  using Kind = engine::SqlToken::Kind;
+  return std::ranges::any_of(engine::sql_tokens(sql), [&](const engine::SqlToken& token) {
+    std::string_view word = sql.substr(token.begin, token.end - token.begin);
+    if (token.kind == Kind::QuotedName && word.size() > 1) word = word.substr(1, word.size() - 2);
+    return (token.kind == Kind::Word || token.kind == Kind::QuotedName) && same_name(word, column);
+  });
+}
+
 Result<RequestSchema> schema_of(const forest::Package& package, const std::string& request) {
   const Json sources = member<Json>(package.pipeline, "sources");
   const auto source = sources.is_object() ? sources.find(request) : sources.end();
@@ -43,6 +54,8 @@ Result<RequestSchema> schema_of(const forest::Package& package, const std::strin
                             member<std::vector<std::string>>(*source, "key"),
                             member<std::string>(*source, "time_column")};
   if (out.key.empty()) out.key = package.key;
+  out.needs_time =
+      !out.time_column.empty() && reads(member<std::string>(package.pipeline, "as_of"), out.time_column);
   for (const Json& column : member<Json>(*source, "columns"))
     out.columns.push_back({member<std::string>(column, "name"), member<std::string>(column, "type")});
   return RequestSchema::make(std::move(out));

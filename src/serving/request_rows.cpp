@@ -246,6 +246,13 @@ Result<void> RowsBuilder::end_row() {
                                     schema_.columns()[c].name));
     key += (key.empty() ? "" : ",") + member(schema_.columns()[c], rows_.columns[c], row);
   }
+  if (const auto time = schema_.needed_time(); time && rows_.columns[*time].missing[row] != 0)
+    return user_error(
+        "predict.time_missing",
+        fmt::format("row {} has no {}, and the model's as_of is made from it: what was known by then cannot "
+                    "be told",
+                    rows_.rows, schema_.columns()[*time].name),
+        {}, fmt::format("send it, as {}", time_example(schema_.columns()[*time].kind)));
   const auto [before, fresh] = rows_by_key_.emplace(key, rows_.rows);
   if (!fresh)
     return user_error("predict.key_twice",

@@ -38,7 +38,7 @@ class RowsBuilder {
   Result<void> nested(size_t column, std::string_view json);
   /// A value of any type in plain text, as CSV has it. Error predict.type.
   Result<void> plain(size_t column, std::string_view text);
-  /// Errors: predict.key_missing, predict.key_twice.
+  /// Errors: predict.key_missing, predict.key_twice, predict.time_missing.
   Result<void> end_row();
   size_t row() const { return rows_.rows; }  // from 1, of the row begun
   /// Error predict.no_rows.

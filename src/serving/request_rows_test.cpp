@@ -52,6 +52,21 @@ std::string told(const Result<RequestRows>& rows) {
 std::string json(std::string_view body) { return told(rows_from_json(schema(), body)); }
 std::string csv(std::string_view body) { return told(rows_from_csv(schema(), body)); }
 
+TEST(RequestRows, each_row_has_the_time_that_as_of_is_made_from) {
+  const auto made = [](bool needs_time) {
+    return *RequestSchema::make(
+        {"things", {{"id", "BIGINT"}, {"At", "TIMESTAMP"}}, {"id"}, "at", needs_time});
+  };
+  constexpr std::string_view kOneWithout = R"([{"id": 1, "at": "2024-01-01"}, {"id": 2, "at": null}])";
+  EXPECT_TRUE(rows_from_json(made(false), kOneWithout));
+  const auto refused = rows_from_json(made(true), kOneWithout);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "predict.time_missing");
+  EXPECT_TRUE(refused.error().message.starts_with("row 2 has no At")) << refused.error().message;
+  EXPECT_EQ(rows_from_csv(made(true), "id\n7\n").error().code, "predict.time_missing");
+  EXPECT_TRUE(rows_from_csv(made(true), "id,at\n7,2024-01-01 10:00\n"));
+}
+
 TEST(RequestRows, json_values_become_their_columns_types) {
   EXPECT_EQ(
       json(

@@ -74,6 +74,9 @@ Result<RequestSchema> RequestSchema::make(Source source) {
     schema.by_name_.emplace(engine::folded_name(column.name), schema.columns_.size());
     schema.columns_.push_back(column_of(std::move(column)));
   }
+  if (const auto time = schema.by_name_.find(engine::folded_name(schema.time_column_));
+      source.needs_time && time != schema.by_name_.end())
+    schema.needed_time_ = time->second;
   for (const std::string& name : source.key) {
     const auto found = schema.by_name_.find(engine::folded_name(name));
     if (found == schema.by_name_.end())

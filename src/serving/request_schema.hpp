@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -35,6 +36,7 @@ class RequestSchema {
     std::vector<engine::Column> columns;
     std::vector<std::string> key;  // names among the columns
     std::string time_column;       // empty: none
+    bool needs_time = false;       // the instant of a prediction is made from the time column
   };
   /// Error serving.request.
   static Result<RequestSchema> make(Source source);
@@ -42,6 +44,8 @@ class RequestSchema {
   const std::string& time_column() const { return time_column_; }
   const std::vector<RequestColumn>& columns() const { return columns_; }
   const std::vector<size_t>& key() const { return key_; }
+  /// The time column, where no prediction's instant is known without it.
+  std::optional<size_t> needed_time() const { return needed_time_; }
   /// By name, in any case. Error predict.unknown_column with the nearest name.
   Result<size_t> find(std::string_view name) const;
 
@@ -49,6 +53,7 @@ class RequestSchema {
   std::string source_, time_column_;
   std::vector<RequestColumn> columns_;
   std::vector<size_t> key_;
+  std::optional<size_t> needed_time_;
   std::unordered_map<std::string, size_t> by_name_;  // folded
 };
 
