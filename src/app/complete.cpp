@@ -72,9 +72,36 @@ std::vector<std::string> names_of(const GlobalOptions& global, Names wanted) {
     add_names(names, project->sources);
     add_names(names, project->transforms);
   }
-  if (wanted != Names::Tables) add_names(names, project->models);
+  if (wanted != Names::Tables)
+    for (const auto& [name, model] : project->models)
+      if (wanted == Names::Models || !model.imported) names.push_back(name);
   if (wanted == Names::Steps) add_names(names, project->exports);
   return names;
+}
+
+/// What names a version of the model: its aliases and its numbers. A home that cannot be read has none.
+std::vector<std::string> versions_of(const GlobalOptions& global, const std::string& model) {
+  std::vector<std::string> names;
+  const auto session = open_session(global, registry::Options::Mode::ReadOnly);
+  if (!session) return names;
+  if (const auto aliases = session->registry->aliases(model)) add_names(names, *aliases);
+  if (const auto versions = session->registry->versions(model))
+    for (const registry::Version& version : *versions) names.push_back(std::to_string(version.number));
+  return names;
+}
+
+std::vector<std::string> versions_of_deployment(const GlobalOptions& global, const std::string& deployment) {
+  const auto project = load_project(global);
+  if (!project) return {};
+  const auto found = project->deployments.find(deployment);
+  if (found == project->deployments.end()) return {};
+  return versions_of(global, found->second.model);
+}
+
+std::vector<std::string> scopes(const GlobalOptions& global) {
+  std::vector<std::string> out{"predict", "read", "write", "promote", "admin"};
+  for (const std::string& name : names_of(global, Names::Deployments)) out.push_back("predict:" + name);
+  return out;
 }
 
 bool is_one_of(const std::string& word, std::initializer_list<const char*> list) {
@@ -109,6 +136,8 @@ std::vector<std::string> positional(const Typed& typed, const std::string& word)
     if (command == "models") return names_of(typed.global, Names::Models);
     if (command == "tables") return names_of(typed.global, Names::Tables);
   }
+  if (command == "promote" && place == 1) return versions_of(typed.global, typed.positionals[0]);
+  if (command == "tokens" && place == 0) return {"create", "list", "revoke"};
   if (command == "audit" && place == 0) return {"list", "verify"};
   if (command == "completion" && place == 0) return {"bash", "fish", "zsh"};
   return {};
@@ -125,6 +154,9 @@ std::vector<std::string> option_names(const CLI::App& cli, const CLI::App* comma
 
 std::vector<std::string> candidates(const CLI::App& cli, const Typed& typed, const std::string& word) {
   if (typed.value_of == "--alias") return {"challenger", "champion"};
+  if (typed.value_of == "--scope") return scopes(typed.global);
+  if (is_one_of(typed.value_of, {"--shadow", "--canary"}) && !typed.positionals.empty())
+    return versions_of_deployment(typed.global, typed.positionals[0]);
   if (!typed.value_of.empty()) return {};
   if (word.starts_with("-")) return option_names(cli, typed.command);
   if (typed.command != nullptr) return positional(typed, word);

@@ -19,6 +19,7 @@
 #include "api/workers.hpp"
 #include "app/certificate.hpp"
 #include "app/commands.hpp"
+#include "app/example_request.hpp"
 #include "app/output.hpp"
 #include "base/log.hpp"
 #include "serving/deployments.hpp"
@@ -84,6 +85,20 @@ void allow_many_connections() {
 int grpc_port(const ServeOptions& options) {
   if (!options.grpc_port.empty()) return std::stoi(options.grpc_port);
   return options.port == 0 ? 0 : options.port + 1;
+}
+
+// What to paste into another terminal, of the first deployment that can answer.
+void show_an_example(const serving::Deployments& deployments, const Api& api) {
+  for (const std::string& name : deployments.names())
+    if (const auto live = deployments.find(name)) {
+      fmt::print(stderr, "try: {}\n", example_request(*live, api));
+      return;
+    }
+}
+
+std::string requests_in_flight(const api::Inference& inference) {
+  const int64_t count = inference.in_flight();
+  return fmt::format("{} request{} in flight", count, count == 1 ? "" : "s");
 }
 
 }  // namespace
@@ -177,6 +192,15 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   fmt::print(stderr, "listening on http{}://{}:{}\n", certificate ? "s" : "", options.host,
              (*server)->port());
   if (grpc) fmt::print(stderr, "listening on grpc://{}:{}\n", options.host, grpc->port());
+  if (!api::is_loopback(options.host) && !certificate && any_usable(*tokens))
+    fmt::print(stderr,
+               "{} tokens and requests travel in the clear: --tls-cert and --tls-key, or a proxy that speaks "
+               "TLS\n",
+               painted(global, "warning:", Tone::Warning));
+  if (!global.quiet)
+    show_an_example(*deployments,
+                    {fmt::format("http{}://{}:{}", certificate ? "s" : "", options.host, (*server)->port()),
+                     any_usable(*tokens)});
   std::fflush(stderr);
 
   const Follower follower(*deployments, *session->registry, options.poll);
@@ -188,12 +212,17 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   });
   inference.stop_being_ready();
   const timespec grace = timespec_of(options.grace);
-  if (options.grace.micros > 0)
+  if (options.grace.micros > 0) {
+    fmt::print(stderr, "not ready from now on; serving for {} more, or until a second signal\n",
+               to_text(options.grace));
     ::sigtimedwait(&ending, nullptr, &grace);  // a second signal cuts the grace short
+  }
+  fmt::print(stderr, "draining: {}, up to {}\n", requests_in_flight(inference), to_text(kDrainLimit));
   auto grpc_stopped = std::async(std::launch::async, [&] { return !grpc || grpc->stop(kDrainLimit); });
   const bool http_finished = (*server)->stop(kDrainLimit);
   const bool finished = grpc_stopped.get() && http_finished;
   if (!finished) log::warning("some requests did not finish within {}", to_text(kDrainLimit));
+  fmt::print(stderr, "stopped\n");
   return finished ? 0 : 1;
 }
 

@@ -1,8 +1,11 @@
 // tidemill tokens: who may call the API. A token is shown once, when it is made.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "app/commands.hpp"
 #include "app/output.hpp"
+#include "app/references.hpp"
 
 namespace tidemill::app {
 
@@ -47,7 +50,28 @@ Result<void> list(const GlobalOptions& global, const registry::Registry& registr
   return {};
 }
 
-Result<void> create(const GlobalOptions& global, registry::Registry& registry, const TokensOptions& options) {
+/// A deployment may come later than its token; a misspelt one never does.
+void warn_of_unknown_deployments(const GlobalOptions& global, const project::Project& project,
+                                 const std::vector<std::string>& scopes) {
+  constexpr std::string_view kPredict = "predict:";
+  std::vector<std::string> names;
+  for (const auto& [name, _] : project.deployments) names.push_back(name);
+  for (const std::string& scope : scopes) {
+    if (!scope.starts_with(kPredict)) continue;
+    const std::string name = scope.substr(kPredict.size());
+    if (project.deployments.contains(name)) continue;
+    const std::string near = hint_of_names(name, names);
+    fmt::print(stderr, "{} the project declares no deployment '{}'{}; the token opens it once there is one\n",
+               painted(global, "warning:", Tone::Warning), name,
+               near.empty() ? "" : fmt::format(" ({})", near));
+  }
+}
+
+Result<void> create(const GlobalOptions& global, const Session& session, const TokensOptions& options) {
+  registry::Registry& registry = *session.registry;
+  TM_TRY(const registry::Tokens before, registry.tokens());
+  const Instant now = system_clock()->now();
+  const bool first = std::ranges::none_of(before.all, [&](const Token& token) { return token.usable(now); });
   registry::Registry::NewToken wanted{options.name, options.scopes};
   if (options.rate > 0) wanted.rate = options.rate;
   if (!options.expires.empty()) {
@@ -55,12 +79,17 @@ Result<void> create(const GlobalOptions& global, registry::Registry& registry, c
     wanted.expires_at = Instant{system_clock()->now().micros + after.micros};
   }
   TM_TRY(const std::string token, registry.create_token(wanted));
+  warn_of_unknown_deployments(global, session.project, wanted.scopes);
   if (global.json) {
     print_json(
         Json{{"name", wanted.name}, {"token", token}, {"expires_at", instant_or_null(wanted.expires_at)}});
   } else {
     print(token);
     fmt::print(stderr, "this is shown once; it is sent as `Authorization: Bearer {}…`\n", token.substr(0, 8));
+    if (first)
+      fmt::print(stderr,
+                 "it is the only one: a server that was open to this machine now answers nobody without a "
+                 "token, but for health\n");
   }
   return {};
 }
@@ -78,7 +107,7 @@ int tokens(const GlobalOptions& global, const TokensOptions& options) {
   if (lists)
     done = list(global, *session->registry);
   else if (options.verb == "create")
-    done = create(global, *session->registry, options);
+    done = create(global, *session, options);
   else if (done = session->registry->revoke_token(options.name); done && global.json)
     print_json(Json{{"name", options.name}, {"state", "revoked"}});
   else if (done)
