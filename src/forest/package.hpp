@@ -99,6 +99,10 @@ class Predictor {
   static Result<std::shared_ptr<const Predictor>> make(Package package, std::string_view model_bytes);
   const Package& package() const { return package_; }
   const Forest& forest() const { return engine_->forest(); }
+  /// Its place in the signature.
+  std::optional<size_t> find_feature(std::string_view name) const;
+  /// How many features are categories.
+  size_t categories() const { return categories_; }
 
   /// Feature value → the number the model sees: NaN for missing or unseen, the code for a category; −0 is 0,
   /// "true" and "false" are 1 and 0. For XGBoost it is the nearest float, for LightGBM the double, 0 up to
@@ -134,6 +138,8 @@ class Predictor {
 
   Package package_;
   std::shared_ptr<const Engine> engine_;
+  std::unordered_map<std::string, size_t, TextHash, std::equal_to<>> places_;  // of features, by name
+  size_t categories_ = 0;
   std::vector<Codes> codes_;  // one a feature; empty unless it is a category
 };
 

@@ -63,6 +63,8 @@ Result<std::shared_ptr<const Predictor>> Predictor::make(Package package, std::s
     // A category whose levels nobody knows comes as a number, its code.
     if (!forest.categorical.empty() && !forest.categorical[i] && feature.category)
       return mismatch(fmt::format("only the package has {} as a category", feature.name));
+    result->places_.emplace(feature.name, i);
+    result->categories_ += feature.category ? 1 : 0;
     Codes& codes = result->codes_.emplace_back();
     for (size_t code = 0; code < feature.levels.size(); ++code)
       codes.emplace(feature.levels[code], static_cast<float>(code));
@@ -75,6 +77,11 @@ Result<std::shared_ptr<const Predictor>> Predictor::make(Package package, std::s
   result->package_ = std::move(package);
   result->engine_ = Engine::make(std::move(forest));
   return std::shared_ptr<const Predictor>(std::move(result));
+}
+
+std::optional<size_t> Predictor::find_feature(std::string_view name) const {
+  const auto found = places_.find(name);
+  return found == places_.end() ? std::nullopt : std::optional(found->second);
 }
 
 double Predictor::number(double x) const {

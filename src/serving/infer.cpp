@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 #include <span>
-#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -19,25 +18,6 @@ Cell text_cell(const Tensor& tensor, size_t i) {
   const auto text = tensor.texts.at(i);
   return text ? Cell{Cell::Kind::Text, 0, *text} : Cell{};
 }
-
-// Features by name. Inputs mostly come in the signature's order: an index is made for the first that does
-// not.
-class FeatureNames {
- public:
-  explicit FeatureNames(const forest::Package& package) : features_(package.features) {}
-  /// guess: its place if the inputs are in order.
-  std::optional<size_t> find(std::string_view name, size_t guess) {
-    if (guess < features_.size() && features_[guess].name == name) return guess;
-    if (index_.empty())
-      for (size_t f = 0; f < features_.size(); ++f) index_.emplace(features_[f].name, f);
-    const auto found = index_.find(name);
-    return found == index_.end() ? std::nullopt : std::optional(found->second);
-  }
-
- private:
-  const std::vector<forest::Feature>& features_;
-  std::unordered_map<std::string_view, size_t> index_;
-};
 
 // Encoded features, row-major: floats for XGBoost, doubles for LightGBM.
 template <class T>
@@ -74,8 +54,8 @@ Result<void> encode_matrix(const forest::Predictor& predictor, const Tensor& ten
     return user_error("infer.shape", fmt::format("input '{}' has {} columns, the model has {} features",
                                                  tensor.name, tensor.shape[1], features.size()));
   const bool text = tensor.datatype == "BYTES";
-  for (const forest::Feature& feature : features)
-    if (feature.category != text) return check_kind(feature, tensor, text);
+  if (predictor.categories() != (text ? features.size() : 0))
+    for (const forest::Feature& feature : features) TM_CHECK(check_kind(feature, tensor, text));
   T* values = encoded.values.data();
   if (!text) {
     predictor.encode_rows(tensor.numbers, values, encoded.counts);
@@ -91,11 +71,13 @@ template <class T>
 Result<void> encode_columns(const forest::Predictor& predictor, const std::vector<Tensor>& inputs,
                             Encoded<T>& encoded) {
   const auto& features = predictor.package().features;
-  FeatureNames names(predictor.package());
   std::vector<bool> given(features.size(), false);
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Tensor& tensor = inputs[i];
-    const auto found = names.find(tensor.name, i);
+    // Inputs mostly come in the signature's order.
+    const auto found = i < features.size() && features[i].name == tensor.name
+                           ? std::optional(i)
+                           : predictor.find_feature(tensor.name);
     if (!found) return unknown_input(features, tensor.name);
     const size_t f = *found;
     if (given[f])
@@ -139,9 +121,8 @@ Result<Encoded<T>> encode(const forest::Predictor& predictor, const std::vector<
                       fmt::format("{} rows of {} features in one request (limit {} values)", encoded.rows,
                                   features, kMaxValuesPerRequest));
   encoded.values.assign(encoded.rows * features, std::numeric_limits<T>::quiet_NaN());
-  const bool matrix = inputs.size() == 1 && inputs[0].shape.size() == 2 &&
-                      std::ranges::find(predictor.package().features, inputs[0].name,
-                                        &forest::Feature::name) == predictor.package().features.end();
+  const bool matrix =
+      inputs.size() == 1 && inputs[0].shape.size() == 2 && !predictor.find_feature(inputs[0].name);
   if (matrix) {
     TM_CHECK(encode_matrix(predictor, inputs[0], encoded));
   } else {
