@@ -71,11 +71,19 @@ void JoinedRows::answer(const std::vector<Waiting*>& together) const {
 
 Result<std::vector<Tensor>> JoinedRows::features(RequestRows rows) const {
   Waiting own{std::move(rows)};
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back(&own);
+  }
+  // Who gets the slot now finds these rows waiting. It is taken back without the lock: whoever has one may
+  // be waiting for that.
+  const ComputeSlots::Pause pause(*slots_);
+  wait_for(own, pause.had_one());
+  return std::move(*own.answer);
+}
+
+void JoinedRows::wait_for(Waiting& own, bool with_slot) const {
   std::unique_lock lock(mutex_);
-  waiting_.push_back(&own);
-  lock.unlock();
-  const ComputeSlots::Pause pause(*slots_);  // who gets the slot now finds these rows waiting
-  lock.lock();
   while (!own.done) {
     if (own.taken || running_ == slots_->size()) {
       changed_.wait(lock);
@@ -86,7 +94,7 @@ Result<std::vector<Tensor>> JoinedRows::features(RequestRows rows) const {
     // Whoever came before to read a request has the slot first, and its rows are taken along. A thread that
     // has none is of low priority, and would keep one for too long.
     std::optional<ComputeSlots::Turn> turn;
-    if (pause.had_one()) turn.emplace(*slots_);
+    if (with_slot) turn.emplace(*slots_);
     lock.lock();
     const std::vector<Waiting*> together = take();
     lock.unlock();
@@ -97,7 +105,6 @@ Result<std::vector<Tensor>> JoinedRows::features(RequestRows rows) const {
     --running_;
     changed_.notify_all();
   }
-  return std::move(*own.answer);
 }
 
 }  // namespace tidemill::serving

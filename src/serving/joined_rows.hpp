@@ -39,6 +39,8 @@ class JoinedRows final : public RowFeatures {
         {};  // from `taken` until `done`, of who took it alone
     bool taken = false, done = false;
   };
+  /// Makes answers until its own is done. with_slot: each execution takes one.
+  void wait_for(Waiting& own, bool with_slot) const;
   std::vector<Waiting*> take() const;
   void answer(const std::vector<Waiting*>& together) const;
 
