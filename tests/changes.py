@@ -29,7 +29,7 @@ import grpc
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 PORT, GRPC_PORT, AUTHORITY, COMMAND = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4:]
-ROUNDS = 3               # of changes, by each of those who change something
+ROUNDS = 1               # of changes, by each of those who change something
 PATIENCE_SECONDS = 120
 MANY_ROWS = 8_000        # so many that a worker predicts them, by version 2
 CUSTOMERS = ("c0", "c1", "c2", "c3")
