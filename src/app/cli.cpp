@@ -200,7 +200,8 @@ int run_cli(int argc, char** argv) {
                               "late@7 -i rows.csv -o scored.csv\n");
   predict_app->add_option("model", predict_options.model, "late, late@champion or late@7")->required();
   predict_app
-      ->add_option("-i,--input", predict_options.input, "rows with the model's features: CSV, JSON, Parquet")
+      ->add_option("-i,--input", predict_options.input,
+                   "rows with the model's features: CSV, JSON, Parquet; or a glob")
       ->required();
   predict_app->add_option("-o,--output", predict_options.output, "file to write: .csv, .json, .parquet")
       ->required();

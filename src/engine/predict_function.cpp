@@ -11,6 +11,7 @@
 
 #include "engine/cell.hpp"
 #include "engine/column_type.hpp"
+#include "engine/sql_error.hpp"
 
 namespace tidemill::engine {
 
@@ -167,12 +168,7 @@ void run(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector outpu
   const auto* function = static_cast<const PredictFunction*>(duckdb_scalar_function_get_extra_info(info));
   try {
     const Result<void> scored = score(*function, input, output);
-    if (!scored) {
-      const Error& error = scored.error();
-      duckdb_scalar_function_set_error(info, fmt::format("[{}] {}{}{}", error.code, error.message,
-                                                         error.hint.empty() ? "" : "; ", error.hint)
-                                                 .c_str());
-    }
+    if (!scored) duckdb_scalar_function_set_error(info, text_for_duckdb(scored.error()).c_str());
   } catch (const std::exception& exception) {
     duckdb_scalar_function_set_error(info, exception.what());
   }

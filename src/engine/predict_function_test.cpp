@@ -75,10 +75,12 @@ TEST(predict_function, null_rows_give_null_and_null_values_reach_the_model) {
 
 TEST(predict_function, errors_of_the_model_become_errors_of_the_sql) {
   Scorer s;
-  EXPECT_EQ(s.text("SELECT predict('late@champion', {'x': 99::BIGINT})"),
-            "sql.invalid_input: [model.bad_value] x is 99; make it 98");
-  EXPECT_EQ(s.text("SELECT predict('other', {'x': 1::BIGINT})"),
-            "sql.invalid_input: [model.unknown] there is no model other");
+  EXPECT_EQ(s.text("SELECT predict('late@champion', {'x': 99::BIGINT})"), "model.bad_value: x is 99");
+  const auto failed = s.connection.scalar("SELECT predict('late@champion', {'x': 99::BIGINT})");
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().kind, ErrorKind::Data);
+  EXPECT_EQ(failed.error().hint, "make it 98");
+  EXPECT_EQ(s.text("SELECT predict('other', {'x': 1::BIGINT})"), "model.unknown: there is no model other");
   EXPECT_NE(s.text("SELECT predict('late@champion', 1)").find("a row, not a INTEGER"), std::string::npos);
   EXPECT_NE(s.text("SELECT predict('late@champion', {'x': [1]})").find("column \"x\" of type INTEGER[]"),
             std::string::npos);

@@ -294,7 +294,7 @@ std::string file_in(const FileScan& scan, const std::string& message) {
 
 Error explain_scan_error(const FileScan& scan, Error error) {
   if (error.code.starts_with("source.") || error.code == "interrupted" || error.code.starts_with("engine.") ||
-      error.code == "io.disk_full")
+      error.code == "io.disk_full" || error.code.starts_with("predict."))
     return error;
   const std::string& message = error.message;
   if (contains(message, kBadValuePrefix)) return explain_bad_value(scan, message);

@@ -70,6 +70,23 @@ std::optional<Json> json_in(std::string_view raw) {
   return json;
 }
 
+constexpr std::string_view kOwnError = "tidemill's own error: ";
+
+std::optional<Error> own_error_in(const std::string& message) {
+  const size_t mark = message.find(kOwnError);
+  if (mark == std::string::npos) return std::nullopt;
+  const Json json = Json::parse(message.substr(mark + kOwnError.size()), nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || text_at(json, "code").empty()) return std::nullopt;
+  Error error{.code = text_at(json, "code"), .message = text_at(json, "message")};
+  for (const ErrorKind kind : {ErrorKind::User, ErrorKind::Data, ErrorKind::Environment})
+    if (text_at(json, "kind") == to_text(kind)) error.kind = kind;
+  error.where.what = text_at(json, "what");
+  error.seen = text_at(json, "seen");
+  error.expected = text_at(json, "expected");
+  error.hint = text_at(json, "hint");
+  return error;
+}
+
 bool says_disk_full(std::string_view message) {
   return message.find("No space left on device") != std::string_view::npos ||
          message.find("Disk quota exceeded") != std::string_view::npos;
@@ -158,6 +175,10 @@ Place place_in(std::string_view text, size_t offset) {
   return place;
 }
 
+std::string text_for_duckdb(const Error& error) {
+  return std::string(kOwnError) + to_json(error).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 void call_disk_full(Error& error) {
   error.code = "io.disk_full";
   error.hint = "free some space, or point home or --home at a larger disk; nothing that was live is lost";
@@ -171,6 +192,7 @@ Error error_from_duckdb(std::string_view raw, const UserSql& sql) {
   const std::string subtype = text_at(*json, "error_subtype");
   const std::string entry = text_at(*json, "type");
   error.message = text_at(*json, "exception_message");
+  if (std::optional<Error> own = own_error_in(error.message)) return *std::move(own);
   // DuckDB's advice after an out-of-memory names settings that are ours to make.
   for (const char* advice : {"\n\nPossible solutions:", "\nThis limit was set by"})
     if (const size_t begins = error.message.find(advice); begins != std::string::npos)

@@ -2,6 +2,7 @@
 // of the SQL the user wrote.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "base/error.hpp"
@@ -14,11 +15,15 @@ struct UserSql {
   size_t offset = 0;  // bytes of the statement before `text`
 };
 
+/// What error_from_duckdb gives back as it was: an error of ours on its way through DuckDB, which carries
+/// texts only.
+std::string text_for_duckdb(const Error& error);
+
 /// `raw` is DuckDB's message with errors_as_json=true, with or without a prefix; any other text becomes
 /// sql.failed. Codes: sql.syntax, sql.unknown_column, sql.unknown_table, sql.unknown_function,
 /// sql.no_matching_function, sql.bind, sql.conversion, sql.out_of_range, sql.invalid_input, sql.permission,
 /// sql.unsupported, sql.failed, io.disk_full, io.failed, engine.memory, engine.fatal, connection.failed,
-/// interrupted.
+/// interrupted; and what text_for_duckdb was given.
 Error error_from_duckdb(std::string_view raw, const UserSql& sql);
 
 /// Makes an environment error say that the disk is full.

@@ -131,9 +131,12 @@ TEST(predictor, encodes_a_cell_as_training_did) {
   EXPECT_EQ(counts.unseen_categories, 1);
   EXPECT_TRUE(std::isnan(text(0, "12 apples")));
   EXPECT_EQ(counts.unreadable, 1);
+  EXPECT_TRUE(std::isnan(text(0, "nan")));
+  EXPECT_TRUE(std::isnan(text(0, "")));
+  EXPECT_EQ(counts.unreadable, 1) << "no number was meant";
   EXPECT_TRUE(std::isnan(p.encode(1, {}, counts)));
   EXPECT_TRUE(std::isnan(number(std::numeric_limits<double>::quiet_NaN())));
-  EXPECT_EQ(counts.missing, 2);
+  EXPECT_EQ(counts.missing, 4);
 }
 
 TEST(predictor, predicts_after_link_and_calibration) {

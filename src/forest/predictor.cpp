@@ -105,13 +105,18 @@ double Predictor::encode(size_t feature, const Cell& cell, InputCounts& counts) 
     return kMissing;
   }
   if (cell.kind == Cell::Kind::Number) return number(cell.number);
+  if (cell.text.empty()) {
+    ++counts.missing;
+    return kMissing;
+  }
   if (cell.text == "true") return 1;
   if (cell.text == "false") return 0;
   double read = 0;
   const char* end = cell.text.data() + cell.text.size();
   const auto [stop, error] = std::from_chars(cell.text.data(), end, read);
-  if (error == std::errc{} && stop == end && !cell.text.empty() && !std::isnan(read)) return number(read);
-  ++counts.unreadable;
+  const bool readable = error == std::errc{} && stop == end;
+  if (readable && !std::isnan(read)) return number(read);
+  ++(readable ? counts.missing : counts.unreadable);
   return kMissing;
 }
 

@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "engine/scan.hpp"
+#include "pipeline/batch_files.hpp"
 #include "pipeline/columns.hpp"
 #include "pipeline/file_format.hpp"
 #include "pipeline/predictors.hpp"
@@ -14,7 +15,7 @@ namespace tidemill::pipeline {
 
 namespace {
 
-constexpr size_t kMostNamesShown = 12;
+constexpr std::string_view kColumnPrefix = "column ";
 
 struct Answer {
   std::string name;
@@ -88,33 +89,51 @@ std::string select_of(const Answers& answers, const std::vector<engine::Column>&
   return fmt::format("SELECT {} FROM (SELECT {} FROM input)", all, scored);
 }
 
-std::string quoted_list(const std::vector<std::string>& names) {
-  const size_t shown = names.size() > kMostNamesShown ? kMostNamesShown - 1 : names.size();
-  std::string out;
-  for (size_t i = 0; i < shown; ++i)
-    out += fmt::format("{}'{}'", i == 0 ? "" : i + 1 == names.size() ? " and " : ", ", names[i]);
-  return shown == names.size() ? out : fmt::format("{} and {} more", out, names.size() - shown);
-}
-
 /// A raw file lacks what the transforms make of it: whoever passes one is told where the whole table is.
 Result<void> check_features(const BatchOptions& options, const registry::Version& version,
-                            const std::vector<forest::Feature>& features,
-                            const std::vector<engine::Column>& columns) {
-  std::vector<std::string> missing;
-  for (const forest::Feature& feature : features)
-    if (!has_column(columns, feature.name)) missing.push_back(feature.name);
-  if (missing.empty()) return {};
-  std::string hint = missing.size() == 1 ? did_you_mean(missing[0], names_of(columns)) : "";
-  if (hint.empty() && !options.table.empty())
-    hint = fmt::format(
-        "{0} reads the table {1}: score that one, from `exports: {{{1}: {{path: out/{1}.parquet}}}}`, or in "
+                            const forest::Package& package, const std::vector<engine::Column>& columns) {
+  const MissingFeatures missing = missing_features(package, columns);
+  if (missing.names.empty()) return {};
+  std::string hint = missing.hint;
+  if (!options.table.empty() && (missing.names.size() > 1 || hint.empty()))
+    hint += fmt::format(
+        "{2}{0} reads the table {1}: score that one, from `exports: {{{1}: {{path: out/{1}.parquet}}}}`, or "
+        "in "
         "a transform: SELECT *, predict('{0}@champion', f) AS score FROM {1} f",
-        version.model, options.table);
-  return user_error(
-      "predict.missing_feature",
-      fmt::format("{} has no column{} {}, which {}@{} needs", options.input.native(),
-                  missing.size() > 1 ? "s" : "", quoted_list(missing), version.model, version.number),
-      {options.input.native()}, hint);
+        version.model, options.table, hint.empty() ? "" : " ");
+  return user_error("predict.missing_feature",
+                    fmt::format("{} has no column{} {}, which {}@{} needs", options.input.native(),
+                                missing.names.size() > 1 ? "s" : "", quoted_list(missing.names),
+                                version.model, version.number),
+                    {options.input.native()}, hint);
+}
+
+/// Which file and row, from 1, hold the value that was refused: found by reading once more.
+void find_row(engine::Connection& connection, const engine::FileScan& scan, Error& error) {
+  const std::string column = error.where.what.substr(kColumnPrefix.size());
+  (void)connection.execute("SET threads = 1");  // rows in the file's order
+  for (const Path& file : scan.files) {
+    engine::FileScan one = scan;
+    one.files = {file};
+    const auto select = engine::select_from_files(connection, one);
+    if (!select) continue;
+    const std::string value = engine::quote_text(error.seen);
+    const auto row = connection.scalar(fmt::format(
+        "SELECT min(n) FROM (SELECT row_number() OVER () AS n, CAST({} AS VARCHAR) AS v FROM ({})) WHERE {}",
+        engine::quote_name(column), *select,
+        error.seen.size() < kMostTextShown ? "v = " + value : fmt::format("starts_with(v, {})", value)));
+    if (!row || !std::holds_alternative<int64_t>(*row)) continue;
+    error.where.file = file.native();
+    error.where.what = fmt::format("row {}, {}", std::get<int64_t>(*row), error.where.what);
+    return;
+  }
+}
+
+Error explain_failure(engine::Connection& connection, const engine::FileScan& scan, Error error) {
+  error = engine::explain_scan_error(scan, std::move(error));
+  if (error.code == "predict.not_a_number" && error.where.what.starts_with(kColumnPrefix))
+    find_row(connection, scan, error);
+  return error;
 }
 
 }  // namespace
@@ -124,13 +143,16 @@ Json BatchResult::to_json() const {
 }
 
 Result<BatchResult> predict_file(registry::Registry& registry, const BatchOptions& options) {
+  engine::FileScan scan;
+  TM_TRY(const std::string copy_options, copy_options_of(options.output));
+  TM_TRY(scan.format, format_of(options.input));
+  TM_TRY(scan.files, batch_input(options.input));
+  TM_CHECK(check_batch_output(options.output, options.input, scan.files));
   Predictors predictors(registry);
   TM_TRY(const registry::Version version, predictors.version(options.model));
   const std::string reference =
       fmt::format("{}@{}", version.model, version.number);  // an alias may move while this goes on
   TM_TRY(const auto predictor, predictors.find(reference));
-  TM_TRY(const std::string copy_options, copy_options_of(options.output));
-  TM_TRY(const std::string format, format_of(options.input));
 
   engine::DatabaseOptions opening = engine_within(options.budget, temporary_spill_folder());
   opening.timezone = options.timezone;
@@ -139,16 +161,10 @@ Result<BatchResult> predict_file(registry::Registry& registry, const BatchOption
   TM_CHECK(database->register_predict(
       [&](const engine::PredictBatch& batch) { return predictors.predict(batch); }));
   TM_TRY(engine::Connection connection, database->connect());
-  engine::FileScan scan;
-  scan.format = format;
-  scan.files = {std::filesystem::absolute(options.input)};
-  std::error_code ignored;
-  if (!std::filesystem::exists(scan.files[0], ignored))
-    return errno_error("open", options.input.native(), ENOENT);
   TM_TRY(const std::string select, engine::select_from_files(connection, scan));
   TM_TRY(const std::vector<engine::Column> columns, connection.describe(select));
 
-  TM_CHECK(check_features(options, version, predictor->package().features, columns));
+  TM_CHECK(check_features(options, version, predictor->package(), columns));
   const Answers answers = answers_of(*predictor, reference);
   BatchResult result{version.model, version.number, 0, {}};
   for (const auto* list : {&answers.scores, &answers.derived})
@@ -162,23 +178,20 @@ Result<BatchResult> predict_file(registry::Registry& registry, const BatchOption
     }
 
   const Path output = std::filesystem::absolute(options.output);
-  TM_CHECK(make_folder(output.parent_path()));
-  // Asked before the scan: what the engine says of a file it cannot make does not tell input from output.
-  if (::access(output.parent_path().c_str(), W_OK) != 0)
-    return errno_error("write", options.output.native(), errno);
   const Path part = output.parent_path() / fmt::format(".{}.{}.part", output.filename().native(), ::getpid());
   auto written = connection.execute(fmt::format("CREATE TEMP VIEW input AS {}", select));
   if (written)
     written = connection.execute(fmt::format("COPY ({}) TO {} ({})", select_of(answers, columns),
                                              engine::quote_text(part.native()), copy_options));
   if (!written) {
+    std::error_code ignored;
     std::filesystem::remove(part, ignored);
-    return std::unexpected(engine::explain_scan_error(scan, std::move(written).error()));
+    return std::unexpected(explain_failure(connection, scan, std::move(written).error()));
   }
   TM_CHECK(publish_file(part, output));
   TM_TRY(const engine::Value rows,
-         connection.scalar(format == "parquet" ? fmt::format("SELECT count(*) FROM ({})", select)
-                                               : fmt::format("SELECT count(*) FROM input")));
+         connection.scalar(scan.format == "parquet" ? fmt::format("SELECT count(*) FROM ({})", select)
+                                                    : fmt::format("SELECT count(*) FROM input")));
   if (const int64_t* count = std::get_if<int64_t>(&rows)) result.rows = *count;
   return result;
 }

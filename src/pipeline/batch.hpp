@@ -13,7 +13,8 @@ namespace tidemill::pipeline {
 
 struct BatchOptions {
   std::string model;  // "late", "late@champion", "late@7"
-  Path input;         // any file the engine reads: .parquet, .csv, .json, .jsonl, and .gz or .zst behind text
+  Path input;         // any file the engine reads: .parquet, .csv, .json, .jsonl, and .gz or .zst behind
+                      // text; or a glob, whose files are scored as one
   Path output;        // any it writes; appears whole or not at all
   std::string timezone = "UTC";
   Budget budget;
@@ -28,8 +29,9 @@ struct BatchResult {
 };
 
 /// Adds, after all columns of the input: score and decision (binary); score_CLASS … and label (multiclass);
-/// prediction, and low and high with conformal intervals (regression). Errors: predict.missing_feature,
-/// predict.column_taken, predict.format, source.*.
+/// prediction, and low and high with conformal intervals (regression). Errors: usage.format, io.missing;
+/// predict.output_is_input and predict.unwritable_output before anything is read; predict.missing_feature,
+/// predict.column_taken; predict.not_a_number with the row; source.*.
 Result<BatchResult> predict_file(registry::Registry& registry, const BatchOptions& options);
 
 }  // namespace tidemill::pipeline

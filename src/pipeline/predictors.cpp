@@ -1,6 +1,7 @@
 #include "pipeline/predictors.hpp"
 
 #include <algorithm>
+#include <set>
 #include <unordered_map>
 
 #include <fmt/format.h>
@@ -27,21 +28,48 @@ Result<std::vector<size_t>> feature_places(const forest::Predictor& predictor,
   for (size_t i = 0; i < batch.columns.size(); ++i)
     known.try_emplace(engine::folded_name(batch.columns[i].name), i);
   std::vector<size_t> places;
-  for (const forest::Feature& feature : predictor.package().features) {
-    const auto found = known.find(engine::folded_name(feature.name));
-    if (found == known.end())
-      return user_error("predict.missing_feature",
-                        fmt::format("predict('{}'): the row has no column '{}'", batch.model, feature.name),
-                        {}, did_you_mean(feature.name, names_of(batch.columns)));
-    places.push_back(found->second);
+  for (const forest::Feature& feature : predictor.package().features)
+    if (const auto found = known.find(engine::folded_name(feature.name)); found != known.end())
+      places.push_back(found->second);
+  if (places.size() == predictor.package().features.size()) return places;
+  const MissingFeatures missing = missing_features(predictor.package(), batch.columns);
+  return user_error("predict.missing_feature",
+                    fmt::format("predict('{}'): the row has no column{} {}", batch.model,
+                                missing.names.size() > 1 ? "s" : "", quoted_list(missing.names)),
+                    {}, missing.hint);
+}
+
+/// The first of these texts that is no number, for a feature that is one.
+std::unexpected<Error> not_a_number(const forest::Predictor& predictor, size_t feature,
+                                    const engine::Column& column, std::span<const std::string_view> texts) {
+  std::string seen;
+  for (const std::string_view text : texts) {
+    forest::InputCounts counts;
+    if (text.data() != nullptr)
+      predictor.encode(feature, {.kind = forest::Cell::Kind::Text, .text = text}, counts);
+    if (counts.unreadable == 0) continue;
+    seen = text.substr(0, kMostTextShown);
+    break;
   }
-  return places;
+  Error error{
+      .kind = ErrorKind::Data,
+      .code = "predict.not_a_number",
+      .message = fmt::format("column {} ({}) holds '{}', which is no number, and {} takes numbers there",
+                             engine::quote_name(column.name), column.type, seen, predictor.package().model),
+      .where = {.what = "column " + column.name},
+      .seen = seen};
+  error.hint = fmt::format(
+      "mend the value, or leave it empty where it is not known; in SQL, TRY_CAST({} AS DOUBLE) makes what is "
+      "no "
+      "number NULL",
+      engine::quote_name(column.name));
+  return std::unexpected(std::move(error));
 }
 
 /// T: float for XGBoost's models, double for LightGBM's.
 template <class T>
-std::vector<double> scores_of(const forest::Predictor& predictor, const engine::PredictBatch& batch,
-                              const std::vector<size_t>& places) {
+Result<std::vector<double>> scores_of(const forest::Predictor& predictor, const engine::PredictBatch& batch,
+                                      const std::vector<size_t>& places) {
   std::vector<engine::PredictColumn> columns;
   columns.reserve(places.size());
   for (const size_t place : places) columns.push_back(batch.read(place));
@@ -53,10 +81,13 @@ std::vector<double> scores_of(const forest::Predictor& predictor, const engine::
     T* out = rows.data() + at * places.size();
     for (size_t f = 0; f < places.size(); ++f) {
       const engine::PredictColumn& column = columns[f];
-      if (!column.texts.empty())
-        predictor.encode_texts(f, std::span(column.texts).subspan(at, count), out + f, counts);
-      else
+      if (column.texts.empty()) {
         predictor.encode_numbers(f, std::span(column.numbers).subspan(at, count), out + f, counts);
+        continue;
+      }
+      const auto texts = std::span(column.texts).subspan(at, count);
+      predictor.encode_texts(f, texts, out + f, counts);
+      if (counts.unreadable > 0) return not_a_number(predictor, f, batch.columns[places[f]], texts);
     }
   }
   std::vector<double> scores(batch.rows * predictor.outputs());
@@ -69,6 +100,22 @@ forest::ObjectReader reader_of(const registry::Registry& registry) {
 }
 
 }  // namespace
+
+MissingFeatures missing_features(const forest::Package& package, const std::vector<engine::Column>& columns) {
+  MissingFeatures missing;
+  std::set<std::string> taken;
+  for (const forest::Feature& feature : package.features) {
+    if (has_column(columns, feature.name))
+      taken.insert(engine::folded_name(feature.name));
+    else
+      missing.names.push_back(feature.name);
+  }
+  std::vector<std::string> free;
+  for (const engine::Column& column : columns)
+    if (!taken.contains(engine::folded_name(column.name))) free.push_back(column.name);
+  missing.hint = did_you_mean_each(missing.names, free);
+  return missing;
+}
 
 Result<forest::Package> load_package(const registry::Registry& registry, const registry::Version& version) {
   return forest::load_package(version.package, reader_of(registry));

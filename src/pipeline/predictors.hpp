@@ -12,8 +12,17 @@
 
 namespace tidemill::pipeline {
 
+inline constexpr size_t kMostTextShown = 60;  // bytes of a value that an error has `seen`
+
 /// A version's package, read and checked.
 Result<forest::Package> load_package(const registry::Registry& registry, const registry::Version& version);
+
+/// Features that a table lacks, in the model's order, and which of its other columns may be meant.
+struct MissingFeatures {
+  std::vector<std::string> names;
+  std::string hint;
+};
+MissingFeatures missing_features(const forest::Package& package, const std::vector<engine::Column>& columns);
 
 /// Thread-safe. References are "late@champion", "late@7", "late"; with "#2" behind it, the third output.
 class Predictors {
@@ -34,7 +43,9 @@ class Predictors {
   std::map<std::string, std::shared_ptr<const forest::Predictor>> loaded_;  // package → predictor
 };
 
-/// Scores of a batch of rows, rows × outputs. Error predict.missing_feature.
+/// Scores of a batch of rows, rows × outputs. Errors: predict.missing_feature, with all that are missing;
+/// predict.not_a_number, with column and value: a text that is no number where the model takes one. NULL, NaN
+/// and an empty text are missing.
 Result<std::vector<double>> score_batch(const forest::Predictor& predictor,
                                         const engine::PredictBatch& batch);
 
