@@ -4,6 +4,7 @@
 
 #include "base/secret.hpp"
 #include "engine/names.hpp"
+#include "engine/sql_error.hpp"
 #include "engine/sql_text.hpp"
 #include "pipeline/columns.hpp"
 #include "pipeline/fingerprint.hpp"
@@ -302,20 +303,18 @@ class Outliner {
     for (const auto& [name, model] : project_.models) names.push_back(name);
     for (std::string& text : step.models) {
       const ModelReference reference = parse_reference(text);
+      const Place place = place_of_text(project_.transforms.at(step.name), text);
       if (!project_.models.contains(reference.model)) {
         errors_.push_back(
             user_error("plan.unknown_model",
-                       fmt::format("predict('{}'): there is no model '{}'", text, reference.model),
-                       place_of_sql(project_, project_.transforms.at(step.name)),
+                       fmt::format("predict('{}'): there is no model '{}'", text, reference.model), place,
                        did_you_mean(reference.model, names))
                 .error());
         continue;
       }
       text = reference.model + "@" + reference.version;
-      if (project_.models.at(reference.model).imported) {
-        require_version(step, reference);
-        continue;
-      }
+      step.calls.emplace(text, place);
+      if (project_.models.at(reference.model).imported) continue;
       if (reference.version == "champion") step.after.push_back("model:" + reference.model);
     }
     std::sort(step.models.begin(), step.models.end());
@@ -323,14 +322,20 @@ class Outliner {
     step.after.erase(std::unique(step.after.begin(), step.after.end()), step.after.end());
   }
 
-  /// Of a model that no step makes.
-  void require_version(const StepOutline& step, const ModelReference& reference) {
-    auto version = input_.registry->version(reference.model, reference.version);
-    if (version) return;
-    Error error = std::move(version).error();
-    error.where = place_of_sql(project_, project_.transforms.at(step.name));
-    error.hint = fmt::format("tidemill models import {} FILE --alias {}", reference.model, reference.version);
-    errors_.push_back(std::move(error));
+  /// Where a transform's SQL first says 'late@7'.
+  Place place_of_text(const project::Transform& transform, const std::string& text) const {
+    Place place = place_of_sql(project_, transform);
+    const std::string quoted = engine::quote_text(text);
+    for (const engine::SqlToken& token : engine::sql_tokens(transform.sql)) {
+      if (token.kind != engine::SqlToken::Kind::Text ||
+          std::string_view(transform.sql).substr(token.begin, token.end - token.begin) != quoted)
+        continue;
+      const Place in_sql = engine::place_in(transform.sql, token.begin);
+      place.line = in_sql.line;
+      place.column = in_sql.column;
+      break;
+    }
+    return place;
   }
 
   void sort() {

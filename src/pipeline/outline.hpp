@@ -23,8 +23,9 @@ struct StepOutline {
   std::vector<std::string> after;  // ids of models whose champion its predict() calls read, sorted
   Json parts = Json::object();     // of the key, but for "inputs" and "models"
   std::vector<engine::Column> columns;
-  std::vector<std::string> models;  // "late@champion"
-  std::string never_cached;         // why, or empty
+  std::vector<std::string> models;     // "late@champion"
+  std::map<std::string, Place> calls;  // of models: where its SQL names them first
+  std::string never_cached;            // why, or empty
   std::string gone;  // an export whose file is not there as it was written: why it must be made again
 };
 

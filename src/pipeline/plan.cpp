@@ -1,5 +1,7 @@
 #include "pipeline/plan.hpp"
 
+#include <optional>
+
 #include <fmt/format.h>
 
 #include "pipeline/columns.hpp"
@@ -119,6 +121,17 @@ class Evaluation {
       return out;
     };
     InputHashes inputs;
+    std::optional<std::string> no_champion;
+    for (const std::string& text : step.models) {
+      const ModelReference reference = parse_reference(text);
+      auto version = input_.registry->version(reference.model, reference.version);
+      if (version)
+        inputs.models[text] = version->package;
+      else if (reference.version == "champion" && !is_imported(reference.model))
+        no_champion = text;  // its model's step may find one
+      else
+        errors_.push_back(unknown_version(step, text, std::move(version).error()));
+    }
     for (const std::string& need : step.needs)
       if (pending_.contains(need)) return depends(need);
     for (const std::string& model : step.after)
@@ -141,13 +154,21 @@ class Evaluation {
                               .error());
       }
     }
-    for (const std::string& text : step.models) {
-      const ModelReference reference = parse_reference(text);
-      const auto version = input_.registry->version(reference.model, reference.version);
-      if (!version) return depends(text);
-      inputs.models[text] = version->package;
-    }
+    if (no_champion) return depends(*no_champion);
     return decide(step, inputs, *input_.project, *input_.registry, input_.force);
+  }
+
+  bool is_imported(const std::string& model) const { return input_.project->models.at(model).imported; }
+
+  /// The registry's error with the place in the SQL: no run makes this version.
+  Error unknown_version(const StepOutline& step, const std::string& text, Error error) const {
+    const ModelReference reference = parse_reference(text);
+    if (const auto call = step.calls.find(text); call != step.calls.end()) error.where = call->second;
+    if (!is_imported(reference.model)) return error;
+    const std::string import =
+        fmt::format("tidemill models import {} FILE --alias {}", reference.model, reference.version);
+    error.hint = error.code == "registry.unknown_version" ? error.hint + "; or " + import : import;
+    return error;
   }
 
   const PlanInput& input_;

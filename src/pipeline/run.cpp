@@ -175,7 +175,7 @@ class StepRunner {
     }
     for (const std::string& reference : outline.models) {
       const auto version = run_.predictors.version(reference);
-      if (!version) return settle_blocked(next.step, "model:" + parse_reference(reference).model, false);
+      if (!version) return settle_without_version(next.step, parse_reference(reference), version.error());
       inputs.models[reference] = version->package;
     }
     auto decided = decide(outline, inputs, run_.project, run_.registry, run_.options.force);
@@ -289,9 +289,22 @@ class StepRunner {
     }
   }
 
-  void settle_blocked(size_t step, const std::string& by, bool settled) {
+  void settle_blocked(size_t step, const std::string& by, bool settled, std::optional<Error> why = {}) {
     if (!settled) queue_.settle(step, false);
-    settle(step, StepStatus::Blocked, {{"blocked_by", by}}, std::nullopt);
+    settle(step, StepStatus::Blocked, {{"blocked_by", by}}, std::move(why));
+  }
+
+  /// The model has no champion. Where its own step tells why in this run, that is enough.
+  void settle_without_version(size_t step, const ModelReference& reference, Error why) {
+    const std::string by = "model:" + reference.model;
+    if (std::ranges::any_of(outcomes_, [&](const std::optional<StepOutcome>& other) {
+          return other && other->step == by && other->error;
+        }))
+      return settle_blocked(step, by, false);
+    for (const auto& [text, place] : run_.outline.step(plan_.steps[step].id).calls)
+      if (parse_reference(text).model == reference.model) why.where = place;
+    why.hint += "; `tidemill models` tells what became of its versions";
+    settle_blocked(step, by, false, std::move(why));
   }
 
   void settle(size_t step, StepStatus status, Json report, std::optional<Error> error) {
@@ -441,15 +454,20 @@ std::expected<RunResult, Errors> run(const project::Project& project, registry::
 
   StepRunner steps(execution, *planned);
   steps.settle_all();
+  bool any_blocked = false;
   for (std::optional<StepOutcome>& outcome : steps.outcomes()) {
     if (!outcome) continue;
     if (outcome->error) result.exit_code = gravest(result.exit_code, step_exit(*outcome->error));
+    any_blocked = any_blocked || outcome->status == StepStatus::Blocked;
     result.steps.push_back(*std::move(outcome));
   }
   const bool any_failed = std::any_of(result.steps.begin(), result.steps.end(), [](const StepOutcome& step) {
     return step.status == StepStatus::Failed;
   });
-  result.status = steps.cut_short() ? "interrupted" : any_failed ? "failed" : "done";
+  // What blocks is a failure or a verdict as a rule, which has its own code.
+  const bool only_blocked = any_blocked && result.exit_code <= 1;
+  if (only_blocked) result.exit_code = 1;
+  result.status = steps.cut_short() ? "interrupted" : any_failed || only_blocked ? "failed" : "done";
   if (steps.cut_short()) {
     // Also when every step that had begun came to its end: nothing of it went live.
     Cancellation cut;
