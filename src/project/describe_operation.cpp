@@ -57,6 +57,56 @@ const Object& traffic_object() {
   return described;
 }
 
+const Object& logged_column_object() {
+  static const Object described{
+      "logged column",
+      "What is stored of a column's numbers; a text in it is not stored.",
+      {{"bucket", scalar(real(1e-300)),
+        "The greatest multiple of this that is not above the number: with 10, 37 is stored as 30.", "",
+        Key::Need::Required}}};
+  return described;
+}
+
+const Object& log_object() {
+  const auto rules = [] { return scalar(words({"known", "keep", "drop", "hash"})); };
+  static const Object described{
+      "log",
+      "The prediction log: what of each prediction is stored in the home, how soon and for how long. An "
+      "empty "
+      "map keeps all predictions for 30 days. What a column may hold is decided before anything reaches a "
+      "disk, and what nobody decided is denied where it could be anything: a text that the model does not "
+      "know is stored hashed. The hash is HMAC-SHA256 with a key that the home makes for itself "
+      "(`predictions/hash.key`): equal values have equal hashes in this home and no other, and nobody "
+      "without the key can try values out. Who has the key can: it protects what is copied out of the home, "
+      "not the home.",
+      {{"durability", scalar(words({"none", "interval", "sync"})),
+        "`none`: written when the system sees fit; `interval`: on the disk after at most `interval`; `sync`: "
+        "on the disk before the prediction is answered.",
+        "interval"},
+       {"interval", scalar(duration()), "With durability interval: how much time a power cut may lose.",
+        "1s"},
+       {"when_full", scalar(words({"drop", "block"})),
+        "When predictions come faster than they can be written: `drop` leaves rows out and counts them, "
+        "`block` lets predictions wait.",
+        "drop"},
+       {"sample", scalar(share()),
+        "The share of predictions that are stored, by a hash of the prediction's id: all rows of a request "
+        "or "
+        "none.",
+        "100%"},
+       {"retain", scalar(duration()), "How long rows are kept.", "30d"},
+       {"columns", map_of(text(), either(rules(), object(logged_column_object())), "column"),
+        "By the feature's name, or `\"*\"` for all that are not named: `known` stores numbers and the texts "
+        "that "
+        "the model knows, and hashes other texts; `keep` stores all as it is; `drop` stores nothing; `hash` "
+        "stores the keyed hash; `{bucket: 10}` stores numbers coarsely.",
+        "known"}},
+      {},
+      {},
+      "log: {durability: interval, sample: 10%, retain: 30d, columns: {tailnum: hash, age: {bucket: 10}}}"};
+  return described;
+}
+
 }  // namespace
 
 const Object& deployment_object() {
@@ -71,7 +121,8 @@ const Object& deployment_object() {
         "requests carry the features themselves"},
        {"through", list_of(scalar(reference(Target::Transform)), 0, kMaxNames),
         "The transforms that requests pass; every other table is as it was published.", "the model's `from`"},
-       {"rollout", object(rollout_object()), "How a new version takes over.", "at once"}},
+       {"rollout", object(rollout_object()), "How a new version takes over.", "at once"},
+       {"log", nullable(object(log_object())), "The prediction log.", "predictions are not kept"}},
       {},
       {},
       "late: {model: late@champion, request: flights, through: [features]}",

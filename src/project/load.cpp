@@ -128,6 +128,28 @@ void check_sticky(const Project& project, const Deployment& deployment, const Pl
         "a feature; or declare the deployment's `request`, whose rows have other columns too");
 }
 
+/// A column that is to be dropped or hashed and is called otherwise by the model would be stored as it is.
+void check_logged_columns(const Project& project, const Deployment& deployment, const Place& place,
+                          const YamlNode& columns, Problems& problems) {
+  const auto model = project.models.find(deployment.model);
+  if (model == project.models.end()) return;
+  const std::vector<std::string>& include = model->second.include;
+  for (const YamlEntry& entry : columns.entries) {
+    const std::string& column = entry.key.text;
+    const auto is_column = [&](const std::string& name) { return name == column; };
+    const bool left_out = include.empty() ? std::ranges::any_of(model->second.exclude, is_column)
+                                          : std::ranges::none_of(include, is_column);
+    const bool is_feature = !left_out && column != model->second.target;
+    if (column == "*" || is_feature || std::ranges::any_of(model->second.fairness_groups, is_column))
+      continue;
+    Error& error = problems.add(
+        "project.bad_value",
+        fmt::format("'{}' is no feature of model {}, so no log of it has the column", column, model->first),
+        entry.key, place.what);
+    error.hint = did_you_mean(column, include);
+  }
+}
+
 /// Deployments and exports take what they don't say from models and sources.
 void fill_in(Project& project, const Reader& reader, Problems& problems) {
   reader.each("deployments", [&](const std::string& name, const YamlNode& node, const Place& place) {
@@ -140,6 +162,9 @@ void fill_in(Project& project, const Reader& reader, Problems& problems) {
       if (sticky != nullptr) at.line = sticky->line, at.column = sticky->column;
       check_sticky(project, deployment, at, problems);
     }
+    if (const YamlNode* log = node.find("log"))
+      if (const YamlNode* columns = log->find("columns"))
+        check_logged_columns(project, deployment, place, *columns, problems);
     const bool says = node.find("through") != nullptr;
     if (deployment.request.empty() || model == project.models.end()) return;
     if (model->second.imported) {

@@ -114,6 +114,57 @@ TEST(Load, a_rollouts_shares_grow_and_its_callers_are_told_apart_by_what_they_se
   EXPECT_EQ(rollout("sticky: gone", "request: f, "), "");
 }
 
+TEST(Load, reads_what_is_kept_of_predictions) {
+  using Rule = PredictionLog::Column::Rule;
+  const Project p = loaded(at("full"));
+  const PredictionLog log = p.deployments.at("late").log.value();
+  EXPECT_EQ(log.durability, PredictionLog::Durability::Interval);
+  EXPECT_EQ(log.interval, parse_duration("2s").value());
+  EXPECT_EQ(log.when_full, PredictionLog::WhenFull::Block);
+  EXPECT_EQ(log.sample, 0.1);
+  EXPECT_EQ(log.retain, parse_duration("90d").value());
+  EXPECT_EQ(log.column("dest").rule, Rule::Hash);
+  EXPECT_EQ(log.column("dep_delay").rule, Rule::Bucket);
+  EXPECT_EQ(log.column("dep_delay").width, 10);
+  EXPECT_EQ(log.column("any other").rule, Rule::Drop);
+  EXPECT_EQ(p.deployments.at("delay").log.value().durability, PredictionLog::Durability::Sync);
+  EXPECT_EQ(to_json(p)["deployments"]["late"]["log"]["columns"],
+            (Json{{"dep_delay", {{"bucket", 10.0}}}, {"dest", "hash"}, {"*", "drop"}}));
+}
+
+TEST(Load, a_log_that_says_nothing_keeps_what_the_model_knows_for_a_month) {
+  for (const std::string empty : {"", "{}"}) {
+    const auto project = load_text(
+        "name: p\nmodels: {m: {imported: true}}\ndeployments:\n  m:\n    model: m\n    log: " + empty + "\n",
+        testdata("full") / "no-such-folder", {});
+    ASSERT_TRUE(project) << text_of(project.error());
+    const PredictionLog log = project->deployments.at("m").log.value();
+    EXPECT_EQ(log.sample, 1);
+    EXPECT_EQ(log.retain, parse_duration("30d").value());
+    EXPECT_EQ(log.column("a").rule, PredictionLog::Column::Rule::Known);
+    EXPECT_EQ(log.durability, PredictionLog::Durability::Interval);
+  }
+}
+
+TEST(Load, a_log_that_would_not_protect_what_it_names_is_a_mistake) {
+  const auto log = [](const std::string& keys, const std::string& features = "exclude: [gone]") {
+    return mistakes(std::string(kModel) + "features: {" + features +
+                    "}}\ndeployments:\n  m: {model: m, log: {" + keys + "}}\n");
+  };
+  EXPECT_EQ(log("columns: {a: hash, \"*\": drop, b: {bucket: 5}}"), "");
+  EXPECT_NE(log("columns: {gone: drop}").find("'gone' is no feature of model m"), std::string::npos);
+  EXPECT_NE(log("columns: {y: drop}").find("'y' is no feature of model m"), std::string::npos);
+  EXPECT_NE(log("columns: {pasport: drop}", "include: [passport]").find("did you mean 'passport'?"),
+            std::string::npos);
+  EXPECT_NE(log("columns: {a: {bucket: 0}}").find("`bucket`"), std::string::npos);
+  EXPECT_NE(log("columns: {a: hsh}").find("did you mean 'hash'?"), std::string::npos);
+  EXPECT_NE(log("durability: sync, interval: 1s").find("`interval` has no meaning for durability sync"),
+            std::string::npos);
+  EXPECT_NE(log("interval: 1ms").find("1ms is too short an interval"), std::string::npos);
+  EXPECT_NE(log("retain: 1m").find("1m is too short a time to keep rows"), std::string::npos);
+  EXPECT_NE(log("sample: 0%").find("a log of no predictions"), std::string::npos);
+}
+
 TEST(Load, reads_the_flights_example) {
   const Project p = loaded({.file = Path(TIDEMILL_ROOT) / "examples/flights/tidemill.yaml"});
   EXPECT_EQ(p.sources.size(), 5u);

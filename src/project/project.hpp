@@ -196,6 +196,31 @@ struct Rollout {
   Place place;
 };
 
+/// What of a deployment's predictions reaches the disk, how soon, and for how long.
+struct PredictionLog {
+  enum class Durability { None, Interval, Sync };
+  enum class WhenFull { Drop, Block };
+  /// What becomes of a column's values before they reach the disk. Known: numbers as they are, texts that the
+  /// model knows as they are, all other texts hashed, since they may be anything.
+  struct Column {
+    enum class Rule { Known, Keep, Drop, Hash, Bucket };
+    Rule rule = Rule::Known;
+    double width = 0;  // Bucket: a number becomes the greatest multiple of it that is not above the number
+  };
+  Durability durability = Durability::Interval;
+  Duration interval{1'000'000};  // the longest time that a written row waits for the disk
+  WhenFull when_full = WhenFull::Drop;
+  double sample = 1;  // share of the predictions whose rows are stored
+  Duration retain{30LL * 24 * 3600 * 1'000'000};
+  Column others;                          // of columns that are not named: `"*"`
+  std::map<std::string, Column> columns;  // by the feature's name
+  Place place;
+  const Column& column(const std::string& name) const {
+    const auto named = columns.find(name);
+    return named == columns.end() ? others : named->second;
+  }
+};
+
 struct Deployment {
   std::string name;
   std::string model;    // "late"
@@ -203,6 +228,7 @@ struct Deployment {
   std::string request;  // source whose rows are the requests; empty: features are sent as they are
   std::vector<std::string> through;
   std::optional<Rollout> rollout;
+  std::optional<PredictionLog> log;  // nothing: predictions are not kept
   Place place;
 };
 

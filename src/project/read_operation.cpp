@@ -54,6 +54,50 @@ Rollout read_rollout(const Reader& reader, Problems& problems) {
   return rollout;
 }
 
+PredictionLog::Column read_logged_column(const YamlNode& node) {
+  using Rule = PredictionLog::Column::Rule;
+  if (const YamlNode* width = node.find("bucket")) return {Rule::Bucket, parse_number(*width).value_or(1)};
+  const std::string rule = text_of(node).value_or("");
+  return {rule == "keep"   ? Rule::Keep
+          : rule == "drop" ? Rule::Drop
+          : rule == "hash" ? Rule::Hash
+                           : Rule::Known};
+}
+
+PredictionLog read_log(const Reader& reader, Problems& problems) {
+  PredictionLog log;
+  log.place = reader.place();
+  const std::string durability = reader.text("durability");
+  log.durability = durability == "none"   ? PredictionLog::Durability::None
+                   : durability == "sync" ? PredictionLog::Durability::Sync
+                                          : PredictionLog::Durability::Interval;
+  log.interval = reader.duration("interval").value_or(log.interval);
+  if (reader.text("when_full") == "block") log.when_full = PredictionLog::WhenFull::Block;
+  log.sample = reader.share("sample").value_or(log.sample);
+  log.retain = reader.duration("retain").value_or(log.retain);
+  if (const YamlNode* columns = reader.node("columns"))
+    for (const YamlEntry& entry : columns->entries)
+      (entry.key.text == "*" ? log.others : log.columns[entry.key.text]) = read_logged_column(entry.value);
+  const auto mistake = [&](const std::string& key, std::string message, std::string hint) {
+    problems.add("project.bad_value", std::move(message), reader.place_of(key)).hint = std::move(hint);
+  };
+  if (reader.has("interval") && reader.has("durability") &&
+      log.durability != PredictionLog::Durability::Interval)
+    problems
+        .add("project.exclusive_keys", fmt::format("`interval` has no meaning for durability {}", durability),
+             reader.place_of("interval"))
+        .hint = "an interval is for durability: interval";
+  constexpr Duration kLeastInterval{10'000};
+  if (log.interval < kLeastInterval)
+    mistake("interval", fmt::format("{} is too short an interval", to_text(log.interval)),
+            "10ms or more; or durability: sync");
+  constexpr Duration kLeastRetained{3'600'000'000};  // whole hours are removed
+  if (log.retain < kLeastRetained)
+    mistake("retain", fmt::format("{} is too short a time to keep rows", to_text(log.retain)), "1h or more");
+  if (log.sample <= 0) mistake("sample", "a log of no predictions", "a share above 0%; or leave `log` out");
+  return log;
+}
+
 }  // namespace
 
 Deployment read_deployment(const std::string& name, const YamlNode& node, const Place& place,
@@ -69,6 +113,7 @@ Deployment read_deployment(const std::string& name, const YamlNode& node, const 
   deployment.request = reader.text("request");
   deployment.through = reader.texts("through");
   if (reader.has("rollout")) deployment.rollout = read_rollout(reader.object("rollout"), problems);
+  if (node.find("log") != nullptr) deployment.log = read_log(reader.object("log"), problems);
   return deployment;
 }
 

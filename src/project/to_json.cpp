@@ -14,6 +14,7 @@ Json of(const Source& source);
 Json of(const Transform& transform);
 Json of(const GateRule& rule);
 Json of(const Model& model);
+Json of(const PredictionLog::Column& column);
 Json of(const Deployment& deployment);
 Json of(const Export& made);
 Json of(const Schedule& schedule);
@@ -168,12 +169,31 @@ Json of(const Rollout& rollout) {
             {"score_drift", maybe(rollout.limits.score_drift)}}}};
 }
 
+Json of(const PredictionLog::Column& column) {
+  static constexpr std::array kRules{"known", "keep", "drop", "hash"};
+  if (column.rule == PredictionLog::Column::Rule::Bucket) return {{"bucket", column.width}};
+  return kRules[static_cast<size_t>(column.rule)];
+}
+
+Json of(const PredictionLog& log) {
+  static constexpr std::array kDurabilities{"none", "interval", "sync"};
+  Json columns = all(log.columns);
+  columns["*"] = of(log.others);
+  return {{"durability", kDurabilities[static_cast<size_t>(log.durability)]},
+          {"interval", to_text(log.interval)},
+          {"when_full", log.when_full == PredictionLog::WhenFull::Drop ? "drop" : "block"},
+          {"sample", log.sample},
+          {"retain", to_text(log.retain)},
+          {"columns", std::move(columns)}};
+}
+
 Json of(const Deployment& deployment) {
   return {{"model", deployment.model},
           {"version", deployment.version},
           {"request", deployment.request},
           {"through", list(deployment.through)},
-          {"rollout", deployment.rollout ? of(*deployment.rollout) : Json()}};
+          {"rollout", deployment.rollout ? of(*deployment.rollout) : Json()},
+          {"log", deployment.log ? of(*deployment.log) : Json()}};
 }
 
 Json of(const Export& made) {
