@@ -283,6 +283,7 @@ def changes_at_the_command_line() -> None:
         command("tidemill", "promote", "big", str(n % 2 + 1), codes=usage)
         command("tidemill", "rollout", "raw", "--canary", str(2 - n % 2), "--percent", "40", codes=usage)
         command("tidemill", "tokens", "revoke", f"guest{n}")
+        guest = Http(token)   # the other connection may have been idle for too long
         while guest.ask("POST", "/v2/models/plain/infer", json.dumps(features_of([1])).encode())[0] != 401:
             must(time.monotonic() < until, "a revoked token still opens something")
         if TLS is not None:
