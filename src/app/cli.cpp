@@ -233,6 +233,8 @@ int run_cli(int argc, char** argv) {
       "  tidemill models retire late 1 --reason WHY     never live, never compared with again\n");
   models_app->add_option("--folder", registry_options.folder, "with export: where the package's files go");
   models_app->add_option("--alias", registry_options.alias, "with import: what else to call the version");
+  models_app->add_flag("--all-rounds", registry_options.all_rounds,
+                       "with import: also those behind the best one of early stopping");
   models_app->add_option("--reason", registry_options.reason, "with retire: kept in the audit trail");
   registry_sub("tables", "live tables; show, diff",
                "show TABLE, diff TABLE@ID TABLE@ID (snapshots, as show lists them), explain TABLE",

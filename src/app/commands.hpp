@@ -50,6 +50,7 @@ struct RegistryOptions {
   std::string log_step;           // runs show ID --log STEP
   Path folder;                    // models export
   std::string alias;              // models import
+  bool all_rounds = false;        // models import
   std::string reason;             // models retire
   size_t limit = 20;
 };
@@ -57,6 +58,7 @@ struct ImportOptions {
   std::string model;
   Path path;  // model.json, model.ubj, model.txt, or a folder with MLmodel
   std::string alias;
+  bool all_rounds = false;  // not only those up to the best one
 };
 struct PromoteOptions {
   std::string model;

@@ -77,7 +77,8 @@ Result<Found> find_model(const Path& path) {
 
 Result<forest::Package> package_of(const Session& session, const ImportOptions& options, const Found& found,
                                    std::string_view bytes) {
-  forest::ImportedModel imported{options.model, {}, {}, found.types};
+  forest::ImportedModel imported{
+      options.model, {}, {}, found.types, options.all_rounds ? forest::Rounds::All : forest::Rounds::Best};
   if (const auto declared = session.project.models.find(options.model);
       declared != session.project.models.end()) {
     imported.key = declared->second.key;
@@ -131,6 +132,14 @@ void hint_at_declaration(const project::Project& project, const std::string& mod
              model, near.empty() ? "" : fmt::format(" ({})", near));
 }
 
+/// "; 7 of its 12 rounds, up to the best": empty where all are used.
+std::string rounds_text(const forest::Package& package) {
+  const int64_t in_file = package.provenance.value("rounds_in_file", int64_t{0});
+  if (!package.rounds || *package.rounds >= in_file) return "";
+  return fmt::format("; {} of its {} rounds, up to the best (--all-rounds takes all)", *package.rounds,
+                     in_file);
+}
+
 }  // namespace
 
 Result<int> import_model(const GlobalOptions& global, const Session& session, const ImportOptions& options) {
@@ -154,11 +163,13 @@ Result<int> import_model(const GlobalOptions& global, const Session& session, co
                 {"version", version.number},
                 {"task", forest::to_text(package.task)},
                 {"features", package.features.size()},
+                {"rounds", package.rounds ? Json(*package.rounds) : Json()},
                 {"alias", options.alias.empty() ? Json() : Json(options.alias)}});
     return 0;
   }
-  print(fmt::format("{} version {}: {} with {} features, imported from {}{}", options.model, version.number,
+  print(fmt::format("{} version {}: {} with {} features, imported from {}{}{}", options.model, version.number,
                     forest::to_text(package.task), package.features.size(), found.file.filename().native(),
+                    rounds_text(package),
                     options.alias.empty() ? "" : fmt::format("; it is {}@{}", options.model, options.alias)));
   return 0;
 }

@@ -395,7 +395,7 @@ int registry_command(const GlobalOptions& global, const RegistryOptions& options
     exit = export_package(*session, words[1], options.folder);
   if (retires) exit = retire(global, *session->registry, options);
   if (imports && words.size() == 3)
-    exit = import_model(global, *session, {words[1], words[2], options.alias});
+    exit = import_model(global, *session, {words[1], words[2], options.alias, options.all_rounds});
   return exit ? *exit : report(global, exit.error());
 }
 

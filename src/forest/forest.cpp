@@ -68,6 +68,14 @@ void softmax(double* x, size_t n) {
 
 }  // namespace
 
+void Forest::keep_rounds(uint32_t rounds) {
+  const size_t kept = size_t{rounds} * trees_of_round;
+  if (kept >= trees.size()) return;
+  trees.resize(kept);
+  if (!tree_weights.empty()) tree_weights.resize(kept);
+  if (average_over > 0) average_over = rounds;
+}
+
 void predict_margin(const Forest& forest, std::span<const float> rows, std::span<float> margins) {
   add_trees(forest, rows, margins);
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -54,11 +55,18 @@ enum class Link {
 /// Of values, thresholds, leaves and sums: XGBoost's float, LightGBM's double.
 enum class Precision { Float, Double };
 
+/// What a categorical feature was trained on: code = index.
+struct Levels {
+  std::vector<std::string> names;
+  bool are_numbers = false;  // whole ones
+};
+
 struct Forest {
   uint32_t features = 0;
   uint32_t outputs = 1;
   std::vector<std::string> feature_names;  // may be empty
   std::vector<bool> categorical;           // a feature's type is "c"; may be empty
+  std::vector<Levels> levels;  // one a feature, of those whose categories the file names; or empty
   Precision precision = Precision::Float;
   std::vector<float> base_margins;  // one an output, already on the margin scale
   Link link = Link::Identity;
@@ -67,6 +75,12 @@ struct Forest {
   std::string objective;      // empty: its trainer had one of its own
   std::vector<Tree> trees;
   std::vector<float> tree_weights;  // DART; empty: all 1
+  uint32_t trees_of_round = 1;
+  std::optional<uint32_t> best_round;  // from 0; where early stopping noted one in the file
+
+  uint32_t rounds() const { return static_cast<uint32_t>(trees.size() / trees_of_round); }
+  /// Drops all trees behind the first `rounds` rounds.
+  void keep_rounds(uint32_t rounds);
 };
 
 /// Reads XGBoost JSON or UBJ (told apart by content). A corrupt or hostile file is refused with a reason:

@@ -36,8 +36,32 @@ Result<std::vector<std::vector<std::string>>> pandas_levels(std::string_view tex
   return out;
 }
 
+/// Of XGBoost 3.1 and newer. The file's feature types need not be there to tell which are categories.
+Result<void> name_xgboost_levels(const Forest& forest, Package& package) {
+  for (size_t f = 0; f < forest.levels.size(); ++f) {
+    const Levels& levels = forest.levels[f];
+    if (levels.names.empty()) continue;
+    Feature& feature = package.features[f];
+    // Of a pandas frame it counts characters where it cuts bytes (to 3.2 at least), and the file does not say
+    // of what frame it was.
+    for (const std::string& level : levels.names)
+      if (std::ranges::any_of(level, [](char c) { return static_cast<unsigned char>(c) > 0x7f; }))
+        return unsupported(
+            "forest.categories",
+            fmt::format(
+                "feature '{}' has categories beyond ASCII, which XGBoost may have cut in the wrong place",
+                feature.name),
+            "train it on names in ASCII, or on codes instead of categories of a data frame");
+    feature.category = true;
+    feature.sql_type = levels.are_numbers ? "BIGINT" : "VARCHAR";
+    feature.levels = levels.names;
+    feature.refuses_unknown = true;
+  }
+  return {};
+}
+
 Result<void> name_levels(const Forest& forest, std::string_view bytes, Package& package) {
-  if (forest.precision != Precision::Double) return {};
+  if (forest.precision != Precision::Double) return name_xgboost_levels(forest, package);
   TM_TRY(auto levels, pandas_levels(bytes));
   if (levels.empty()) return {};
   const auto categorical = std::count(forest.categorical.begin(), forest.categorical.end(), true);
@@ -94,7 +118,12 @@ Result<Package> imported_package(const ImportedModel& imported, std::string_view
   package.provenance = {{"imported", true},
                         {"library", forest.precision == Precision::Double ? "lightgbm" : "xgboost"},
                         {"objective", forest.objective},
-                        {"trees", forest.trees.size()}};
+                        {"trees", forest.trees.size()},
+                        {"rounds_in_file", forest.rounds()}};
+  if (imported.rounds == Rounds::Best && forest.best_round)
+    package.rounds = *forest.best_round + 1;
+  else if (forest.rounds() > 0 && forest.trees.size() % forest.trees_of_round == 0)
+    package.rounds = forest.rounds();
   // What a package may be is said in one place.
   return package_from_json(to_json(package));
 }

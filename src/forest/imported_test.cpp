@@ -66,6 +66,95 @@ TEST(imported_package, names_the_codes_of_pandas_categories_in_their_order) {
   EXPECT_EQ(counts.unseen_categories, 1);
 }
 
+/// What our predictor makes of the rows that the expected file tells, as XGBoost's floats.
+std::vector<double> predictions_of(const Predictor& predictor, const Json& expected) {
+  std::vector<double> rows;
+  std::vector<std::string> texts;
+  InputCounts counts;
+  for (const Json& row : expected["rows"])
+    for (size_t f = 0; f < row.size(); ++f) {
+      Cell cell;
+      if (row[f].is_number()) cell = {.kind = Cell::Kind::Number, .number = row[f].get<double>()};
+      if (row[f].is_string()) cell = {.kind = Cell::Kind::Text, .text = row[f].get_ref<const std::string&>()};
+      rows.push_back(predictor.encode(f, cell, counts));
+    }
+  EXPECT_EQ(counts.unseen_categories, 0);
+  std::vector<double> scores(expected["rows"].size());
+  predictor.predict(rows, scores);
+  return scores;
+}
+
+TEST(imported_package, takes_xgboosts_names_of_categories_and_its_best_rounds) {
+  for (const std::string name : {"named", "named_forest"}) {
+    const auto expected = *parse_json(testdata(name + ".expected.json"));
+    for (const std::string form : {".json", ".ubj"})
+      for (const Rounds rounds : {Rounds::Best, Rounds::All}) {
+        const std::string bytes = testdata(name + form);
+        const auto package = imported_package({"late", {}, {}, {}, rounds}, bytes);
+        ASSERT_TRUE(package) << package.error().message;
+        EXPECT_EQ(package->features[1].sql_type, "VARCHAR");
+        EXPECT_EQ(package->features[1].levels,
+                  (std::vector<std::string>{"red", "green", "blue", "dark \"grey\", matt"}));
+        EXPECT_EQ(package->features[2].sql_type, "BIGINT");
+        EXPECT_EQ(package->features[2].levels, (std::vector<std::string>{"4", "2", "-1", "18"}));
+        EXPECT_FALSE(package->features[0].category);
+        EXPECT_EQ(package->provenance["rounds_in_file"], expected["rounds"]);
+        const bool all = rounds == Rounds::All;
+        EXPECT_EQ(*package->rounds,
+                  all ? expected["rounds"].get<uint32_t>() : expected["best_round"].get<uint32_t>() + 1);
+        const auto predictor = Predictor::make(*package, bytes);
+        ASSERT_TRUE(predictor) << predictor.error().message;
+        EXPECT_EQ(predictions_of(**predictor, expected),
+                  expected[all ? "predictions_of_all_rounds" : "predictions"].get<std::vector<double>>())
+            << name << form;
+      }
+  }
+}
+
+TEST(imported_package, a_category_that_xgboost_would_refuse_is_counted_as_refused) {
+  const std::string bytes = testdata("named.ubj");
+  const auto predictor = Predictor::make(*imported(bytes), bytes);
+  ASSERT_TRUE(predictor) << predictor.error().message;
+  InputCounts counts;
+  EXPECT_TRUE(std::isnan((*predictor)->encode(1, {}, counts)));
+  EXPECT_EQ((*predictor)->encode(2, {.kind = Cell::Kind::Number, .number = 18}, counts), 3);
+  EXPECT_EQ(counts.refused, 0);
+  EXPECT_TRUE(std::isnan((*predictor)->encode(1, {.kind = Cell::Kind::Text, .text = "mauve"}, counts)));
+  EXPECT_TRUE(std::isnan((*predictor)->encode(2, {.kind = Cell::Kind::Number, .number = 3}, counts)));
+  EXPECT_EQ(counts.refused, 2);
+}
+
+TEST(imported_package, broken_names_of_categories_are_refused) {
+  const std::string bytes = testdata("named.json");
+  const auto refused = [&](const std::string& from, const std::string& to, const std::string& code) {
+    std::string text = bytes;  // red, green, blue, …
+    ASSERT_NE(text.find(from), std::string::npos) << from;
+    text.replace(text.find(from), from.size(), to);
+    const auto package = imported(text);
+    ASSERT_FALSE(package) << to;
+    EXPECT_EQ(package.error().code, code) << package.error().message;
+  };
+  refused("[0,3,8,12,29]", "[0,8,3,12,29]", "forest.invalid");
+  refused("[0,3,8,12,29]", "[0,3,8,12,290]", "forest.invalid");
+  refused("[0,3,8,12,29]", "[1,3,8,12,29]", "forest.invalid");
+  refused("[0,3,8,12,29]", "\"none\"", "forest.invalid");
+  refused("[114,101,100", "[1000,101,100", "forest.invalid");
+  refused("[114,101,100", "[114,-61,-68", "forest.categories");  // rü
+  refused("[4,2,-1,18]", "[4,2,-1.5,18]", "forest.invalid");
+  refused("[4,2,-1,18]", "[4,2,2,18]", "package.invalid");
+  refused("{\"offsets\":[],\"values\":[]},", "", "forest.invalid");
+}
+
+TEST(imported_package, a_best_round_that_the_file_does_not_have_says_nothing) {
+  std::string text = testdata("named.json");
+  const std::string noted = R"("best_iteration":"5")";
+  ASSERT_NE(text.find(noted), std::string::npos);
+  text.replace(text.find(noted), noted.size(), R"("best_iteration":"50")");
+  EXPECT_EQ(imported(text)->rounds, 10U);
+  EXPECT_EQ(imported(testdata("lightgbm_softmax.txt"))->rounds,
+            imported(testdata("lightgbm_softmax.txt"))->provenance["rounds_in_file"]);
+}
+
 TEST(imported_package, refuses_what_it_cannot_name) {
   const auto refused = [](const std::string& bytes, const std::string& code) {
     const auto package = imported(bytes);

@@ -292,6 +292,7 @@ Result<Forest> read_header(const Fields& fields) {
   TM_TRY(forest.outputs,
          count_of(fields, fields.contains("num_tree_per_iteration") ? "num_tree_per_iteration" : "num_class",
                   1, kMaxOutputs));
+  forest.trees_of_round = forest.outputs;
   forest.base_margins.assign(forest.outputs, 0.0F);
   TM_CHECK(read_features(fields, forest));
   const auto objective = fields.find("objective");

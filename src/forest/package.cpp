@@ -10,6 +10,7 @@ namespace tidemill::forest {
 namespace {
 
 constexpr size_t kMaxPackageFeatures = 1 << 20;
+constexpr uint32_t kMaxPackageRounds = 1'000'000;
 constexpr double kClosestToCertain = 0x1p-30;
 
 std::unexpected<Error> invalid(std::string_view name, std::string_view why) {
@@ -79,6 +80,7 @@ Result<Feature> feature_from_json(const Json& json) {
   TM_CHECK(read(json, "levels", feature.levels));
   TM_CHECK(read(json, "other_level", feature.other_level));
   TM_CHECK(read(json, "folded", feature.folded));
+  TM_CHECK(read(json, "refuses_unknown", feature.refuses_unknown));
   if (feature.name.empty()) return invalid("features", "has one without a name");
   std::vector<std::string> sorted = feature.levels;
   std::sort(sorted.begin(), sorted.end());
@@ -118,6 +120,7 @@ Json to_json(const Feature& feature) {
   if (feature.category) json["levels"] = feature.levels;
   if (!feature.other_level.empty()) json["other_level"] = feature.other_level;
   if (!feature.folded.empty()) json["folded"] = feature.folded;
+  if (feature.refuses_unknown) json["refuses_unknown"] = true;
   return json;
 }
 
@@ -192,7 +195,8 @@ Json to_json(const Package& package) {
           {"split", package.split},
           {"provenance", package.provenance},
           {"pipeline", package.pipeline},
-          {"files", std::move(files)}};
+          {"files", std::move(files)},
+          {"rounds", package.rounds ? Json(*package.rounds) : Json(nullptr)}};
 }
 
 Result<Package> package_from_json(const Json& json) {
@@ -242,6 +246,11 @@ Result<Package> package_from_json(const Json& json) {
   TM_CHECK(read(json, "split", package.split, Json::value_t::object));
   TM_CHECK(read(json, "provenance", package.provenance, Json::value_t::object));
   TM_CHECK(read(json, "pipeline", package.pipeline, Json::value_t::object));
+  if (const auto rounds = json.find("rounds"); rounds != json.end() && !rounds->is_null()) {
+    if (!rounds->is_number_unsigned() || *rounds == 0U || *rounds > kMaxPackageRounds)
+      return invalid("rounds", "is no number of rounds");
+    package.rounds = rounds->get<uint32_t>();
+  }
   Json files = Json::object();
   TM_CHECK(read(json, "files", files, Json::value_t::object));
   for (const auto& [name, id] : files.items()) {

@@ -28,6 +28,7 @@ struct Feature {
   std::vector<std::string> levels;  // code = index; distinct, and sorted by bytes when trained here
   std::string other_level;          // rare levels fold into this code when not empty (it is one of levels)
   std::vector<std::string> folded;  // the rare levels that fold; sorted
+  bool refuses_unknown = false;     // a level that is none of these is an error, not missing
   bool operator==(const Feature&) const = default;
 };
 
@@ -62,13 +63,14 @@ struct Package {
   Json pipeline = Json::object();    // the SQL of the transforms that made the features, sources' columns,
                                      // as_of: what serving and later gates need
   std::map<std::string, std::string> files;  // name → object id: "model.ubj", "card.md"
+  std::optional<uint32_t> rounds;            // how many of the model file's are used; nothing: all
 };
 
 /// The object that holds the model: "model.ubj", or as it was imported "model.json" or "model.txt". Error
 /// package.no_model.
 Result<std::string> model_object(const Package& package);
 
-inline constexpr int kPackageFormat = 1;
+inline constexpr int kPackageFormat = 2;
 
 Json to_json(const Package& package);
 /// Errors: package.invalid with the member's name, package.newer_format.
@@ -91,6 +93,7 @@ struct InputCounts {
   int64_t unseen_categories = 0;
   int64_t missing = 0;
   int64_t unreadable = 0;  // a text that is no number where a number belongs: taken as missing
+  int64_t refused = 0;     // of unseen_categories, those that the feature refuses: for the caller to say
 };
 
 /// A package made ready to predict. Immutable; safe to share between threads.

@@ -69,6 +69,8 @@ RC_GTEST_PROP(package, survives_a_round_trip_with_every_bit, ()) {
   }
   p.metrics = {{"test", {{"roc_auc", *finite()}}}};
   p.files = {{"model.ubj", "abc"}};
+  if (*rc::gen::arbitrary<bool>()) p.rounds = *rc::gen::inRange(1, 1000);
+  p.features[1].refuses_unknown = *rc::gen::arbitrary<bool>();
   const auto text = tidemill::to_text(to_json(p));
   const auto json = parse_json(text);
   RC_ASSERT(json.has_value());
@@ -82,6 +84,29 @@ RC_GTEST_PROP(package, survives_a_round_trip_with_every_bit, ()) {
   RC_ASSERT(back->task == p.task);
   RC_ASSERT(back->target == p.target);
   RC_ASSERT(back->files == p.files);
+  RC_ASSERT(back->rounds == p.rounds);
+}
+
+TEST(package, of_format_1_is_read) {
+  Json json = to_json(package());
+  json["format"] = 1;
+  json.erase("rounds");
+  const auto read = package_from_json(json);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->rounds, std::nullopt);
+  EXPECT_FALSE(read->features[1].refuses_unknown);
+}
+
+TEST(package, uses_only_the_rounds_that_it_says) {
+  Package p = package();
+  p.rounds = 1;
+  const auto one = Predictor::make(p, model_text());
+  ASSERT_TRUE(one) << one.error().message;
+  EXPECT_EQ((*one)->forest().trees.size(), 1U);
+  p.rounds = 3;
+  const auto three = Predictor::make(p, model_text());
+  ASSERT_FALSE(three) << "the file has two";
+  EXPECT_EQ(three.error().code, "package.mismatch");
 }
 
 TEST(package, refuses_what_does_not_hold_together) {
@@ -93,7 +118,7 @@ TEST(package, refuses_what_does_not_hold_together) {
     ASSERT_FALSE(result) << json.dump();
     EXPECT_EQ(result.error().code, code) << result.error().message;
   };
-  refused([](Json& j) { j["format"] = 2; }, "package.newer_format");
+  refused([](Json& j) { j["format"] = 3; }, "package.newer_format");
   refused([](Json& j) { j.erase("format"); });
   refused([](Json& j) { j["task"] = "ranking"; });
   refused([](Json& j) { j["features"] = 3; });
@@ -105,6 +130,9 @@ TEST(package, refuses_what_does_not_hold_together) {
       [](Json& j) { j["calibration"] = {{"kind", "isotonic"}, {"x", Json::array()}, {"y", Json::array()}}; });
   refused([](Json& j) { j["calibration"] = {{"kind", "guess"}}; });
   refused([](Json& j) { j["threshold"] = "high"; });
+  refused([](Json& j) { j["rounds"] = 0; });
+  refused([](Json& j) { j["rounds"] = "all"; });
+  refused([](Json& j) { j["features"][1]["refuses_unknown"] = 1; });
   refused([](Json& j) { j["key"] = {1}; });
 }
 

@@ -54,6 +54,12 @@ Result<std::shared_ptr<const Predictor>> Predictor::make(Package package, std::s
     return mismatch(
         fmt::format("{} features in the file, {} in the package", forest.features, package.features.size()));
   TM_CHECK(check_outputs(package, forest));
+  if (package.rounds) {
+    if (*package.rounds > forest.rounds())
+      return mismatch(
+          fmt::format("{} rounds in the file, {} in the package", forest.rounds(), *package.rounds));
+    forest.keep_rounds(*package.rounds);
+  }
   auto result = std::make_shared<Predictor>();
   for (size_t i = 0; i < package.features.size(); ++i) {
     const Feature& feature = package.features[i];
@@ -102,6 +108,7 @@ double Predictor::encode(size_t feature, const Cell& cell, InputCounts& counts) 
                                                      : codes.find(category_text(cell.number));
     if (found != codes.end()) return double{found->second};
     ++counts.unseen_categories;
+    counts.refused += package_.features[feature].refuses_unknown ? 1 : 0;
     return kMissing;
   }
   if (cell.kind == Cell::Kind::Number) return number(cell.number);

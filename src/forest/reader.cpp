@@ -9,6 +9,7 @@
 
 #include "forest/document.hpp"
 #include "forest/forest.hpp"
+#include "forest/levels.hpp"
 #include "forest/shape.hpp"
 
 namespace tidemill::forest {
@@ -265,6 +266,12 @@ Result<void> read_trees(const Document& booster, Forest& forest) {
     tree->output = static_cast<uint32_t>(output);
     forest.trees.push_back(std::move(*tree));
   }
+  TM_TRY(forest.levels, read_levels(*model, forest.features));
+  if (const Document* form = model->find("gbtree_model_param")) {
+    TM_TRY(const double parallel, count_of(*form, "num_parallel_tree", 1, kMaxTrees));
+    const double of_round = std::min(std::max(parallel, 1.0) * forest.outputs, double{kMaxTrees});
+    forest.trees_of_round = static_cast<uint32_t>(of_round);
+  }
   if (name == "dart") {
     TM_TRY(const auto* weights, numbers_of(booster, "weight_drop", trees->size()));
     for (const double weight : *weights) {
@@ -273,6 +280,17 @@ Result<void> read_trees(const Document& booster, Forest& forest) {
     }
   }
   return {};
+}
+
+/// What early stopping noted. Attributes are the user's own texts: one that is no round of this file says
+/// nothing.
+std::optional<uint32_t> best_round_of(const Document& learner, const Forest& forest) {
+  const Document* attributes = learner.find("attributes");
+  const Document* noted = attributes == nullptr ? nullptr : attributes->find("best_iteration");
+  if (noted == nullptr || forest.trees.size() % forest.trees_of_round != 0) return std::nullopt;
+  const auto number = noted->number("best_iteration");
+  const int64_t best = number ? index(*number, forest.rounds()) : -1;
+  return best < 0 ? std::nullopt : std::optional(static_cast<uint32_t>(best));
 }
 
 }  // namespace
@@ -308,6 +326,7 @@ Result<Forest> read_xgboost(std::string_view bytes) {
     return invalid(fmt::format("it types {} of {} features", forest.categorical.size(), forest.features));
   TM_TRY(const Document* booster, member(*learner, "gradient_booster"));
   TM_CHECK(read_trees(*booster, forest));
+  forest.best_round = best_round_of(*learner, forest);
   TM_CHECK(check_categories(forest));
   return forest;
 }

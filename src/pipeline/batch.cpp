@@ -131,7 +131,8 @@ void find_row(engine::Connection& connection, const engine::FileScan& scan, Erro
 
 Error explain_failure(engine::Connection& connection, const engine::FileScan& scan, Error error) {
   error = engine::explain_scan_error(scan, std::move(error));
-  if (error.code == "predict.not_a_number" && error.where.what.starts_with(kColumnPrefix))
+  if ((error.code == "predict.not_a_number" || error.code == "predict.unknown_category") &&
+      error.where.what.starts_with(kColumnPrefix))
     find_row(connection, scan, error);
   return error;
 }

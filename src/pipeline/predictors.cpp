@@ -1,6 +1,7 @@
 #include "pipeline/predictors.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <unordered_map>
 
@@ -37,6 +38,39 @@ Result<std::vector<size_t>> feature_places(const forest::Predictor& predictor,
                     fmt::format("predict('{}'): the row has no column{} {}", batch.model,
                                 missing.names.size() > 1 ? "s" : "", quoted_list(missing.names)),
                     {}, missing.hint);
+}
+
+/// Of a column of numbers, as texts.
+std::vector<std::string> texts_of(std::span<const double> numbers) {
+  std::vector<std::string> out;
+  for (const double number : numbers) out.push_back(std::isnan(number) ? "" : forest::category_text(number));
+  return out;
+}
+
+/// The first of these that the feature refuses.
+std::unexpected<Error> unknown_category(const forest::Predictor& predictor, size_t feature,
+                                        const engine::Column& column,
+                                        std::span<const std::string_view> texts) {
+  const forest::Package& package = predictor.package();
+  const std::vector<std::string>& levels = package.features[feature].levels;
+  std::string seen;
+  for (const std::string_view text : texts)
+    if (text.data() != nullptr && std::ranges::find(levels, text) == levels.end()) {
+      seen = text.substr(0, kMostTextShown);
+      break;
+    }
+  std::string hint = did_you_mean(seen, levels);
+  hint += fmt::format("{}NULL is taken as missing", hint.empty() ? "" : " ");
+  return std::unexpected(
+      Error{.kind = ErrorKind::Data,
+            .code = "predict.unknown_category",
+            .message = fmt::format("column {} holds '{}', which is none of the categories that "
+                                   "{} was trained with",
+                                   engine::quote_name(column.name), seen, package.model),
+            .where = {.what = "column " + column.name},
+            .seen = seen,
+            .expected = quoted_list(levels),
+            .hint = std::move(hint)});
 }
 
 /// The first of these texts that is no number, for a feature that is one.
@@ -82,11 +116,18 @@ Result<std::vector<double>> scores_of(const forest::Predictor& predictor, const 
     for (size_t f = 0; f < places.size(); ++f) {
       const engine::PredictColumn& column = columns[f];
       if (column.texts.empty()) {
-        predictor.encode_numbers(f, std::span(column.numbers).subspan(at, count), out + f, counts);
-        continue;
+        const auto numbers = std::span(column.numbers).subspan(at, count);
+        predictor.encode_numbers(f, numbers, out + f, counts);
+        if (counts.refused == 0) continue;
+        const std::vector<std::string> texts = texts_of(numbers);
+        std::vector<std::string_view> views;
+        for (const std::string& text : texts)
+          views.push_back(text.empty() ? std::string_view() : std::string_view(text));
+        return unknown_category(predictor, f, batch.columns[places[f]], views);
       }
       const auto texts = std::span(column.texts).subspan(at, count);
       predictor.encode_texts(f, texts, out + f, counts);
+      if (counts.refused > 0) return unknown_category(predictor, f, batch.columns[places[f]], texts);
       if (counts.unreadable > 0) return not_a_number(predictor, f, batch.columns[places[f]], texts);
     }
   }
