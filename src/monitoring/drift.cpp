@@ -1,0 +1,170 @@
+#include "monitoring/drift.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "statistics/distances.hpp"
+
+namespace tidemill::monitoring {
+
+namespace {
+
+constexpr std::array<std::string_view, 6> kWords{"psi", "js", "ks", "wasserstein", "chi2", "linf"};
+constexpr double kKolmogorov99 = 1.6276;  // the distribution's 99th percentile
+constexpr double kTwoSided99 = 2.5758;    // of the normal distribution
+constexpr size_t kMaxDays = 10'000;
+
+double sum(Numbers counts) { return std::accumulate(counts.begin(), counts.end(), 0.0); }
+
+/// The bins' edges with a place of no width at either end, for what lies under and over.
+std::vector<double> edges_with_ends(const statistics::Baseline& baseline) {
+  std::vector<double> edges = baseline.numbers.edges;
+  if (edges.empty()) return edges;
+  edges.insert(edges.begin(), edges.front());
+  edges.push_back(edges.back());
+  return edges;
+}
+Maybe spread_of(const statistics::Baseline& baseline) {
+  const Maybe deviation = baseline.standard_deviation;
+  return deviation && *deviation > 0 && !baseline.numbers.edges.empty() ? deviation : Maybe();
+}
+
+/// The quantile z of the normal distribution with this upper tail, by bisection of erfc.
+double normal_quantile(double tail) {
+  double low = 0, high = 40;
+  for (int i = 0; i < 80; ++i) {
+    const double middle = (low + high) / 2;
+    (std::erfc(middle / std::sqrt(2.0)) / 2 > tail ? low : high) = middle;
+  }
+  return low;
+}
+
+}  // namespace
+
+std::optional<Statistic> statistic_of(std::string_view word) {
+  const auto found = std::find(kWords.begin(), kWords.end(), word);
+  if (found == kWords.end()) return std::nullopt;
+  return static_cast<Statistic>(found - kWords.begin());
+}
+
+Result<Reference> read_reference(const Json& json) {
+  Reference reference;
+  TM_TRY(reference.baseline, statistics::read_baseline(json));
+  if (!json.contains("by_day")) return reference;
+  const size_t places = reference.baseline.counts.size();
+  const auto bad = [](std::string what) {
+    return data_error("baseline.malformed", "by_day: " + std::move(what));
+  };
+  const Json& days = json["by_day"];
+  if (!days.is_object() || !days.contains("counts") || !days["counts"].is_array() ||
+      days["counts"].size() > kMaxDays)
+    return bad(fmt::format("no list 'counts' of at most {} days", kMaxDays));
+  for (const Json& day : days["counts"]) {
+    if (!day.is_array() || day.size() != places) return bad(fmt::format("a day needs {} counts", places));
+    for (const Json& count : day) {
+      if (!count.is_number() || !(count.get<double>() >= 0)) return bad("a count must be 0 or more");
+      reference.by_day.push_back(count.get<double>());
+    }
+  }
+  return reference;
+}
+
+statistics::Distance distance_of(Statistic statistic, const statistics::Baseline& baseline) {
+  const bool numbers = baseline.kind == statistics::Baseline::Kind::Number;
+  constexpr auto none = [](Numbers, Numbers) { return Maybe(); };
+  switch (statistic) {
+    case Statistic::Psi:
+      return statistics::psi;
+    case Statistic::JensenShannon:
+      return statistics::jensen_shannon;
+    case Statistic::LInfinity:
+      return statistics::l_infinity;
+    case Statistic::ChiSquare:
+      return [](Numbers reference, Numbers current) {
+        const auto test = statistics::chi_square(reference, current);
+        return test ? Maybe(std::sqrt(test->statistic / (sum(reference) + sum(current)))) : Maybe();
+      };
+    case Statistic::Ks:
+      if (!numbers) return none;
+      return [](Numbers reference, Numbers current) {
+        if (reference.empty() || current.size() != reference.size()) return Maybe();
+        return statistics::ks_of_bins(reference.subspan(1), current.subspan(1));
+      };
+    case Statistic::Wasserstein:
+      break;
+  }
+  const Maybe spread = numbers ? spread_of(baseline) : Maybe();
+  if (!spread) return none;
+  return [edges = edges_with_ends(baseline), spread = *spread](Numbers reference, Numbers current) {
+    if (reference.empty() || current.size() != reference.size()) return Maybe();
+    const Maybe distance = statistics::wasserstein_of_bins(edges, reference.subspan(1), current.subspan(1));
+    return distance ? Maybe(*distance / spread) : Maybe();
+  };
+}
+
+Result<Maybe> no_drift_by_days(Statistic statistic, const Reference& reference, double window_days) {
+  if (reference.by_day.empty()) return Maybe();
+  const auto days = static_cast<size_t>(std::ceil(std::clamp(window_days, 1.0, double{kMaxDays})));
+  TM_TRY(const auto null,
+         statistics::drift_null(reference.by_day, reference.baseline.counts.size(),
+                                distance_of(statistic, reference.baseline), {.window_blocks = days}));
+  return null ? Maybe(null->quantile()) : Maybe();
+}
+
+Maybe no_drift_of_rows(Statistic statistic, const statistics::Baseline& baseline, Numbers reference,
+                       double current_rows) {
+  const double n = sum(reference), m = current_rows;
+  if (!(n > 0) || !(m > 0)) return {};
+  const auto places =
+      static_cast<size_t>(std::count_if(reference.begin(), reference.end(), [](double c) { return c > 0; }));
+  const auto psi = statistics::psi_of_independent_rows(places, n, m);
+  const double both = 1 / n + 1 / m;
+  switch (statistic) {
+    case Statistic::Psi:
+      return psi ? Maybe(psi->quantile) : Maybe();
+    case Statistic::JensenShannon:
+      return psi ? Maybe(std::sqrt(psi->quantile / (8 * std::log(2.0)))) : Maybe();
+    case Statistic::ChiSquare:
+      return psi ? Maybe(std::sqrt(psi->quantile / both / (n + m))) : Maybe();
+    case Statistic::Ks:
+      if (baseline.kind != statistics::Baseline::Kind::Number) return {};
+      return kKolmogorov99 * std::sqrt(both);
+    case Statistic::LInfinity: {
+      double largest = 0;
+      for (const double count : reference) largest = std::max(largest, count / n * (1 - count / n));
+      return normal_quantile(0.005 / static_cast<double>(std::max<size_t>(places, 1))) *
+             std::sqrt(largest * both);
+    }
+    case Statistic::Wasserstein:
+      break;
+  }
+  const Maybe spread = spread_of(baseline);
+  if (!spread || reference.size() != baseline.numbers.places()) return {};
+  const std::vector<double> edges = edges_with_ends(baseline);
+  const double inside = n - reference[0];
+  double below = 0, integral = 0;
+  for (size_t i = 0; i + 2 < edges.size(); ++i) {
+    below += inside > 0 ? reference[i + 1] / inside : 0;
+    integral += std::sqrt(std::max(below * (1 - below), 0.0)) * (edges[i + 2] - edges[i]) / 2;
+  }
+  return kTwoSided99 * integral * std::sqrt(both) / *spread;
+}
+
+Drift measure_drift(Statistic statistic, const Reference& reference, Numbers window, Numbers against,
+                    Maybe by_days) {
+  const Numbers compared = against.empty() ? Numbers(reference.baseline.counts) : against;
+  Drift drift;
+  drift.rows = sum(window);
+  drift.value = distance_of(statistic, reference.baseline)(compared, window);
+  if (!drift.value) return drift;
+  const Maybe of_rows = no_drift_of_rows(statistic, reference.baseline, compared, drift.rows);
+  drift.no_drift = by_days && of_rows ? std::max(*by_days, *of_rows) : by_days ? by_days : of_rows;
+  if (const auto test = statistics::chi_square(compared, window)) drift.p_value = test->p_value;
+  return drift;
+}
+
+}  // namespace tidemill::monitoring
