@@ -229,6 +229,7 @@ Result<std::shared_ptr<const LiveModel>> Deployments::load_challenger(const proj
                       {}, fmt::format("tidemill rollout {} --end", declared.name));
   TM_TRY(auto challenger,
          load_version(declared, {std::to_string(rollout.version), role_of(rollout)}, registry, loaded));
+  TM_CHECK(check_answers_as(champion.predictor->package(), challenger->predictor->package()));
   if (declared.request.empty())
     TM_CHECK(check_takes_inputs_of(champion.predictor->package(), challenger->predictor->package()));
   const std::string sticky = declared.rollout ? declared.rollout->sticky : "";

@@ -82,8 +82,8 @@ class Deployments {
   int refresh(registry::Registry& registry);
 
   /// Whether a rollout would be live: its version is loaded beside the champion as refresh() would do it, and
-  /// let go again. Errors: serving.not_live (there is no champion), serving.rollout, serving.inputs,
-  /// serving.sticky, and those of loading. The deployment must be one of them. Thread-safe.
+  /// let go again. Errors: serving.not_live (there is no champion), serving.rollout, serving.task,
+  /// serving.inputs, serving.sticky, and those of loading. The deployment must be one of them. Thread-safe.
   Result<void> check_rollout(const registry::Rollout& wanted, registry::Registry& registry);
 
  private:

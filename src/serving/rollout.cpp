@@ -110,17 +110,34 @@ bool same_inputs(const forest::Package& a, const forest::Package& b) {
   });
 }
 
+Result<void> check_answers_as(const forest::Package& champion, const forest::Package& challenger) {
+  if (champion.task == challenger.task) return {};
+  return user_error("serving.task",
+                    fmt::format("the challenger's task is {} and the champion's {}: callers would get two "
+                                "kinds of answers",
+                                forest::to_text(challenger.task), forest::to_text(champion.task)),
+                    {}, "give a version of another task an alias and a deployment of its own");
+}
+
 Result<void> check_takes_inputs_of(const forest::Package& champion, const forest::Package& challenger) {
   const auto kind = [](const Feature& feature) { return feature.category ? "text" : "a number"; };
-  for (const Feature& feature : champion.features)
-    if (const Feature* other = find(challenger, feature.name);
-        other != nullptr && other->category != feature.category)
+  bool any = champion.features.empty();
+  for (const Feature& feature : champion.features) {
+    const Feature* other = find(challenger, feature.name);
+    any |= other != nullptr;
+    if (other != nullptr && other->category != feature.category)
       return user_error(
           "serving.inputs",
           fmt::format("feature '{}' is {} to the challenger and {} to the champion, whose callers do "
                       "not know which of them answers",
                       feature.name, kind(*other), kind(feature)),
           {}, "give the feature another name, or promote the version at once");
+  }
+  if (!any)
+    return user_error("serving.inputs",
+                      "the challenger takes none of the champion's features, so that no caller's request "
+                      "would have an input",
+                      {}, "give a version of other features an alias and a deployment of its own");
   return {};
 }
 

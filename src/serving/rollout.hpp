@@ -28,8 +28,11 @@ std::optional<std::string> key_of(const RequestRows& rows, const RequestSchema& 
 
 /// Whether both take the same features in the same order.
 bool same_inputs(const forest::Package& a, const forest::Package& b);
+/// Error serving.task when their answers are of different kinds: who asks the deployment must not have to
+/// know which of them answers.
+Result<void> check_answers_as(const forest::Package& champion, const forest::Package& challenger);
 /// Error serving.inputs when a value that the first takes is of a kind that the second does not take under
-/// that name: who asks the deployment must not have to know which of them answers.
+/// that name, or the second takes none of them.
 Result<void> check_takes_inputs_of(const forest::Package& champion, const forest::Package& challenger);
 /// A request for the champion as one for the challenger: by name, without the features that only the champion
 /// has.

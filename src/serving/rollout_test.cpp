@@ -137,6 +137,16 @@ TEST(Rollout, a_challenger_that_takes_a_feature_as_another_kind_is_refused) {
   const auto refused = check_takes_inputs_of(package({kA, kB}), package({text}));
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, "serving.inputs");
+  EXPECT_EQ(check_takes_inputs_of(package({kA, kB}), package({kCarrier})).error().code, "serving.inputs");
+}
+
+TEST(Rollout, a_challenger_of_another_task_is_refused) {
+  forest::Package regression = package({kA});
+  regression.task = forest::Task::Regression;
+  EXPECT_TRUE(check_answers_as(package({kA}), package({kB})).has_value());
+  const auto refused = check_answers_as(package({kA}), regression);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, "serving.task");
 }
 
 }  // namespace
