@@ -83,6 +83,14 @@ Result<Json> diff_versions(registry::Registry& registry, const registry::Version
       out[feature.name] = feature.category ? "category" : feature.sql_type;
     return out;
   };
+  // What was imported has no data and no SQL to tell it by, but its file.
+  const auto model = [](const forest::Package& package) {
+    Json out{{"task", forest::to_text(package.task)}};
+    if (package.rounds) out["rounds"] = *package.rounds;
+    if (package.threshold) out["threshold"] = *package.threshold;
+    if (const auto file = forest::model_object(package); file && package.pipeline.empty()) out["file"] = *file;
+    return out;
+  };
   const auto step_spec = [&](const registry::Version& version) -> Json {
     const auto records = registry.steps(version.run);
     if (records)
@@ -99,6 +107,7 @@ Result<Json> diff_versions(registry::Registry& registry, const registry::Version
                            by_name(right.pipeline.value("transforms", Json::array()), "sql"));
   out["parameters"] = differences(step_spec(a), step_spec(b));
   out["features"] = differences(features(left), features(right));
+  out["model"] = differences(model(left), model(right));
   out["metrics"] = differences(a.metrics, b.metrics);
   out["git"] = differences({{"commit", a.git_commit}, {"dirty", a.git_dirty}},
                            {{"commit", b.git_commit}, {"dirty", b.git_dirty}});

@@ -302,7 +302,8 @@ class Outliner {
     std::vector<std::string> names;
     for (const auto& [name, model] : project_.models) names.push_back(name);
     for (std::string& text : step.models) {
-      const ModelReference reference = parse_reference(text);
+      // Which output of it is wanted ('kind@7#2') is for the scores.
+      const ModelReference reference = parse_reference(text.substr(0, text.find('#')));
       const Place place = place_of_text(project_.transforms.at(step.name), text);
       if (!project_.models.contains(reference.model)) {
         errors_.push_back(
