@@ -99,7 +99,10 @@ void warn_of_idle_keys(const GlobalOptions& global, const project::Project& proj
   if (!project.schedules.empty()) keys.emplace_back("schedules");
   if (!project.monitors.empty()) keys.emplace_back("monitors");
   if (!project.labels.empty()) keys.emplace_back("labels");
-  if (!project.notify.empty()) keys.emplace_back("notify");
+  if (std::ranges::any_of(project.models,
+                          [](const auto& model) { return model.second.retrain.place.line > 0; }))
+    keys.emplace_back("retrain");
+  if (project.notify) keys.emplace_back("notify");
   // Its shares and its sticky column are taken when somebody takes the steps.
   if (std::any_of(project.deployments.begin(), project.deployments.end(), [](const auto& deployment) {
         const auto& rollout = deployment.second.rollout;

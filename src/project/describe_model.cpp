@@ -129,6 +129,30 @@ const Object& gate_object() {
   return described;
 }
 
+const Object& retrain_object() {
+  static const Object described{
+      "retrain",
+      "When a model is trained again by itself: by monitors whose `on_fail` says retrain, by schedules, and "
+      "by new labels. "
+      "What passes the gate goes through the deployment's `rollout`. Not acted on by this version, which "
+      "says so.",
+      {{"cooldown", scalar(duration()), "Not before so long after the last one ended.", "24h"},
+       {"min_new_labels", scalar(whole(0)),
+        "Not before so many labels are new since the champion was trained.", "0"},
+       {"every_labels", scalar(whole(1)), "So many new labels begin one by themselves.", "never"},
+       {"max_per_week", scalar(whole(0, 1'000)),
+        "At most so many within seven days. Schedules and persons are not bound by these four.", "3"},
+       {"stop_after", scalar(whole(1, 1'000)),
+        "After so many rejections in a row none begins by itself until a person begins one.", "3"},
+       {"hold", scalar(duration()),
+        "How long a rollback holds promotion of the model, unless a person releases it before.",
+        "until a person releases it"}},
+      {},
+      {},
+      "retrain: {cooldown: 24h, min_new_labels: 500, max_per_week: 3}"};
+  return described;
+}
+
 }  // namespace
 
 const Object& model_object() {
@@ -163,6 +187,7 @@ const Object& model_object() {
        {"conformal", object(conformal_object()), "Intervals for regression."},
        {"gate", list_of(object(gate_object()), 0, 100), "What a version must meet.",
         "nothing: every version becomes champion"},
+       {"retrain", object(retrain_object()), "When it is trained again by itself."},
        {"checks", checks_form(model_check_object()), "Proofs about the model's data."},
        {"timeout", scalar(duration()), "The longest time that training may take.", "no limit"},
        {"imported", scalar(yes_or_no()),

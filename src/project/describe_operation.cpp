@@ -1,5 +1,4 @@
-// What happens with tables and models once they are made: deployments, monitors, labels, exports, schedules,
-// environments.
+// What happens with tables and models once they are made: deployments, exports, schedules, environments.
 #include "project/describe.hpp"
 
 namespace tidemill::project {
@@ -44,16 +43,6 @@ const Object& rollout_object() {
       {},
       "rollout: {shadow: 1000, canary: [10%, 50%, 100%], stage: 1h, sticky: tailnum}",
       {{"stage", {"canary"}, "say which shares there are: canary: [10%, 50%, 100%]"}}};
-  return described;
-}
-
-const Object& traffic_object() {
-  static const Object described{"traffic",
-                                "How many predictions are expected.",
-                                {{"min", scalar({Scalar::Kind::Rate}), "At least so many."},
-                                 {"max", scalar({Scalar::Kind::Rate}), "At most so many."}},
-                                {},
-                                {{"min", "max"}}};
   return described;
 }
 
@@ -130,74 +119,6 @@ const Object& deployment_object() {
   return described;
 }
 
-const Object& monitor_object() {
-  const auto actions = [] { return words({"alert", "retrain", "rollback"}); };
-  static const std::vector<std::string> kinds{"drift",    "metric",  "traffic",    "quality",
-                                              "fairness", "latency", "attribution"};
-  static const Object described{
-      "monitor",
-      "A rule on live traffic: exactly one of drift, metric, traffic, quality, fairness, latency, "
-      "attribution.",
-      {{"drift", scalar(words({"psi", "js", "ks", "wasserstein", "chi2", "linf"})),
-        "A distance of inputs and score from a reference."},
-       {"metric", scalar(metric()), "Performance where labels are known."},
-       {"traffic", object(traffic_object()), "How many predictions come in."},
-       {"quality", scalar(words({"missing", "unseen", "out_of_range", "type_errors"})),
-        "A share of live values that are not as in training."},
-       {"fairness",
-        scalar(words({"demographic_parity", "equal_opportunity", "equalised_odds", "four_fifths"})),
-        "A difference between groups."},
-       {"latency", scalar(words({"p50", "p90", "p99"})), "A percentile of the time that a prediction takes."},
-       {"attribution", scalar(words({"ndcg"})), "The order of the features' weight against training's."},
-       {"columns", one_or_list(text()), "The columns that are watched; \"*\" is all, `score` the prediction.",
-        "\"*\""},
-       {"reference", scalar(words({"training", "previous", "last_year"})), "What drift is measured against.",
-        "training"},
-       {"warn", any_of(real(), duration()), "Warn past this limit."},
-       {"fail", any_of(real(), duration()), "Fail past this limit."},
-       {"min", scalar(real()), "Fail below this."},
-       {"max", any_of(real(), duration()), "Fail above this."},
-       {"window", scalar(duration()), "The span that is looked at.", "7d"},
-       {"every", scalar(duration()), "How often it is looked at.", "1h"},
-       {"for", scalar(whole(1, 1'000)), "So many evaluations in a row must fail before it fires.",
-        "1 for quality, 3 for drift"},
-       {"min_rows", scalar(whole(1)), "With fewer rows there is not enough data to say anything.", "200"},
-       {"estimated", scalar(yes_or_no()),
-        "Estimate the metric where labels are missing; estimates alert, they never retrain.", "false"},
-       {"on_fail", either(scalar(actions()), list_of(scalar(actions()), 1, 3)), "What to do.", "alert"}},
-      {kinds},
-      {kinds},
-      "late:\n  - {drift: psi, columns: \"*\", warn: 0.1, fail: 0.2, window: 7d, every: 1h, on_fail: alert}\n"
-      "  - {metric: roc_auc, min: 0.60, window: 28d, on_fail: [alert, retrain]}",
-      {{"drift", {"warn", "fail"}, "for example warn: 0.1, fail: 0.2"},
-       {"metric", {"min", "max"}, "for example min: 0.6"},
-       {"quality", {"warn", "fail"}, "for example fail: 1%"},
-       {"fairness", {"min", "max"}, "for example min: 0.8"},
-       {"latency", {"max"}, "for example max: 50ms"},
-       {"attribution", {"min"}, "for example min: 0.9"},
-       {"columns", {"drift", "quality"}, "what is watched has no columns otherwise"},
-       {"reference", {"drift"}, "only drift is measured against a reference"},
-       {"estimated", {"metric"}, "only a metric can be estimated"}}};
-  return described;
-}
-
-const Object& label_object() {
-  static const Object described{
-      "labels",
-      "Where a deployment's truths come from, beside those that are posted.",
-      {{"from", scalar(reference(Target::Table)), "The table that has them.", "", Key::Need::Required},
-       {"key", one_or_list(column_name()), "The column or columns that name the row.", "",
-        Key::Need::Required},
-       {"value", scalar(column_name()), "The column with the truth.", "", Key::Need::Required},
-       {"matures_after", scalar(duration()),
-        "Only predictions this old count, since early labels are biased.", "0s"},
-       {"missing", scalar(any_value()), "What a label is that never came, once matured.", "unknown"}},
-      {},
-      {},
-      "late: {from: outcomes, key: flight_id, value: is_late, matures_after: 2d}"};
-  return described;
-}
-
 const Object& export_object() {
   static const Object described{
       "export",
@@ -235,22 +156,6 @@ const Object& schedule_object() {
       {},
       {},
       "- {cron: \"0 6 * * *\", run: \"+late\", overlap: skip, catchup: latest}"};
-  return described;
-}
-
-const Object& notify_object() {
-  const auto events = [] { return words({"done", "failed", "rejected", "promoted", "firing", "resolved"}); };
-  static const Object described{
-      "notify",
-      "Who is told, and of what.",
-      {{"webhook", scalar(text()), "A URL that gets a JSON message (Slack's form for Slack)."},
-       {"alertmanager", scalar(text()), "The URL of a Prometheus Alertmanager."},
-       {"on", either(scalar(events()), list_of(scalar(events()), 1, 6)), "Of what.",
-        "[failed, rejected, firing]"}},
-      {},
-      {},
-      "notify: {webhook: \"${env:ALERT_WEBHOOK}\", on: [failed, rejected, firing]}",
-      {{"on", {"webhook", "alertmanager"}, "say where to"}}};
   return described;
 }
 

@@ -298,10 +298,9 @@ class Loader {
       project.exports.emplace(name, read_export(name, node, place, problems_));
     });
     project.schedules = read_schedules(reader);
-    check_monitors(reader, problems_);
-    project.monitors = reader.json("monitors");
-    project.labels = reader.json("labels");
-    project.notify = reader.json("notify");
+    project.monitors = read_monitors(reader, project, problems_);
+    project.labels = read_labels(reader);
+    project.notify = read_notify(reader);
     const Reader run = reader.object("run");
     project.run_timeout = run.duration("timeout");
     project.memory_bytes = parse_bytes(run.text("memory"));

@@ -165,6 +165,62 @@ TEST(Load, a_log_that_would_not_protect_what_it_names_is_a_mistake) {
   EXPECT_NE(log("sample: 0%").find("a log of no predictions"), std::string::npos);
 }
 
+TEST(Load, reads_monitors_labels_and_who_is_told) {
+  const Project p = loaded(at("full"));
+  const auto& monitors = p.monitors.at("late");
+  ASSERT_EQ(monitors.size(), 8u);
+  const Monitor& drift = monitors[0];
+  EXPECT_EQ(drift.kind, Monitor::Kind::Drift);
+  EXPECT_EQ(drift.name, "drift psi");
+  EXPECT_EQ(drift.columns, (std::vector<std::string>{"dest", "score"}));
+  EXPECT_EQ(drift.slices, std::vector<std::string>{"carrier"});
+  EXPECT_EQ(std::get<Duration>(drift.window), parse_duration("14d").value());
+  EXPECT_EQ(drift.fire_after, 4);
+  EXPECT_EQ(drift.min_rows, 500);
+  EXPECT_EQ(monitors[1].on_fail, (std::vector{Monitor::Act::Alert, Monitor::Act::Retrain}));
+  EXPECT_EQ(std::get<int64_t>(monitors[1].window), 20'000);
+  EXPECT_EQ(monitors[2].min_rate->count, 100);
+  EXPECT_EQ(monitors[2].min_rate->per, parse_duration("1d").value());
+  EXPECT_EQ(monitors[3].fail, 0.1);
+  EXPECT_EQ(monitors[3].fire_after, 1);
+  EXPECT_EQ(monitors[5].max, 0.05);
+  EXPECT_EQ(monitors[7].name, "metric roc_auc 2");
+  EXPECT_TRUE(monitors[7].estimated);
+  EXPECT_EQ(p.labels.at("late").key, std::vector<std::string>{"flight_id"});
+  EXPECT_EQ(p.labels.at("late").missing, Json(false));
+  EXPECT_EQ(p.notify->webhook.name(), "${env:TIDEMILL_TEST_SECRET}");
+  EXPECT_EQ(p.notify->form, Notify::Form::Slack);
+  EXPECT_EQ(p.models.at("late").retrain.cooldown, parse_duration("12h").value());
+  EXPECT_EQ(p.models.at("late").retrain.every_labels, 5'000);
+  EXPECT_EQ(p.models.at("delay").retrain.cooldown, parse_duration("24h").value());
+}
+
+TEST(Load, a_monitor_whose_limits_mean_nothing_is_a_mistake) {
+  const auto monitor = [](const std::string& keys, const std::string& model = "imported: true") {
+    return mistakes("models: {m: {" + model + "}}\ndeployments: {m: {model: m}}\nmonitors: {m: [{" + keys +
+                    "}]}\n");
+  };
+  EXPECT_EQ(monitor("drift: psi, warn: 0.1, fail: 0.2"), "");
+  EXPECT_NE(monitor("drift: psi, warn: 0.3, fail: 0.2").find("`warn` is past `fail`"), std::string::npos);
+  EXPECT_NE(monitor("drift: psi, fail: 5m").find("`fail` is a number here"), std::string::npos);
+  EXPECT_NE(monitor("drift: psi, max: 5").find("`max`"), std::string::npos);
+  EXPECT_NE(monitor("quality: missing, fail: 5").find("is a share"), std::string::npos);
+  EXPECT_EQ(monitor("quality: missing, fail: 5%"), "");
+  EXPECT_NE(monitor("latency: p99, max: 0.05").find("is a time"), std::string::npos);
+  EXPECT_NE(monitor("metric: roc_auc, fail: 0.5").find("`fail`"), std::string::npos);
+  EXPECT_NE(monitor("metric: roc_auc, min: 0.9, max: 0.5").find("`min` is above `max`"), std::string::npos);
+  EXPECT_NE(monitor("metric: roc_auc, min: 0.5, every: 1s").find("at least 10s"), std::string::npos);
+  EXPECT_NE(monitor("metric: roc_auc, min: 0.5, window: 0s").find("the window is empty"), std::string::npos);
+  EXPECT_NE(monitor("traffic: {min: 100 per day}, window: 500").find("is a span"), std::string::npos);
+  EXPECT_NE(monitor("traffic: {min: 100 per hour, max: 1000 per day}").find("`min` is above `max`"),
+            std::string::npos);
+  EXPECT_NE(
+      monitor("metric: roc_auc, min: 0.5, estimated: true, on_fail: [alert, retrain]").find("can only alert"),
+      std::string::npos);
+  EXPECT_NE(monitor("metric: roc_auc, min: 0.5, on_fail: retrain").find("cannot be retrained here"),
+            std::string::npos);
+}
+
 TEST(Load, reads_the_flights_example) {
   const Project p = loaded({.file = Path(TIDEMILL_ROOT) / "examples/flights/tidemill.yaml"});
   EXPECT_EQ(p.sources.size(), 5u);
@@ -218,7 +274,7 @@ TEST(Load, lays_the_environment_over_the_project) {
   EXPECT_EQ(dev.connections.size(), 2u);
   EXPECT_EQ(dev.threads, 1);
   EXPECT_EQ(dev.run_timeout, parse_duration("6h").value());
-  EXPECT_EQ(dev.notify, Json::object());
+  EXPECT_FALSE(dev.notify);
   EXPECT_EQ(dev.home, testdata("full") / "made/environments/dev");
   options.environment = "prod";
   EXPECT_EQ(loaded(options).home, "/srv/flights");
@@ -268,7 +324,7 @@ TEST(Load, shows_secrets_by_name_only) {
   EXPECT_EQ(json.find("db.example"), std::string::npos);
   EXPECT_EQ(json.find("from-a-file"), std::string::npos);
   EXPECT_NE(json.find("host=${env:TIDEMILL_TEST_HOST} dbname=ops"), std::string::npos);
-  EXPECT_EQ(p.notify.at("webhook"), "hunter2-and-more");
+  EXPECT_EQ(p.notify->webhook.reveal(), "hunter2-and-more");
 }
 
 TEST(Load, fingerprint_follows_meaning_and_not_secrets_or_comments) {

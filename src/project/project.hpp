@@ -155,6 +155,17 @@ struct GateRule {
   Place place;
 };
 
+/// When a model is trained again by itself.
+struct Retrain {
+  Duration cooldown{int64_t{24} * 3'600'000'000};  // after the last one ended
+  int64_t min_new_labels = 0;
+  std::optional<int64_t> every_labels;  // so many new labels begin one
+  int max_per_week = 3;
+  int stop_after = 3;            // rejections in a row
+  std::optional<Duration> hold;  // of promotion after a rollback; nothing: until a person releases it
+  Place place;
+};
+
 struct Model {
   std::string name;
   bool imported = false;  // trained elsewhere: nothing below is said, and no step makes it
@@ -176,6 +187,7 @@ struct Model {
   int max_categories = 1000;
   std::optional<double> conformal_coverage;  // regression: 0.9 → 90 % intervals
   std::vector<GateRule> gate;
+  Retrain retrain;
   std::vector<Check> checks;  // point_in_time goes here
   std::optional<Duration> timeout;
   Place place;
@@ -232,6 +244,54 @@ struct Deployment {
   Place place;
 };
 
+/// A rule on a deployment's live traffic.
+struct Monitor {
+  enum class Kind { Drift, Metric, Traffic, Quality, Fairness, Latency, Attribution };
+  enum class Act { Alert, Retrain, Rollback };
+  enum class Against { Training, Previous, LastYear };
+  struct Rate {
+    double count = 0;
+    Duration per;
+  };
+  Kind kind = Kind::Drift;
+  std::string measure;               // "psi", "roc_auc", "missing", "p99" …; empty for traffic
+  std::string name;                  // "drift psi", "drift psi 2": unique within the deployment
+  std::vector<std::string> columns;  // drift and quality; {"*"}: all, "score": the prediction
+  std::vector<std::string> slices;   // columns by whose values it is watched as well
+  Against against = Against::Training;
+  std::optional<double> warn, fail, min, max;  // quality: shares; latency: seconds
+  std::optional<Rate> min_rate, max_rate;      // traffic
+  std::variant<Duration, int64_t> window =
+      Duration{int64_t{7} * 86'400'000'000};   // a span, or the last so many predictions
+  Duration every{int64_t{3'600} * 1'000'000};  // at least kLeastEvery
+  int fire_after = 1;                          // `for:` evaluations in a row; 3 for drift
+  int64_t min_rows = 200;
+  bool estimated = false;
+  std::vector<Act> on_fail{Act::Alert};
+  Place place;
+};
+inline constexpr Duration kLeastEvery{int64_t{10} * 1'000'000};
+
+/// Where a deployment's truths come from.
+struct Labels {
+  std::string from;  // a table
+  std::vector<std::string> key;
+  std::string value;  // a column
+  Duration matures_after{0};
+  Json missing;  // what a label is that never came, once matured; null: unknown
+  Place place;
+};
+
+/// Who is told, and of what.
+struct Notify {
+  enum class Form { Json, Slack };
+  Secret webhook;  // URLs; empty: none
+  Form form = Form::Json;
+  Secret alertmanager;
+  std::vector<std::string> on;  // "done", "failed", "rejected", "promoted", "firing", "resolved"
+  Place place;
+};
+
 struct Export {
   std::string table;  // a source's or transform's name
   std::string path;   // file under the project's folder, or
@@ -271,9 +331,9 @@ struct Project {
   std::map<std::string, Deployment> deployments;
   std::map<std::string, Export> exports;
   std::vector<Schedule> schedules;
-  Json monitors = Json::object();  // validated in form; typed with the monitoring room
-  Json labels = Json::object();
-  Json notify = Json::object();
+  std::map<std::string, std::vector<Monitor>> monitors;  // by deployment
+  std::map<std::string, Labels> labels;                  // by deployment
+  std::optional<Notify> notify;
   std::optional<Duration> run_timeout;
   std::optional<int64_t> memory_bytes;  // the budget of the process, where it is said
   std::optional<int> threads;

@@ -3,6 +3,8 @@
 // elsewhere are checked in references.cpp.
 #pragma once
 
+#include <fmt/format.h>
+
 #include "project/project.hpp"
 #include "project/reader.hpp"
 
@@ -19,6 +21,19 @@ std::vector<Check> read_checks(const YamlNode* list, const Object& description, 
 /// Gives equal names a number ("expression 2"); an equal name that the user gave is a mistake.
 void name_checks(std::vector<Column>& columns, std::vector<Check>& checks, Problems& problems);
 
+/// A list of objects: each item with its place, called "noun 2".
+template <class Visit>
+void each_item(const YamlNode* list, const Place& place, std::string_view noun, const Visit& visit) {
+  if (list == nullptr) return;
+  for (size_t i = 0; i < list->items.size(); ++i) {
+    Place at = place;
+    at.line = list->items[i].line;
+    at.column = list->items[i].column;
+    at.what += fmt::format("{}{} {}", at.what.empty() ? "" : ", ", noun, i + 1);
+    visit(list->items[i], at);
+  }
+}
+
 Connection read_connection(const std::string& name, const YamlNode& node, const Place& place);
 Source read_source(const std::string& name, const YamlNode& node, const Place& place, Problems& problems);
 Transform read_transform(const std::string& name, const YamlNode& node, const Place& place,
@@ -28,7 +43,11 @@ Deployment read_deployment(const std::string& name, const YamlNode& node, const 
                            Problems& problems);
 Export read_export(const std::string& table, const YamlNode& node, const Place& place, Problems& problems);
 std::vector<Schedule> read_schedules(const Reader& project);
-void check_monitors(const Reader& project, Problems& problems);
+/// By deployment. `project` has its models and deployments already.
+std::map<std::string, std::vector<Monitor>> read_monitors(const Reader& reader, const Project& project,
+                                                          Problems& problems);
+std::map<std::string, Labels> read_labels(const Reader& project);
+std::optional<Notify> read_notify(const Reader& project);
 Retry read_retries(const Reader& retries);
 
 }  // namespace tidemill::project

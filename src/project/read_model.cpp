@@ -175,6 +175,21 @@ void judge_model(const Model& model, const Reader& reader, Problems& problems) {
           .hint = "remove it from one of them";
 }
 
+Retrain read_retrain(const Reader& reader) {
+  Retrain retrain;
+  retrain.place = reader.place();
+  retrain.cooldown = reader.duration("cooldown").value_or(retrain.cooldown);
+  retrain.min_new_labels = reader.integer("min_new_labels").value_or(retrain.min_new_labels);
+  retrain.every_labels = reader.integer("every_labels");
+  const auto small = [&](const char* key, int standard) {
+    return static_cast<int>(std::clamp<int64_t>(reader.integer(key).value_or(standard), 0, 1'000));
+  };
+  retrain.max_per_week = small("max_per_week", retrain.max_per_week);
+  retrain.stop_after = small("stop_after", retrain.stop_after);
+  retrain.hold = reader.duration("hold");
+  return retrain;
+}
+
 }  // namespace
 
 Model read_model(const std::string& name, const YamlNode& node, const Place& place, Problems& problems) {
@@ -209,6 +224,7 @@ Model read_model(const std::string& name, const YamlNode& node, const Place& pla
       rule.what += fmt::format(", gate rule {}", i + 1);
       model.gate.push_back(read_rule(gate->items[i], rule));
     }
+  if (reader.has("retrain")) model.retrain = read_retrain(reader.object("retrain"));
   CheckScope scope;
   scope.model = name;
   model.checks = read_checks(reader.node("checks"), model_check_object(), scope, place, problems);

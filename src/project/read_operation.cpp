@@ -1,4 +1,4 @@
-// Deployments, exports, schedules, and the forms of monitors.
+// Deployments, exports, schedules.
 #include <algorithm>
 #include <array>
 
@@ -14,19 +14,6 @@ namespace {
 
 constexpr std::array<std::string_view, 6> kExportEndings{".parquet", ".csv",   ".csv.gz",
                                                          ".json",    ".jsonl", ".ndjson"};
-
-/// A list of objects: each item with its place, called "noun 2".
-template <class Visit>
-void each_item(const YamlNode* list, const Place& place, std::string_view noun, const Visit& visit) {
-  if (list == nullptr) return;
-  for (size_t i = 0; i < list->items.size(); ++i) {
-    Place at = place;
-    at.line = list->items[i].line;
-    at.column = list->items[i].column;
-    at.what += fmt::format("{}{} {}", at.what.empty() ? "" : ", ", noun, i + 1);
-    visit(list->items[i], at);
-  }
-}
 
 Rollout read_rollout(const Reader& reader, Problems& problems) {
   Rollout rollout;
@@ -166,17 +153,6 @@ std::vector<Schedule> read_schedules(const Reader& project) {
               schedules.push_back(std::move(schedule));
             });
   return schedules;
-}
-
-void check_monitors(const Reader& project, Problems& problems) {
-  project.each("monitors", [&](const std::string&, const YamlNode& list, const Place& place) {
-    each_item(&list, place, "monitor", [&](const YamlNode& item, const Place& at) {
-      const Reader reader(&item, monitor_object(), at);
-      const auto warn = reader.number("warn"), fail = reader.number("fail");
-      if (reader.has("drift") && warn && fail && *warn > *fail)
-        problems.add("project.bad_value", "`warn` is past `fail`", reader.place_of("warn"));
-    });
-  });
 }
 
 }  // namespace tidemill::project

@@ -13,10 +13,13 @@ Json of(const Connection& connection);
 Json of(const Source& source);
 Json of(const Transform& transform);
 Json of(const GateRule& rule);
+Json of(const Retrain& retrain);
 Json of(const Model& model);
 Json of(const PredictionLog::Column& column);
 Json of(const Deployment& deployment);
 Json of(const Export& made);
+Json of(const Monitor& monitor);
+Json of(const Labels& labels);
 Json of(const Schedule& schedule);
 
 Json list(const std::vector<std::string>& values) { return Json(values); }
@@ -154,6 +157,7 @@ Json of(const Model& model) {
           {"max_categories", model.max_categories},
           {"conformal", {{"coverage", maybe(model.conformal_coverage)}}},
           {"gate", all(model.gate)},
+          {"retrain", of(model.retrain)},
           {"checks", all(model.checks)},
           {"timeout", span(model.timeout)}};
 }
@@ -215,6 +219,61 @@ Json of(const Schedule& schedule) {
           {"catchup", kCatchUps[static_cast<size_t>(schedule.catch_up)]}};
 }
 
+Json of(const Retrain& retrain) {
+  return {{"cooldown", to_text(retrain.cooldown)},
+          {"min_new_labels", retrain.min_new_labels},
+          {"every_labels", maybe(retrain.every_labels)},
+          {"max_per_week", retrain.max_per_week},
+          {"stop_after", retrain.stop_after},
+          {"hold", span(retrain.hold)}};
+}
+
+Json of(const std::optional<Monitor::Rate>& rate) {
+  return rate ? Json{{"count", rate->count}, {"per", to_text(rate->per)}} : Json();
+}
+
+Json of(const Monitor& monitor) {
+  static constexpr std::array kKinds{"drift",    "metric",  "traffic",    "quality",
+                                     "fairness", "latency", "attribution"};
+  static constexpr std::array kActs{"alert", "retrain", "rollback"};
+  static constexpr std::array kAgainst{"training", "previous", "last_year"};
+  Json acts = Json::array();
+  for (const Monitor::Act act : monitor.on_fail) acts.push_back(kActs[static_cast<size_t>(act)]);
+  const auto* window = std::get_if<Duration>(&monitor.window);
+  return {{"name", monitor.name},
+          {"kind", kKinds[static_cast<size_t>(monitor.kind)]},
+          {"measure", monitor.measure},
+          {"columns", list(monitor.columns)},
+          {"slices", list(monitor.slices)},
+          {"reference", kAgainst[static_cast<size_t>(monitor.against)]},
+          {"warn", maybe(monitor.warn)},
+          {"fail", maybe(monitor.fail)},
+          {"min", monitor.min_rate ? of(monitor.min_rate) : maybe(monitor.min)},
+          {"max", monitor.max_rate ? of(monitor.max_rate) : maybe(monitor.max)},
+          {"window", window != nullptr ? Json(to_text(*window)) : Json(std::get<int64_t>(monitor.window))},
+          {"every", to_text(monitor.every)},
+          {"for", monitor.fire_after},
+          {"min_rows", monitor.min_rows},
+          {"estimated", monitor.estimated},
+          {"on_fail", std::move(acts)}};
+}
+
+Json of(const Labels& labels) {
+  return {{"from", labels.from},
+          {"key", list(labels.key)},
+          {"value", labels.value},
+          {"matures_after", to_text(labels.matures_after)},
+          {"missing", labels.missing}};
+}
+
+Json of(const std::optional<Notify>& notify) {
+  if (!notify) return Json::object();
+  return {{"webhook", notify->webhook.name()},
+          {"form", notify->form == Notify::Form::Slack ? "slack" : "json"},
+          {"alertmanager", notify->alertmanager.name()},
+          {"on", list(notify->on)}};
+}
+
 /// Strings that hold a secret become what was written.
 void hide(Json& json, const std::map<std::string, std::string>& written) {
   if (json.is_string()) {
@@ -226,6 +285,12 @@ void hide(Json& json, const std::map<std::string, std::string>& written) {
   } else if (json.is_structured()) {
     for (Json& value : json) hide(value, written);
   }
+}
+
+Json monitors_of(const Project& project) {
+  Json json = Json::object();
+  for (const auto& [deployment, monitors] : project.monitors) json[deployment] = all(monitors);
+  return json;
 }
 
 }  // namespace
@@ -244,11 +309,11 @@ Json to_json(const Project& project) {
             {"transforms", all(project.transforms)},
             {"models", all(project.models)},
             {"deployments", all(project.deployments)},
-            {"monitors", project.monitors},
-            {"labels", project.labels},
+            {"monitors", monitors_of(project)},
+            {"labels", all(project.labels)},
             {"exports", all(project.exports)},
             {"schedules", all(project.schedules)},
-            {"notify", project.notify},
+            {"notify", of(project.notify)},
             {"run",
              {{"timeout", span(project.run_timeout)},
               {"memory_bytes", maybe(project.memory_bytes)},
