@@ -20,7 +20,9 @@ constexpr size_t kJoinedBytes = size_t{8} << 10;  // a body so short goes into o
 // A body so short is read although its request is refused: the connection can go on then.
 constexpr size_t kReadThoughRefused = size_t{64} << 10;
 constexpr std::string_view kEndOfHead = "\r\n\r\n";
-constexpr Duration kLinger{2'000'000};
+// So long a refused peer may pause, and so long it may go on sending in all, while it has not seen its
+// answer.
+constexpr Duration kLinger{5'000'000}, kMostLinger{30'000'000};
 
 std::chrono::microseconds micros(Duration duration) { return std::chrono::microseconds(duration.micros); }
 
@@ -397,6 +399,7 @@ Connection::Step Connection::next_request() {
     channel_.finish();
     if (unread_) {
       phase_ = Phase::Lingering;
+      lingers_until_ = lane_.loop->now() + micros(kMostLinger);
       allow(kLinger);
       return Step::On;
     }
@@ -422,7 +425,12 @@ Connection::Step Connection::next_request() {
 // To close at once would reset the connection, and the peer, still sending, might never see its answer.
 Connection::Step Connection::linger() {
   if (block_ == nullptr) block_ = lane_.take_block();
-  return wait_for(channel_.read({block_.get(), kBlockBytes}).state);
+  const Step step = wait_for(channel_.read({block_.get(), kBlockBytes}).state);
+  if (step == Step::On) {
+    allow(kLinger);
+    deadline_ = std::min(deadline_, lingers_until_);
+  }
+  return step;
 }
 
 }  // namespace tidemill::api

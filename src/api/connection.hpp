@@ -101,7 +101,7 @@ class Connection : public EventLoop::Watcher, public std::enable_shared_from_thi
   Phase phase_ = Phase::Handshake;
   uint32_t watched_ = 0;
   bool watching_ = false;
-  SteadyTime deadline_;
+  SteadyTime deadline_, lingers_until_;
   SteadyTime begun_;  // of the request: its first byte
 
   // A block holds a head and what came behind it; none between two requests.

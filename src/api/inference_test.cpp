@@ -228,17 +228,18 @@ TEST_F(Rollouts, a_slow_shadow_holds_up_no_answer_and_is_dropped_first) {
 }
 
 TEST_F(Rollouts, a_failing_shadow_changes_no_answer) {
-  const int regression = add_version({"a"}, forest::Task::Regression);  // has no `decision`
-  promote(1);
-  shadow(regression);
+  const int with_interval = add_version({"a"}, forest::Task::Regression, 0.5);
+  const int without = add_version({"a"}, forest::Task::Regression);
+  promote(with_interval);
+  shadow(without);
   start();
   InferRequest request = request_of();
-  request.outputs = {"decision"};
-  EXPECT_EQ(ask("x", request).value().response.outputs.at(0).name, "decision");
+  request.outputs = {"low"};
+  EXPECT_EQ(ask("x", request).value().response.outputs.at(0).name, "low");
   const auto told = sink.of_role("shadow", 1);
   EXPECT_EQ(told[0]["error"], "infer.unknown_output");
   EXPECT_TRUE(
-      metrics_have("tidemill_inference_requests_total{model=\"late\",version=\"4\",role=\"shadow\",protocol="
+      metrics_have("tidemill_inference_requests_total{model=\"late\",version=\"5\",role=\"shadow\",protocol="
                    "\"v2\",code=\"400\"} 1"));
 }
 

@@ -25,13 +25,15 @@ class TestServing {
   }
 
   /// One stump on the first of the features.
-  int add_version(const std::vector<std::string>& features, forest::Task task = forest::Task::Binary) {
+  int add_version(const std::vector<std::string>& features, forest::Task task = forest::Task::Binary,
+                  std::optional<double> conformal_half_width = {}) {
     const auto number = static_cast<int>(packages.size()) + 1;
     forest::Package package;
     package.model = "late";
     package.key = {"id"};
     package.target = "y";
     package.task = task;
+    package.conformal_half_width = conformal_half_width;
     for (const std::string& name : features) package.features.push_back({.name = name, .sql_type = "DOUBLE"});
     package.files["model.ubj"] = registry::must(store->put_bytes(model_of(number, features, task)));
     registry::StepRecord step;
