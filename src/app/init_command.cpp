@@ -2,6 +2,7 @@
 #include <cstdlib>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "app/commands.hpp"
 #include "app/draft.hpp"
@@ -41,9 +42,17 @@ Result<void> copy_example(const std::string& example, const Path& folder) {
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(examples, error))
     if (entry.is_directory()) names.push_back(entry.path().filename());
-  if (std::find(names.begin(), names.end(), example) == names.end())
+  std::sort(names.begin(), names.end());
+  if (std::find(names.begin(), names.end(), example) == names.end()) {
+    const std::string near = did_you_mean(example, names);
     return user_error("init.example", fmt::format("there is no example '{}'", example), {},
-                      did_you_mean(example, names));
+                      names.empty()
+                          ? fmt::format("{} holds none: install tidemill, or say in TIDEMILL_EXAMPLES "
+                                        "where its examples/ is",
+                                        examples.lexically_normal().native())
+                      : near.empty() ? fmt::format("there are {}", fmt::join(names, ", "))
+                                     : near);
+  }
   if (std::filesystem::exists(folder / "tidemill.yaml"))
     return user_error("init.exists", fmt::format("{} exists already", (folder / "tidemill.yaml").native()));
   TM_CHECK(make_folder(folder));

@@ -162,9 +162,11 @@ TEST(predictor, encodes_a_cell_as_training_did) {
   EXPECT_TRUE(std::isnan(text(0, "nan")));
   EXPECT_TRUE(std::isnan(text(0, "")));
   EXPECT_EQ(counts.unreadable, 1) << "no number was meant";
+  EXPECT_TRUE(std::isnan(text(1, "")));
+  EXPECT_EQ(counts.unseen_categories, 1) << "nor a category";
   EXPECT_TRUE(std::isnan(p.encode(1, {}, counts)));
   EXPECT_TRUE(std::isnan(number(std::numeric_limits<double>::quiet_NaN())));
-  EXPECT_EQ(counts.missing, 4);
+  EXPECT_EQ(counts.missing, 5);
 }
 
 TEST(predictor, predicts_after_link_and_calibration) {

@@ -107,6 +107,10 @@ double Predictor::encode(size_t feature, const Cell& cell, InputCounts& counts) 
                        : truth                       ? codes.find(cell.number != 0 ? "true" : "false")
                                                      : codes.find(category_text(cell.number));
     if (found != codes.end()) return double{found->second};
+    if (cell.kind == Cell::Kind::Text && cell.text.empty()) {  // protocols whose texts know no null
+      ++counts.missing;
+      return kMissing;
+    }
     ++counts.unseen_categories;
     counts.refused += package_.features[feature].refuses_unknown ? 1 : 0;
     return kMissing;
