@@ -37,6 +37,7 @@ serving::PredictionRecord record_of(const Made& made, double seconds) {
           .deployment = made.live.deployment,
           .model = made.live.model,
           .version = made.live.version,
+          .package = made.live.predictor->package(),
           .role = made.live.role,
           .at = system_clock()->now(),
           .latency = {static_cast<int64_t>(seconds * kMicros)},

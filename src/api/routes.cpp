@@ -22,8 +22,9 @@ Response index(const Inference& inference) {
                            "/openapi.json"}}});
 }
 
-Response metrics(const Inference& inference, MetricNames names, const Request& request) {
-  std::string text = inference.metrics_text(names);
+Response metrics(const Inference& inference, const Routes::Options& options, const Request& request) {
+  std::string text = inference.metrics_text(options.names);
+  if (options.more_metrics) text += options.more_metrics();
   if (prefers_openmetrics(request.header("accept")))
     return Response{200, kOpenMetricsType, to_openmetrics(text), {}};
   return Response{200, "text/plain; version=0.0.4; charset=utf-8", std::move(text), {}};
@@ -47,7 +48,6 @@ Description describe_json(std::string operation, std::string_view summary) {
 
 std::vector<Endpoint> all_endpoints(Inference& inference, const Access& access,
                                     const Routes::Options& options, const Routes& routes) {
-  const MetricNames names = options.names;
   std::vector<Endpoint> endpoints = v2_endpoints(inference);
   std::ranges::move(mlflow_endpoints(inference), std::back_inserter(endpoints));
   std::ranges::move(predict_endpoints(inference), std::back_inserter(endpoints));
@@ -57,8 +57,8 @@ std::vector<Endpoint> all_endpoints(Inference& inference, const Access& access,
                          describe_json("index", "What is deployed, and where to ask."),
                          [&](const Request&, const Parameters&) { return Answer(index(inference)); });
   endpoints.emplace_back("GET", "/metrics", Scope::Read, describe_metrics(),
-                         [&inference, names](const Request& request, const Parameters&) {
-                           return Answer(metrics(inference, names, request));
+                         [&inference, options](const Request& request, const Parameters&) {
+                           return Answer(metrics(inference, options, request));
                          });
   endpoints.emplace_back(
       "GET", "/openapi.json", Scope::Read,

@@ -12,6 +12,7 @@ class Routes {
   struct Options {
     Changes* changes = nullptr;  // null: nothing is changed over HTTP
     MetricNames names = MetricNames::Own;
+    std::function<std::string()> more_metrics = {};  // text in Prometheus' format, behind the predictions'
   };
   /// All must outlive the routes.
   Routes(Inference& inference, const Access& access, const Options& options);

@@ -156,7 +156,7 @@ int run_cli(int argc, char** argv) {
   profile_app->callback([&] { command = [&] { return profile(global, profile_table); }; });
 
   ServeOptions serve_options;
-  std::string grace = "0s", request_timeout = "30s", idle_timeout = "75s";
+  std::string grace = "0s", request_timeout = "30s", idle_timeout = "75s", roll_interval = "1m";
   CLI::App* serve_app = sub("serve", "predictions over HTTP and gRPC, following promotions without a restart",
                             "  tidemill serve\n  tidemill serve --port 9000\n");
   serve_app->add_option("--host", serve_options.host, "address to listen on");
@@ -174,6 +174,10 @@ int run_cli(int argc, char** argv) {
   serve_app->add_option("--request-timeout", request_timeout, "from a request's first byte to its last")
       ->capture_default_str();
   serve_app->add_option("--idle-timeout", idle_timeout, "between two requests of an HTTP connection")
+      ->capture_default_str();
+  serve_app
+      ->add_option("--roll-interval", roll_interval,
+                   "predictions are in their log's table after at most so long")
       ->capture_default_str();
   serve_app->add_flag("--insecure", serve_options.insecure,
                       "listen beyond this machine although there are no tokens");
@@ -424,7 +428,8 @@ int run_cli(int argc, char** argv) {
   serve_options.grace = *grace_duration;
   for (const auto& [text, option, duration] :
        {std::tuple{&request_timeout, "--request-timeout", &serve_options.request_timeout},
-        std::tuple{&idle_timeout, "--idle-timeout", &serve_options.idle_timeout}}) {
+        std::tuple{&idle_timeout, "--idle-timeout", &serve_options.idle_timeout},
+        std::tuple{&roll_interval, "--roll-interval", &serve_options.roll_every}}) {
     const auto read = duration_option(*text, option);
     if (!read) return report(global, read.error());
     *duration = *read;

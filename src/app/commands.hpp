@@ -38,6 +38,7 @@ struct ServeOptions {
   std::string metrics_compat = {};  // "triton", too
   Duration grace{0};
   Duration poll{200'000};
+  Duration roll_every{60'000'000};  // of the prediction logs
 };
 struct PredictOptions {
   std::string model;

@@ -21,6 +21,7 @@
 #include "app/commands.hpp"
 #include "app/example_request.hpp"
 #include "app/output.hpp"
+#include "app/prediction_logs.hpp"
 #include "base/log.hpp"
 #include "serving/deployments.hpp"
 
@@ -150,11 +151,15 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   const auto slots = std::make_shared<serving::ComputeSlots>(threads);
   const auto deployments =
       serving::Deployments::open(session->project, *session->registry, system_clock(), slots);
-  api::Inference inference(*deployments);
+  auto logs = PredictionLogs::open(session->project, options.roll_every);
+  if (!logs) return report(global, logs.error());
+  api::Inference inference(*deployments, (*logs)->empty() ? nullptr : logs->get());
   api::Changes changes(*deployments, session->project.home);
   const api::MetricNames names =
       options.metrics_compat.empty() ? api::MetricNames::Own : api::MetricNames::OwnAndTriton;
-  const api::Routes routes(inference, access, {.changes = &changes, .names = names});
+  const api::Routes routes(inference, access, {.changes = &changes, .names = names, .more_metrics = [&logs] {
+                                                 return (*logs)->metrics();
+                                               }});
   api::ServerOptions server_options;
   server_options.host = options.host;
   server_options.port = options.port;

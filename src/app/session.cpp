@@ -110,9 +110,6 @@ void warn_of_idle_keys(const GlobalOptions& global, const project::Project& proj
                            rollout->limits.p99 || rollout->limits.score_drift);
       }))
     keys.emplace_back("rollout's shadow, stage and limits");
-  if (std::ranges::any_of(project.deployments,
-                          [](const auto& deployment) { return deployment.second.log.has_value(); }))
-    keys.emplace_back("log");
   if (keys.empty()) return;
   fmt::print(stderr, "{} {} in {}: not acted on by this version\n",
              painted(global, "warning:", Tone::Warning), fmt::join(keys, ", "),

@@ -16,6 +16,7 @@ struct PredictionRecord {
   std::string_view request_id;     // what the caller calls the request; may be empty
   std::string_view deployment, model;
   int version = 0;
+  const forest::Package& package;  // the version's
   std::string_view role;        // the alias that is served, or "canary" or "shadow"
   Instant at;                   // when it was made
   Duration latency;             // from the request's last byte until then; a shadow's: of predicting itself

@@ -1,0 +1,221 @@
+#include "app/prediction_logs.hpp"
+
+#include <chrono>
+#include <condition_variable>
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "base/log.hpp"
+
+namespace tidemill::app {
+
+namespace {
+
+using monitoring::ColumnView;
+using monitoring::LogColumn;
+using monitoring::LoggedVersion;
+using monitoring::ValueKind;
+
+constexpr int kLowPriority = 10;
+
+std::string score_of(const std::string& label) { return "score_" + label; }
+
+std::optional<std::string_view> text_at(const void* texts, size_t i) {
+  return static_cast<const serving::TextColumn*>(texts)->at(i);
+}
+
+ColumnView column_of(uint32_t place, const serving::Tensor& tensor, size_t first, size_t stride) {
+  if (tensor.datatype == "BYTES")
+    return {.column = place, .text_at = text_at, .texts = &tensor.texts, .first = first, .stride = stride};
+  return {.column = place, .numbers = tensor.numbers.data() + first, .stride = stride};
+}
+
+/// The inputs of a request that was predicted, and so has the shapes that infer() takes.
+void add_features(const serving::PredictionRecord& record, const LoggedVersion& version,
+                  std::vector<ColumnView>& columns) {
+  const auto& inputs = record.request.inputs;
+  const size_t features = version.features.size();
+  const bool is_matrix =
+      inputs.size() == 1 && inputs[0].shape.size() == 2 && !version.place_of(inputs[0].name, 0);
+  if (is_matrix) {
+    for (size_t f = 0; f < features; ++f)
+      columns.push_back(column_of(static_cast<uint32_t>(f), inputs[0], f, features));
+    return;
+  }
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (const auto place = version.place_of(inputs[i].name, i))
+      columns.push_back(column_of(*place, inputs[i], 0, 1));
+}
+
+/// Answers stand behind the features, in the order of output_tensors(); of several scores, one a class.
+void add_answers(const serving::PredictionRecord& record, const LoggedVersion& version,
+                 std::vector<ColumnView>& columns) {
+  const auto behind = static_cast<uint32_t>(version.features.size());
+  const size_t classes = record.package.classes.size();
+  for (const serving::Tensor& tensor : record.response->outputs) {
+    if (tensor.name == "scores") {
+      for (size_t c = 0; c < classes; ++c)
+        columns.push_back(column_of(behind + static_cast<uint32_t>(c), tensor, c, classes));
+      continue;
+    }
+    const bool is_multiclass = record.package.task == forest::Task::Multiclass;
+    const size_t place = tensor.name == "label"                              ? classes
+                         : tensor.name == "decision" || tensor.name == "low" ? 1
+                         : tensor.name == "high"                             ? 2
+                                                                             : 0;
+    if (!is_multiclass || tensor.name == "label")
+      columns.push_back(column_of(behind + static_cast<uint32_t>(place), tensor, 0, 1));
+  }
+}
+
+}  // namespace
+
+monitoring::PredictionLog::Version logged_version(const std::string& model, int number,
+                                                  const forest::Package& package) {
+  monitoring::PredictionLog::Version version{model, number, {}, {}};
+  for (const forest::Feature& feature : package.features) {
+    auto& captured = version.features.emplace_back(
+        monitoring::CapturedColumn{feature.name, feature.category, feature.levels});
+    captured.known.insert(captured.known.end(), feature.folded.begin(), feature.folded.end());
+  }
+  for (const serving::TensorInfo& output : serving::output_tensors(package)) {
+    if (output.name == "scores") {
+      for (const std::string& label : package.classes)
+        version.answers.push_back({score_of(label), ValueKind::Number, LogColumn::Of::Answer});
+      continue;
+    }
+    const ValueKind kind = output.datatype == "BYTES"  ? ValueKind::Text
+                           : output.datatype == "BOOL" ? ValueKind::Truth
+                                                       : ValueKind::Number;
+    version.answers.push_back({output.name, kind, LogColumn::Of::Answer});
+  }
+  return version;
+}
+
+Result<std::unique_ptr<PredictionLogs>> PredictionLogs::open(const project::Project& project,
+                                                             Duration roll_every) {
+  std::unique_ptr<PredictionLogs> logs(new PredictionLogs(roll_every));
+  for (const auto& [name, deployment] : project.deployments) {
+    if (!deployment.log) continue;
+    TM_TRY(auto log, monitoring::PredictionLog::open(
+                         {.home = project.home, .deployment = name, .log = *deployment.log}));
+    const Path folder = project.home / "predictions" / name;
+    logs->logs_[name] = {std::move(log), std::make_unique<monitoring::Roller>(
+                                             monitoring::RollOptions{folder, deployment.log->retain})};
+  }
+  if (!logs->empty())
+    logs->rolling_ =
+        std::jthread([made = logs.get()](const std::stop_token& stop) { made->roll_until(stop); });
+  return logs;
+}
+
+PredictionLogs::~PredictionLogs() {
+  rolling_.request_stop();
+  if (rolling_.joinable()) rolling_.join();
+  for (auto& [name, logged] : logs_) {
+    logged.log.reset();
+    roll(logged);
+  }
+}
+
+void PredictionLogs::predicted(const serving::PredictionRecord& record) {
+  const auto found = logs_.find(record.deployment);
+  if (found == logs_.end()) return;
+  monitoring::PredictionLog& log = *found->second.log;
+  const LoggedVersion* version = log.find(record.version);
+  if (version == nullptr)
+    version = &log.declare(logged_version(std::string(record.model), record.version, record.package));
+  thread_local std::vector<ColumnView> columns;
+  columns.clear();
+  if (record.response != nullptr) {
+    add_features(record, *version, columns);
+    add_answers(record, *version, columns);
+  }
+  log.append(*version, {.prediction_id = record.prediction_id,
+                        .request_id = record.request_id,
+                        .role = record.role,
+                        .error = record.error,
+                        .at = record.at,
+                        .latency = record.latency,
+                        .status = record.status,
+                        .rows = record.response == nullptr ? 0 : record.response->rows,
+                        .columns = columns});
+}
+
+void PredictionLogs::roll_until(const std::stop_token& stop) {
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kLowPriority);
+  std::mutex mutex;
+  std::condition_variable_any changed;
+  std::unique_lock lock(mutex);
+  do {
+    for (auto& [name, logged] : logs_) roll(logged);  // what another process left, too
+  } while (!changed.wait_for(lock, stop, std::chrono::microseconds(roll_every_.micros),
+                             [&stop] { return stop.stop_requested(); }));
+}
+
+void PredictionLogs::roll(Logged& logged) {
+  const auto rolled = logged.roller->roll(system_clock()->now());
+  const std::lock_guard lock(rolled_);
+  if (rolled) {
+    logged.torn_bytes += rolled->torn_bytes;
+    if (std::exchange(logged.roll_fails, false)) log::info("the prediction log is rolled again");
+    return;
+  }
+  ++logged.roll_failures;
+  if (!std::exchange(logged.roll_fails, true))
+    log::error("the prediction log cannot be rolled, its segments stay: {}", to_text(rolled.error()));
+}
+
+std::string PredictionLogs::metrics() const {
+  std::string out;
+  if (empty()) return out;
+  std::map<std::string, monitoring::PredictionLog::Counts> counts;
+  for (const auto& [name, logged] : logs_) counts[name] = logged.log->counts();
+  using Counts = monitoring::PredictionLog::Counts;
+  const auto family = [&](std::string_view name, std::string_view type, std::string_view help) {
+    out += fmt::format("# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
+  };
+  const auto each = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
+    family(name, type, help);
+    for (const auto& [model, one] : counts)
+      out += fmt::format("{}{{model=\"{}\"}} {}\n", name, model, value(one));
+  };
+  family("tidemill_log_rows_total", "counter", "Rows of predictions, by what became of them.");
+  for (const auto& [model, one] : counts)
+    for (const auto& [outcome, rows] :
+         std::initializer_list<std::pair<std::string_view, uint64_t>>{{"written", one.written},
+                                                                      {"sampled_out", one.sampled_out},
+                                                                      {"dropped", one.dropped},
+                                                                      {"too_large", one.too_large}})
+      out += fmt::format("tidemill_log_rows_total{{model=\"{}\",outcome=\"{}\"}} {}\n", model, outcome, rows);
+  each("tidemill_log_bytes_total", "counter", "Bytes written to segments.",
+       [](const Counts& one) { return one.bytes; });
+  each("tidemill_log_errors_total", "counter", "Times that the disk did not take rows.",
+       [](const Counts& one) { return one.errors; });
+  each("tidemill_log_unsynced_rows_total", "counter",
+       "With durability sync: rows that were answered although they could not be brought to the disk.",
+       [](const Counts& one) { return one.unsynced; });
+  each("tidemill_log_failing", "gauge", "1 while the disk does not take rows.",
+       [](const Counts& one) { return one.failing ? 1 : 0; });
+  each("tidemill_log_lag_seconds", "gauge", "What the oldest row written last had waited.",
+       [](const Counts& one) { return one.lag_seconds; });
+  each("tidemill_log_waiting_bytes", "gauge", "In memory, not written yet.",
+       [](const Counts& one) { return one.waiting_bytes; });
+  const std::lock_guard lock(rolled_);
+  const auto of_rolling = [&](std::string_view name, std::string_view help, uint64_t Logged::* value) {
+    family(name, "counter", help);
+    for (const auto& [model, logged] : logs_)
+      out += fmt::format("{}{{model=\"{}\"}} {}\n", name, model, logged.*value);
+  };
+  of_rolling("tidemill_log_torn_bytes_total", "Bytes behind the last whole record of a writer that died.",
+             &Logged::torn_bytes);
+  of_rolling("tidemill_log_roll_failures_total", "Times that segments could not be made into Parquet.",
+             &Logged::roll_failures);
+  return out;
+}
+
+}  // namespace tidemill::app

@@ -1,0 +1,52 @@
+// The prediction logs of the deployments that have `log`: what is served flows in, files of rows come out,
+// and what happened to them is told to /metrics.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "monitoring/prediction_log.hpp"
+#include "monitoring/roll.hpp"
+#include "serving/prediction_record.hpp"
+
+namespace tidemill::app {
+
+/// What the log has to know of a version.
+monitoring::PredictionLog::Version logged_version(const std::string& model, int number,
+                                                  const forest::Package& package);
+
+class PredictionLogs final : public serving::PredictionSink {
+ public:
+  /// No deployment with a log: it takes nothing. roll_every: rows are in the log's table after at most so
+  /// long. Errors: those of PredictionLog::open().
+  static Result<std::unique_ptr<PredictionLogs>> open(const project::Project& project, Duration roll_every);
+  /// Writes and rolls what there is. Nobody may predict any more.
+  ~PredictionLogs() override;
+  bool empty() const { return logs_.empty(); }
+  void predicted(const serving::PredictionRecord& record) override;
+  /// In Prometheus' text format; empty without logs.
+  std::string metrics() const;
+
+ private:
+  struct Logged {
+    std::unique_ptr<monitoring::PredictionLog> log;
+    std::unique_ptr<monitoring::Roller> roller;
+    uint64_t torn_bytes = 0, roll_failures = 0;  // under rolled_
+    bool roll_fails = false;                     // of the rolling thread
+  };
+  explicit PredictionLogs(Duration roll_every) : roll_every_(std::max(roll_every, kShortestRollInterval)) {}
+  static constexpr Duration kShortestRollInterval{100'000};
+  void roll_until(const std::stop_token& stop);
+  void roll(Logged& logged);
+
+  const Duration roll_every_;
+  std::map<std::string, Logged, std::less<>> logs_;
+  mutable std::mutex rolled_;
+  std::jthread rolling_;
+};
+
+}  // namespace tidemill::app
