@@ -104,8 +104,8 @@ std::string of_versions(const Json& difference) {
   return section("data", data_text(part("data"))) + section("SQL", changes(part("sql"), "  ")) +
          section("features", changes(part("features"), "  ")) +
          section("parameters", changes(part("parameters"), "  ")) +
-         section("model", changes(part("model"), "  ")) +
-         section("metrics", metrics_text(part("metrics"))) + section("git", changes(part("git"), "  "));
+         section("model", changes(part("model"), "  ")) + section("metrics", metrics_text(part("metrics"))) +
+         section("git", changes(part("git"), "  "));
 }
 
 std::string of_runs(const Json& difference) {

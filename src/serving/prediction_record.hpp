@@ -17,8 +17,8 @@ struct PredictionRecord {
   std::string_view deployment, model;
   int version = 0;
   const forest::Package& package;  // the version's
-  std::string_view role;        // the alias that is served, or "canary" or "shadow"
-  Instant at;                   // when it was made
+  std::string_view role;           // the alias that is served, or "canary" or "shadow"
+  Instant at;                      // when it was made
   Duration latency;             // from the request's last byte until then; a shadow's: of predicting itself
   int status = 200;             // as HTTP has it, whatever the protocol; a shadow's is nobody's
   std::string_view error;       // its code; empty: none
