@@ -47,18 +47,24 @@ std::vector<std::string> texts_of(std::span<const double> numbers) {
   return out;
 }
 
-/// The first of these that the feature refuses.
+/// The first of these texts that encoding counts so, as far as it is shown.
+std::string first_counted(const forest::Predictor& predictor, size_t feature,
+                          std::span<const std::string_view> texts, int64_t forest::InputCounts::* kind) {
+  for (const std::string_view text : texts) {
+    forest::InputCounts counts;
+    if (text.data() != nullptr)
+      predictor.encode(feature, {.kind = forest::Cell::Kind::Text, .text = text}, counts);
+    if (counts.*kind > 0) return std::string(text.substr(0, kMostTextShown));
+  }
+  return "";
+}
+
 std::unexpected<Error> unknown_category(const forest::Predictor& predictor, size_t feature,
                                         const engine::Column& column,
                                         std::span<const std::string_view> texts) {
   const forest::Package& package = predictor.package();
   const std::vector<std::string>& levels = package.features[feature].levels;
-  std::string seen;
-  for (const std::string_view text : texts)
-    if (text.data() != nullptr && std::ranges::find(levels, text) == levels.end()) {
-      seen = text.substr(0, kMostTextShown);
-      break;
-    }
+  const std::string seen = first_counted(predictor, feature, texts, &forest::InputCounts::refused);
   std::string hint = did_you_mean(seen, levels);
   hint += fmt::format("{}NULL is taken as missing", hint.empty() ? "" : " ");
   return std::unexpected(
@@ -73,31 +79,19 @@ std::unexpected<Error> unknown_category(const forest::Predictor& predictor, size
             .hint = std::move(hint)});
 }
 
-/// The first of these texts that is no number, for a feature that is one.
 std::unexpected<Error> not_a_number(const forest::Predictor& predictor, size_t feature,
                                     const engine::Column& column, std::span<const std::string_view> texts) {
-  std::string seen;
-  for (const std::string_view text : texts) {
-    forest::InputCounts counts;
-    if (text.data() != nullptr)
-      predictor.encode(feature, {.kind = forest::Cell::Kind::Text, .text = text}, counts);
-    if (counts.unreadable == 0) continue;
-    seen = text.substr(0, kMostTextShown);
-    break;
-  }
-  Error error{
+  const std::string seen = first_counted(predictor, feature, texts, &forest::InputCounts::unreadable);
+  return std::unexpected(Error{
       .kind = ErrorKind::Data,
       .code = "predict.not_a_number",
       .message = fmt::format("column {} ({}) holds '{}', which is no number, and {} takes numbers there",
                              engine::quote_name(column.name), column.type, seen, predictor.package().model),
       .where = {.what = "column " + column.name},
-      .seen = seen};
-  error.hint = fmt::format(
-      "mend the value, or leave it empty where it is not known; in SQL, TRY_CAST({} AS DOUBLE) makes what is "
-      "no "
-      "number NULL",
-      engine::quote_name(column.name));
-  return std::unexpected(std::move(error));
+      .seen = seen,
+      .hint = fmt::format("mend the value, or leave it empty where it is not known; in SQL, "
+                          "TRY_CAST({} AS DOUBLE) makes what is no number NULL",
+                          engine::quote_name(column.name))});
 }
 
 /// T: float for XGBoost's models, double for LightGBM's.

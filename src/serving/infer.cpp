@@ -35,21 +35,23 @@ Result<void> check_kind(const forest::Feature& feature, const Tensor& tensor, bo
                                                   tensor.datatype, feature.category ? "BYTES" : "a number"));
 }
 
-/// The first text of a feature that refuses what it was not trained with. first, features: as check_range has
+/// The first text that its feature refuses, of those that were encoded. first, features: as check_range has
 /// them, of texts.
-std::unexpected<Error> unknown_category(const forest::Package& package, const Tensor& tensor, size_t first,
-                                        size_t features) {
+std::unexpected<Error> unknown_category(const forest::Predictor& predictor, const Tensor& tensor,
+                                        size_t first, size_t features) {
   for (size_t i = 0; i < tensor.values(); ++i) {
-    const forest::Feature& feature = package.features[first + i % features];
-    const auto text = tensor.texts.at(i);
-    if (!text || !feature.refuses_unknown || std::ranges::find(feature.levels, *text) != feature.levels.end())
-      continue;
+    const size_t f = first + i % features;
+    forest::InputCounts counts;
+    predictor.encode(f, text_cell(tensor, i), counts);
+    if (counts.refused == 0) continue;
+    const forest::Feature& feature = predictor.package().features[f];
+    const std::string_view text = tensor.texts.at(i).value_or("");
     return user_error(
         "infer.unknown_category",
         fmt::format("input '{}' has the value '{}' in row {}, which is none of the {} categories "
                     "that the model was trained with",
-                    feature.name, text->substr(0, kMostTextShown), i / features + 1, feature.levels.size()),
-        {}, did_you_mean(*text, feature.levels));
+                    feature.name, text.substr(0, kMostTextShown), i / features + 1, feature.levels.size()),
+        {}, did_you_mean(text, feature.levels));
   }
   return internal_error("infer.unknown_category", "a category was refused, and all are known");
 }
@@ -84,7 +86,7 @@ Result<void> encode_matrix(const forest::Predictor& predictor, const Tensor& ten
   }
   for (size_t i = 0; i < encoded.rows * features.size(); ++i)
     values[i] = static_cast<T>(predictor.encode(i % features.size(), text_cell(tensor, i), encoded.counts));
-  if (encoded.counts.refused > 0) return unknown_category(predictor.package(), tensor, 0, features.size());
+  if (encoded.counts.refused > 0) return unknown_category(predictor, tensor, 0, features.size());
   return {};
 }
 
@@ -117,7 +119,7 @@ Result<void> encode_columns(const forest::Predictor& predictor, const std::vecto
       for (size_t r = 0; r < encoded.rows; ++r)
         encoded.values[r * features.size() + f] =
             static_cast<T>(predictor.encode(f, text_cell(tensor, r), encoded.counts));
-      if (encoded.counts.refused > 0) return unknown_category(predictor.package(), tensor, f, 1);
+      if (encoded.counts.refused > 0) return unknown_category(predictor, tensor, f, 1);
     } else {
       T* column = encoded.values.data() + f;
       predictor.encode_numbers(f, tensor.numbers, column, encoded.counts);
