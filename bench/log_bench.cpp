@@ -3,9 +3,11 @@
 //   log_bench FOLDER ROWS TEXTS DURABILITY      a request of so many rows, 20 columns, so many of them texts
 // Predictions come in bursts that the rings hold; between two bursts the writer catches up. A row that was
 // dropped would have cost less: then it fails.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <thread>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -53,10 +55,9 @@ Made make(size_t rows, size_t texts) {
   return made;
 }
 
-/// Nanoseconds a prediction, of the burst that took least of every ten: what else the machine does comes on
-/// top of the others.
+/// Nanoseconds a prediction, in the median burst.
 double measure(const Made& made, serving::PredictionSink* sink, int burst, const auto& catch_up) {
-  double total = 0, least = 1e300;
+  std::vector<double> bursts;
   for (int b = 0; b < kBursts; ++b) {
     const auto begun = Clock::now();
     for (int i = 0; i < burst; ++i) {
@@ -74,11 +75,11 @@ double measure(const Made& made, serving::PredictionSink* sink, int burst, const
       asm volatile("" : : "r"(&record) : "memory");
       if (sink != nullptr) sink->predicted(record);
     }
-    least = std::min(least, std::chrono::duration<double, std::nano>(Clock::now() - begun).count() / burst);
+    bursts.push_back(std::chrono::duration<double, std::nano>(Clock::now() - begun).count() / burst);
     catch_up();
-    if (b % 10 == 9) total += std::exchange(least, 1e300);
   }
-  return total / (kBursts / 10);
+  std::ranges::nth_element(bursts, bursts.begin() + kBursts / 2);
+  return bursts[kBursts / 2];
 }
 
 }  // namespace

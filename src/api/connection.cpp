@@ -121,6 +121,8 @@ bool Connection::still_in_time(SteadyTime now) {
 void Connection::drain() {
   const auto alive = shared_from_this();
   if (phase_ == Phase::Handshake) return end();
+  if (phase_ == Phase::Lingering)
+    lingers_until_ = std::min(lingers_until_, lane_.loop->now() + micros(kLinger));
   if (phase_ != Phase::Head || filled_ > 0) return;
   go_on();  // what has come already and was not seen yet is still answered
   if (phase_ == Phase::Head && filled_ == 0) end();
@@ -399,7 +401,7 @@ Connection::Step Connection::next_request() {
     channel_.finish();
     if (unread_) {
       phase_ = Phase::Lingering;
-      lingers_until_ = lane_.loop->now() + micros(kMostLinger);
+      lingers_until_ = lane_.loop->now() + micros(lane_.draining ? kLinger : kMostLinger);
       allow(kLinger);
       return Step::On;
     }

@@ -28,16 +28,16 @@ std::string text_of(const InferenceSeries::Labels& labels) {
                      labels.version, escaped(labels.role), escaped(labels.protocol));
 }
 
-void family(std::string& out, std::string_view name, std::string_view type, std::string_view help) {
-  out += fmt::format("# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
-}
-
 template <class T>
 void sample(std::string& out, std::string_view name, std::string_view labels, T value) {
   out += fmt::format("{}{{{}}} {}\n", name, labels, value);
 }
 
 }  // namespace
+
+void append_family(std::string& out, std::string_view name, std::string_view type, std::string_view help) {
+  out += fmt::format("# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
+}
 
 template <size_t n>
 uint64_t Histogram<n>::count() const {
@@ -154,7 +154,7 @@ void Metrics::append_triton(std::string& out) const {
   }
   using Totals = InferenceSeries::Totals;
   const auto each = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
-    family(out, name, type, help);
+    append_family(out, name, type, help);
     for (const auto& [labels, totals] : by_labels) sample(out, name, labels, value(totals));
   };
   const auto micros = [](double seconds) {
@@ -164,7 +164,7 @@ void Metrics::append_triton(std::string& out) const {
   each("nv_inference_request_success", "counter", "Requests that were answered.",
        [](const Totals& t) { return t.succeeded; });
   constexpr std::string_view kFailure = "nv_inference_request_failure";
-  family(out, kFailure, "counter", "Requests that failed, by reason.");
+  append_family(out, kFailure, "counter", "Requests that failed, by reason.");
   for (const auto& [labels, t] : by_labels) {
     const std::array<std::pair<std::string_view, uint64_t>, 4> reasons{
         {{"REJECTED", t.rejected},
@@ -195,7 +195,7 @@ std::string Metrics::text(const std::vector<Deployment>& deployments, MetricName
   std::string out;
   const std::shared_lock lock(mutex_);
   const auto each = [&](std::string_view name, std::string_view type, std::string_view help, auto append) {
-    family(out, name, type, help);
+    append_family(out, name, type, help);
     for (const auto& [key, series] : series_) append(name, text_of(series->labels()), *series);
   };
   const auto histogram = [&](std::string_view name, std::string_view help, auto member) {
@@ -231,12 +231,12 @@ std::string Metrics::text(const std::vector<Deployment>& deployments, MetricName
   number("tidemill_inference_unseen_categories_total", "counter",
          "Category values that training never saw; taken as missing.", &InferenceSeries::unseen_);
 
-  family(out, "tidemill_shadow_dropped_total", "counter",
-         "Requests that a shadow did not get because it had too many waiting.");
+  append_family(out, "tidemill_shadow_dropped_total", "counter",
+                "Requests that a shadow did not get because it had too many waiting.");
   for (const auto& [key, series] : series_)
     if (series->labels().role == "shadow")
       sample(out, "tidemill_shadow_dropped_total", text_of(series->labels()), series->dropped_.load());
-  family(out, "tidemill_model_info", "gauge", "Versions that are live.");
+  append_family(out, "tidemill_model_info", "gauge", "Versions that are live.");
   for (const Deployment& deployment : deployments)
     for (const Deployment::Live& live : deployment.live)
       sample(out, "tidemill_model_info",
@@ -245,7 +245,7 @@ std::string Metrics::text(const std::vector<Deployment>& deployments, MetricName
                          escaped(live.role)),
              1);
   const auto of_challengers = [&](std::string_view name, std::string_view help, auto value) {
-    family(out, name, "gauge", help);
+    append_family(out, name, "gauge", help);
     for (const Deployment& deployment : deployments)
       if (deployment.challenger)
         sample(out, name, fmt::format("model=\"{}\"", escaped(deployment.model)),
@@ -257,18 +257,19 @@ std::string Metrics::text(const std::vector<Deployment>& deployments, MetricName
   of_challengers("tidemill_deployment_challenger_current",
                  "1 when a deployment's challenger is loaded, 0 when it could not be.",
                  [](const Deployment::Challenger& c) { return c.current ? 1 : 0; });
-  family(out, "tidemill_deployment_current", "gauge",
-         "1 when a deployment serves the version that its alias names, 0 when that could not be loaded.");
+  append_family(
+      out, "tidemill_deployment_current", "gauge",
+      "1 when a deployment serves the version that its alias names, 0 when that could not be loaded.");
   for (const Deployment& deployment : deployments)
     sample(out, "tidemill_deployment_current", fmt::format("model=\"{}\"", escaped(deployment.model)),
            deployment.current ? 1 : 0);
-  family(out, "tidemill_deployment_load_failures_total", "counter",
-         "Attempts to load the version that an alias names which failed.");
+  append_family(out, "tidemill_deployment_load_failures_total", "counter",
+                "Attempts to load the version that an alias names which failed.");
   for (const Deployment& deployment : deployments)
     sample(out, "tidemill_deployment_load_failures_total",
            fmt::format("model=\"{}\"", escaped(deployment.model)), deployment.load_failures);
-  family(out, "tidemill_deployment_table_age_seconds", "gauge",
-         "Time since the snapshot was made that a deployment's requests look things up in.");
+  append_family(out, "tidemill_deployment_table_age_seconds", "gauge",
+                "Time since the snapshot was made that a deployment's requests look things up in.");
   for (const Deployment& deployment : deployments)
     for (const Deployment::Table& table : deployment.tables)
       sample(out, "tidemill_deployment_table_age_seconds",

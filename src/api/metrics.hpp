@@ -97,6 +97,9 @@ class InferenceSeries {
   Histogram<kRowsBounds.size()> batch_{kRowsBounds};
 };
 
+/// What stands before the samples of a family, in Prometheus' text format.
+void append_family(std::string& out, std::string_view name, std::string_view type, std::string_view help);
+
 /// Own: tidemill_*. OwnAndTriton: Triton's nv_inference_* beside them, for the dashboards that know these.
 enum class MetricNames { Own, OwnAndTriton };
 

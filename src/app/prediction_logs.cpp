@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "api/metrics.hpp"
 #include "base/log.hpp"
 
 namespace tidemill::app {
@@ -21,6 +22,7 @@ using monitoring::LoggedVersion;
 using monitoring::ValueKind;
 
 constexpr int kLowPriority = 10;
+constexpr std::string_view kScores = "scores";  // of all classes
 
 std::string score_of(const std::string& label) { return "score_" + label; }
 
@@ -51,24 +53,20 @@ void add_features(const serving::PredictionRecord& record, const LoggedVersion& 
       columns.push_back(column_of(*place, inputs[i], 0, 1));
 }
 
-/// Answers stand behind the features, in the order of output_tensors(); of several scores, one a class.
+/// Answers stand behind the features by their names; of several scores, which come first, one a class.
 void add_answers(const serving::PredictionRecord& record, const LoggedVersion& version,
                  std::vector<ColumnView>& columns) {
   const auto behind = static_cast<uint32_t>(version.features.size());
-  const size_t classes = record.package.classes.size();
+  const auto classes = static_cast<uint32_t>(record.package.classes.size());
   for (const serving::Tensor& tensor : record.response->outputs) {
-    if (tensor.name == "scores") {
-      for (size_t c = 0; c < classes; ++c)
-        columns.push_back(column_of(behind + static_cast<uint32_t>(c), tensor, c, classes));
+    if (tensor.name == kScores) {
+      for (uint32_t c = 0; c < classes; ++c) columns.push_back(column_of(behind + c, tensor, c, classes));
       continue;
     }
-    const bool is_multiclass = record.package.task == forest::Task::Multiclass;
-    const size_t place = tensor.name == "label"                              ? classes
-                         : tensor.name == "decision" || tensor.name == "low" ? 1
-                         : tensor.name == "high"                             ? 2
-                                                                             : 0;
-    if (!is_multiclass || tensor.name == "label")
-      columns.push_back(column_of(behind + static_cast<uint32_t>(place), tensor, 0, 1));
+    const auto found = std::ranges::find(version.answers, tensor.name);
+    if (found == version.answers.end()) continue;
+    columns.push_back(
+        column_of(behind + static_cast<uint32_t>(found - version.answers.begin()), tensor, 0, 1));
   }
 }
 
@@ -83,7 +81,7 @@ monitoring::PredictionLog::Version logged_version(const std::string& model, int 
     captured.known.insert(captured.known.end(), feature.folded.begin(), feature.folded.end());
   }
   for (const serving::TensorInfo& output : serving::output_tensors(package)) {
-    if (output.name == "scores") {
+    if (output.name == kScores) {
       for (const std::string& label : package.classes)
         version.answers.push_back({score_of(label), ValueKind::Number, LogColumn::Of::Answer});
       continue;
@@ -176,15 +174,13 @@ std::string PredictionLogs::metrics() const {
   std::map<std::string, monitoring::PredictionLog::Counts> counts;
   for (const auto& [name, logged] : logs_) counts[name] = logged.log->counts();
   using Counts = monitoring::PredictionLog::Counts;
-  const auto family = [&](std::string_view name, std::string_view type, std::string_view help) {
-    out += fmt::format("# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
-  };
   const auto each = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
-    family(name, type, help);
+    api::append_family(out, name, type, help);
     for (const auto& [model, one] : counts)
       out += fmt::format("{}{{model=\"{}\"}} {}\n", name, model, value(one));
   };
-  family("tidemill_log_rows_total", "counter", "Rows of predictions, by what became of them.");
+  api::append_family(out, "tidemill_log_rows_total", "counter",
+                     "Rows of predictions, by what became of them.");
   for (const auto& [model, one] : counts)
     for (const auto& [outcome, rows] :
          std::initializer_list<std::pair<std::string_view, uint64_t>>{{"written", one.written},
@@ -207,7 +203,7 @@ std::string PredictionLogs::metrics() const {
        [](const Counts& one) { return one.waiting_bytes; });
   const std::lock_guard lock(rolled_);
   const auto of_rolling = [&](std::string_view name, std::string_view help, uint64_t Logged::* value) {
-    family(name, "counter", help);
+    api::append_family(out, name, "counter", help);
     for (const auto& [model, logged] : logs_)
       out += fmt::format("{}{{model=\"{}\"}} {}\n", name, model, logged.*value);
   };

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "forest/package.hpp"
 #include "forest/shape.hpp"
 
 namespace tidemill::forest {
@@ -26,7 +27,7 @@ Result<Levels> numbers(const Document::Numbers& values) {
   for (const double value : values) {
     if (value != std::floor(value) || !(std::abs(value) < kFirstInexactInteger))
       return invalid(fmt::format("the category {} is no whole number below 2^53", value));
-    out.names.push_back(fmt::format("{}", static_cast<int64_t>(value)));
+    out.names.push_back(category_text(value));
   }
   return out;
 }

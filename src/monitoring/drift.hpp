@@ -16,14 +16,13 @@ using statistics::Maybe;
 using statistics::Numbers;
 
 /// As the project file names them: psi, js, ks, wasserstein, chi2, linf.
-///   psi          population stability index
-///   js           Jensen–Shannon distance, base 2
-///   ks           largest gap of the cumulative shares of numbers, missing ones left out
-///   wasserstein  earth mover's distance of numbers from their bins, over the reference's standard deviation;
-///   what
-///                lies outside the reference's range counts as at its edge
-///   chi2         Cramér's V of χ² of reference against window, 0 to 1 (Cramér 1946): χ² itself grows with
-///   the rows linf         largest difference of a share
+///   - psi: population stability index
+///   - js: Jensen–Shannon distance, base 2
+///   - ks: largest gap of the cumulative shares of numbers, missing ones left out
+///   - wasserstein: earth mover's distance of numbers from their bins, over the reference's standard
+///     deviation; what lies outside the reference's range counts as at its edge
+///   - chi2: Cramér's V of χ² of reference against window, 0 to 1 (Cramér 1946); χ² itself grows with rows
+///   - linf: largest difference of a share
 enum class Statistic { Psi, JensenShannon, Ks, Wasserstein, ChiSquare, LInfinity };
 std::optional<Statistic> statistic_of(std::string_view word);
 

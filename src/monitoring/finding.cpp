@@ -54,8 +54,6 @@ double pressure_below(double value, double limit, std::optional<double> best) {
   return value > 0 ? limit / value : kPast;
 }
 
-int standard_fire_after(Topic topic) { return topic == Topic::Drift ? 3 : 1; }
-
 Instant window_end(Instant now, Duration every) {
   const int64_t step = std::max(every.micros, kLeastEveryMicros);
   const int64_t over = now.micros % step;

@@ -64,8 +64,6 @@ struct Evaluation {
   int fire_after = 1;  // evaluations in a row that must fail
   std::vector<Finding> findings;
 };
-/// `for:` where the project does not say it: 3 for drift, else 1.
-int standard_fire_after(Topic topic);
 /// Where the newest window ends that is over: windows end at whole multiples of `every` since 1970, so that a
 /// restart looks at the same one again and is not counted twice. `every` is at least a second.
 Instant window_end(Instant now, Duration every);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/utf8.hpp"
 #include "engine/names.hpp"
 #include "monitoring/record.hpp"
 #include "monitoring/segment.hpp"
@@ -17,25 +18,12 @@ using engine::GivenKind;
 
 enum Own { kPredictionId, kRequestId, kRow, kTime, kModel, kVersion, kRole, kStatus, kError, kLatency };
 
-/// The length of the character of UTF-8 that text begins with; 0: it begins with none (RFC 3629).
-size_t character_length(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned first = byte(0);
-  const size_t length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-  if (length == 0 || first > 0xf4 || length > text.size()) return 0;
-  for (size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  const bool is_longer_than_needed = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
-  const bool is_no_character = (first == 0xed && byte(1) > 0x9f) || (first == 0xf4 && byte(1) > 0x8f);
-  return is_longer_than_needed || is_no_character ? 0 : length;
-}
-
 /// A caller's bytes as text: what is no UTF-8 becomes question marks.
 std::string as_text(std::string_view bytes) {
   std::string out;
   out.reserve(bytes.size());
   while (!bytes.empty()) {
-    const size_t length = character_length(bytes);
+    const size_t length = utf8_character_bytes(bytes);
     if (length == 0)
       out += '?';
     else

@@ -11,8 +11,6 @@ namespace tidemill::monitoring {
 namespace {
 
 constexpr Duration kRetryAfter{1'000'000};
-constexpr Duration kHour{3'600'000'000};
-constexpr size_t kHourDigits = 13;  // "2026-11-29T10"
 
 }  // namespace
 

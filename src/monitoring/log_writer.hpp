@@ -25,6 +25,7 @@ struct LoggedVersion {
   std::string record;                      // `stored`, encoded
   std::vector<std::string> features = {};  // as they are captured: their places are a view's columns
   std::map<std::string, uint32_t, std::less<>> places = {};  // of the features
+  std::vector<std::string> answers = {};                     // their places are behind the features'
   /// guess: its place if the features come in the version's order.
   std::optional<uint32_t> place_of(std::string_view feature, size_t guess) const {
     if (guess < features.size() && features[guess] == feature) return static_cast<uint32_t>(guess);
@@ -89,7 +90,10 @@ class LogWriter {
   Counts counts_;
 };
 
-/// "2026-11-29T10", the hour in UTC.
+inline constexpr Duration kHour{3'600'000'000};
+/// Of the hour that the name of every segment begins with: "2026-11-29T10".
+inline constexpr size_t kHourDigits = 13;
+/// In UTC.
 std::string hour_of(Instant instant);
 
 }  // namespace tidemill::monitoring

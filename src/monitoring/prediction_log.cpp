@@ -60,7 +60,6 @@ PredictionLog::PredictionLog(PredictionLogOptions options, Secret key, LogWriter
     : options_(std::move(options)),
       key_(std::move(key)),
       tick_(tick_of(options_.log)),
-      sampled_below_(limit_of(options_.log.sample)),
       writer_(std::move(writing)) {
   const size_t processors = std::max(1u, std::thread::hardware_concurrency());
   const size_t rings =
@@ -103,39 +102,46 @@ const LoggedVersion& PredictionLog::declare(const Version& version) {
     made.places.emplace(feature.name, static_cast<uint32_t>(made.features.size()));
     made.features.push_back(feature.name);
   }
+  for (const LogColumn& answer : version.answers) made.answers.push_back(answer.name);
   versions_.push_back(
       std::make_unique<Declared>(Declared{std::move(made), newest_.load(std::memory_order_relaxed)}));
   newest_.store(versions_.back().get(), std::memory_order_release);
   return versions_.back()->version;
 }
 
+PredictionLog::Shard& PredictionLog::shard_here() {
+  const int processor = ::sched_getcpu();
+  return *shards_[static_cast<size_t>(std::max(processor, 0)) % shards_.size()];
+}
+
 void PredictionLog::append(const LoggedVersion& version, const PredictionView& view) {
+  Shard& shard = shard_here();
+  PredictionView one_row;
   if (view.rows == 0) {
-    PredictionView one = view;
-    one.rows = 1;
-    one.columns = {};
-    return append(version, one, {0, 1}, encoded_size(one, {0, 1}));
+    one_row = view;
+    one_row.rows = 1;
+    one_row.columns = {};
   }
-  const size_t bytes = encoded_size(view, {0, view.rows});
+  const PredictionView& logged = view.rows == 0 ? one_row : view;
+  if (!is_sampled(logged.prediction_id, options_.log.sample)) {
+    shard.sampled_out.fetch_add(logged.rows, std::memory_order_relaxed);
+    return;
+  }
+  const size_t bytes = encoded_size(logged, {0, logged.rows});
   const size_t most_rows =
       std::max<size_t>(1, kMaxRecordValues / std::max<size_t>(1, version.stored.columns.size()));
-  if (bytes <= kMaxRecordBytes && view.rows <= most_rows) return append(version, view, {0, view.rows}, bytes);
+  if (bytes <= kMaxRecordBytes && logged.rows <= most_rows)
+    return append(shard, version, logged, {0, logged.rows}, bytes);
   // Texts may lie unevenly: half of what fits on average, and each part is measured again.
-  const size_t step = std::clamp<size_t>(view.rows * (kMaxRecordBytes / 2) / bytes, 1, most_rows);
-  for (size_t first = 0; first < view.rows; first += step) {
-    const RowRange range{first, std::min(step, view.rows - first)};
-    append(version, view, range, encoded_size(view, range));
+  const size_t step = std::clamp<size_t>(logged.rows * (kMaxRecordBytes / 2) / bytes, 1, most_rows);
+  for (size_t first = 0; first < logged.rows; first += step) {
+    const RowRange range{first, std::min(step, logged.rows - first)};
+    append(shard, version, logged, range, encoded_size(logged, range));
   }
 }
 
-void PredictionLog::append(const LoggedVersion& version, const PredictionView& view, RowRange range,
-                           size_t bytes) {
-  const int processor = ::sched_getcpu();
-  Shard& shard = *shards_[static_cast<size_t>(std::max(processor, 0)) % shards_.size()];
-  if (sampled_below_ != UINT64_MAX && place_of(view.prediction_id) >= sampled_below_) {
-    shard.sampled_out.fetch_add(range.rows, std::memory_order_relaxed);
-    return;
-  }
+void PredictionLog::append(Shard& shard, const LoggedVersion& version, const PredictionView& view,
+                           RowRange range, size_t bytes) {
   uint64_t end = 0;
   if (!push(shard, version, view, range, bytes, end)) return;
   if (options_.log.durability == Durability::Sync)

@@ -66,8 +66,6 @@ class PredictionLog {
     bool failing = false;    // now
   };
   Counts counts() const;
-  const std::string& deployment() const { return options_.deployment; }
-  const project::PredictionLog& policy() const { return options_.log; }
 
  private:
   struct Shard {
@@ -81,7 +79,10 @@ class PredictionLog {
     const Declared* older;
   };
   PredictionLog(PredictionLogOptions options, Secret key, LogWriterOptions writing);
-  void append(const LoggedVersion& version, const PredictionView& view, RowRange range, size_t bytes);
+  /// Of the processor that asks.
+  Shard& shard_here();
+  void append(Shard& shard, const LoggedVersion& version, const PredictionView& view, RowRange range,
+              size_t bytes);
   bool push(Shard& shard, const LoggedVersion& version, const PredictionView& view, RowRange range,
             size_t bytes, uint64_t& end);
   void wait_for_disk(Shard& shard, uint64_t end, size_t rows);
@@ -95,7 +96,6 @@ class PredictionLog {
   const PredictionLogOptions options_;
   const Secret key_;
   const Duration tick_;
-  const uint64_t sampled_below_;  // of the hash of a prediction's id
   std::vector<std::unique_ptr<Shard>> shards_;
   std::mutex declaring_;
   std::vector<std::unique_ptr<Declared>> versions_;

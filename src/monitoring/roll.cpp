@@ -11,14 +11,14 @@
 #include "base/log.hpp"
 #include "engine/database.hpp"
 #include "monitoring/log_table.hpp"
+#include "monitoring/log_writer.hpp"
 #include "monitoring/segment.hpp"
 
 namespace tidemill::monitoring {
 
 namespace {
 
-constexpr size_t kHourDigits = 13;  // "2026-11-29T10" begins every name
-constexpr Duration kHour{3'600'000'000};
+constexpr std::string_view kBadEnding = ".bad";
 constexpr size_t kMostSegmentsAtOnce = 10'000;
 constexpr int64_t kSqlMemory = 256'000'000;
 
@@ -74,7 +74,7 @@ Result<void> Roller::roll_segment(const Path& segment, Rolled& rolled) {
   const bool finished = is_finished(segment);
   const auto set_aside = [&](const Error& error) -> Result<void> {
     if (!finished) return std::unexpected(error);
-    const Path bad = segment.native() + ".bad";
+    const Path bad = segment.native() + std::string(kBadEnding);
     if (::rename(segment.c_str(), bad.c_str()) != 0) return errno_error("set aside", segment.native(), errno);
     log::warning("{} cannot be read and is set aside as {}: {}", segment.native(), bad.filename().native(),
                  error.message);
@@ -108,8 +108,10 @@ Result<void> Roller::roll_segment(const Path& segment, Rolled& rolled) {
 }
 
 Result<void> Roller::remove_old(Instant now, Rolled& rolled) const {
-  for (const Path& file : files_ending(options_.folder, kParquetEnding)) {
-    std::string hour = file.filename().native().substr(0, kHourDigits);
+  std::vector<Path> files = files_ending(options_.folder, kParquetEnding);
+  std::ranges::move(files_ending(options_.folder, kBadEnding), std::back_inserter(files));
+  for (const Path& file : files) {
+    const std::string hour = file.filename().native().substr(0, kHourDigits);
     const auto began = parse_instant(hour + ":00:00Z");
     if (!began || began->micros + kHour.micros + options_.retain.micros > now.micros) continue;
     if (::unlink(file.c_str()) != 0) return errno_error("remove", file.native(), errno);

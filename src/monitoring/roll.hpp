@@ -23,7 +23,7 @@ struct Rolled {
   size_t files = 0;       // made or made anew
   size_t finished = 0;    // segments that are gone now
   size_t torn_bytes = 0;  // behind the last whole record of segments whose writer died
-  size_t removed = 0;     // files past their time
+  size_t removed = 0;     // files past their time, also those that were set aside
   size_t set_aside = 0;   // what could not be read, called *.bad from now on
 };
 

@@ -165,7 +165,14 @@ TEST_F(Roll, hours_past_their_time_are_removed) {
     SegmentWriter writer = begin(stem);
     ASSERT_TRUE(writer.append(prediction(stem, 0.5)));
   }
-  EXPECT_EQ(roll().removed, 1u);  // 30 days before 10:30 is 10:30: the hour from 10 on is not over by then
+  std::ofstream(scratch.path() / "2026-10-30T08-d.segment") << "no segment";
+  log::set_level(log::Level::Error);
+  const Rolled rolled = roll();
+  log::set_level(log::Level::Info);
+  EXPECT_EQ(rolled.set_aside, 1u);
+  // 30 days before 10:30 is 10:30: the hour from 10 on is not over by then.
+  EXPECT_EQ(rolled.removed, 2u) << "what cannot be read has people's data in it, too";
+  EXPECT_FALSE(std::filesystem::exists(scratch.path() / "2026-10-30T08-d.segment.bad"));
   EXPECT_EQ(sql("string_agg(DISTINCT prediction_id, ' ' ORDER BY prediction_id)"),
             "2026-10-30T10-b 2026-11-29T10-c");
 }

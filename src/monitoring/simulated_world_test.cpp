@@ -21,7 +21,7 @@ Finding finding_of(std::string monitor, Topic topic, std::string column, int ver
   return finding;
 }
 Evaluation evaluation_of(Finding finding, Instant end) {
-  const int after = standard_fire_after(finding.topic);
+  const int after = finding.topic == Topic::Drift ? 3 : 1;
   return {finding.cause.deployment, finding.cause.monitor, end, after, {std::move(finding)}};
 }
 

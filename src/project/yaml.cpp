@@ -13,6 +13,8 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
+#include "base/utf8.hpp"
+
 namespace tidemill::project {
 
 namespace {
@@ -261,27 +263,13 @@ bool is_digits(std::string_view text) {
 std::optional<TextPosition> first_invalid_utf8(std::string_view text) {
   TextPosition at;
   for (size_t i = 0; i < text.size();) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const size_t length = byte < 0x80                   ? 1
-                          : byte >= 0xC2 && byte < 0xE0 ? 2
-                          : byte >= 0xE0 && byte < 0xF0 ? 3
-                          : byte >= 0xF0 && byte < 0xF5 ? 4
-                                                        : 0;
-    if (length == 0 || i + length > text.size()) return at;
-    for (size_t k = 1; k < length; ++k)
-      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return at;
-    if (length > 1) {
-      const auto second = static_cast<unsigned char>(text[i + 1]);
-      if ((byte == 0xE0 && second < 0xA0) || (byte == 0xED && second > 0x9F) ||
-          (byte == 0xF0 && second < 0x90) || (byte == 0xF4 && second > 0x8F))
-        return at;  // too long a form, a surrogate, or beyond U+10FFFF
-    }
-    if (byte == 0) return at;
-    i += length;
-    if (byte == '\n')
+    const size_t bytes = utf8_character_bytes(text.substr(i));
+    if (bytes == 0 || text[i] == '\0') return at;
+    if (text[i] == '\n')
       at = {at.line + 1, 1};
     else
       ++at.column;
+    i += bytes;
   }
   return std::nullopt;
 }
