@@ -92,8 +92,9 @@ struct Cell {
 struct InputCounts {
   int64_t unseen_categories = 0;
   int64_t missing = 0;
-  int64_t unreadable = 0;  // a text that is no number where a number belongs: taken as missing
-  int64_t refused = 0;     // of unseen_categories, those that the feature refuses: for the caller to say
+  int64_t unreadable = 0;     // a text that is no number where a number belongs: taken as missing
+  int64_t refused = 0;        // of unseen_categories, those that the feature refuses: for the caller to say
+  int64_t beyond_floats = 0;  // finite numbers that are infinite to a model of floats: for the caller to say
 };
 
 /// A package made ready to predict. Immutable; safe to share between threads.
@@ -128,7 +129,7 @@ class Predictor {
   size_t outputs() const { return forest().outputs; }
 
  private:
-  double number(double x) const;
+  double number(double x, InputCounts& counts) const;
   template <class T>
   void encode_plain(std::span<const double> numbers, T* out, size_t stride, InputCounts& counts) const;
   void calibrate(std::span<double> scores) const;

@@ -40,6 +40,10 @@ Result<void> check_outputs(const Package& package, const Forest& forest) {
   return {};
 }
 
+/// What a model of floats sees of a number.
+float float_of(double x) { return static_cast<float>(x) + 0.0F; }
+bool is_beyond_floats(double x, float seen) { return std::isinf(seen) & std::isfinite(x); }
+
 }  // namespace
 
 std::string category_text(double number) {
@@ -90,8 +94,11 @@ std::optional<size_t> Predictor::find_feature(std::string_view name) const {
   return found == places_.end() ? std::nullopt : std::optional(found->second);
 }
 
-double Predictor::number(double x) const {
-  return forest().precision == Precision::Float ? double{static_cast<float>(x) + 0.0F} : lightgbm_number(x);
+double Predictor::number(double x, InputCounts& counts) const {
+  if (forest().precision != Precision::Float) return lightgbm_number(x);
+  const float seen = float_of(x);
+  counts.beyond_floats += is_beyond_floats(x, seen) ? 1 : 0;
+  return double{seen};
 }
 
 double Predictor::encode(size_t feature, const Cell& cell, InputCounts& counts) const {
@@ -115,7 +122,7 @@ double Predictor::encode(size_t feature, const Cell& cell, InputCounts& counts) 
     counts.refused += package_.features[feature].refuses_unknown ? 1 : 0;
     return kMissing;
   }
-  if (cell.kind == Cell::Kind::Number) return number(cell.number);
+  if (cell.kind == Cell::Kind::Number) return number(cell.number, counts);
   if (cell.text.empty()) {
     ++counts.missing;
     return kMissing;
@@ -126,7 +133,7 @@ double Predictor::encode(size_t feature, const Cell& cell, InputCounts& counts) 
   const char* end = cell.text.data() + cell.text.size();
   const auto [stop, error] = std::from_chars(cell.text.data(), end, read);
   const bool readable = error == std::errc{} && stop == end;
-  if (readable && !std::isnan(read)) return number(read);
+  if (readable && !std::isnan(read)) return number(read, counts);
   ++(readable ? counts.missing : counts.unreadable);
   return kMissing;
 }
@@ -153,13 +160,17 @@ void Predictor::encode_plain(std::span<const double> numbers, T* out, size_t str
                              InputCounts& counts) const {
   int64_t missing = 0;
   if (std::is_same_v<T, float> && forest().precision == Precision::Float) {
+    int64_t beyond = 0;
     for (size_t i = 0; i < numbers.size(); ++i) {
-      out[i * stride] = static_cast<T>(static_cast<float>(numbers[i]) + 0.0F);  // what number() makes of it
+      const float seen = float_of(numbers[i]);
+      out[i * stride] = static_cast<T>(seen);
       missing += std::isnan(numbers[i]) ? 1 : 0;
+      beyond += is_beyond_floats(numbers[i], seen) ? 1 : 0;
     }
+    counts.beyond_floats += beyond;
   } else {
     for (size_t i = 0; i < numbers.size(); ++i) {
-      out[i * stride] = static_cast<T>(number(numbers[i]));
+      out[i * stride] = static_cast<T>(number(numbers[i], counts));
       missing += std::isnan(numbers[i]) ? 1 : 0;
     }
   }

@@ -1,5 +1,8 @@
 #include "pipeline/batch.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -131,7 +134,9 @@ void find_row(engine::Connection& connection, const engine::FileScan& scan, Erro
 
 Error explain_failure(engine::Connection& connection, const engine::FileScan& scan, Error error) {
   error = engine::explain_scan_error(scan, std::move(error));
-  if ((error.code == "predict.not_a_number" || error.code == "predict.unknown_category") &&
+  constexpr std::array<std::string_view, 3> kOfValues{"predict.not_a_number", "predict.range",
+                                                      "predict.unknown_category"};
+  if (std::ranges::find(kOfValues, error.code) != kOfValues.end() &&
       error.where.what.starts_with(kColumnPrefix))
     find_row(connection, scan, error);
   return error;

@@ -31,7 +31,8 @@ struct BatchResult {
 /// Adds, after all columns of the input: score and decision (binary); score_CLASS … and label (multiclass);
 /// prediction, and low and high with conformal intervals (regression). Errors: usage.format, io.missing;
 /// predict.output_is_input and predict.unwritable_output before anything is read; predict.missing_feature,
-/// predict.column_taken; predict.not_a_number and predict.unknown_category with the row; source.*.
+/// predict.column_taken; predict.not_a_number, predict.range and predict.unknown_category with the row;
+/// source.*.
 Result<BatchResult> predict_file(registry::Registry& registry, const BatchOptions& options);
 
 }  // namespace tidemill::pipeline

@@ -94,6 +94,29 @@ std::unexpected<Error> not_a_number(const forest::Predictor& predictor, size_t f
                           engine::quote_name(column.name))});
 }
 
+std::unexpected<Error> beyond_floats(const forest::Predictor& predictor, const engine::Column& column,
+                                     std::string seen) {
+  return std::unexpected(Error{
+      .kind = ErrorKind::Data,
+      .code = "predict.range",
+      .message = fmt::format("column {} holds {}, which the floats of {} cannot hold",
+                             engine::quote_name(column.name), seen, predictor.package().model),
+      .where = {.what = "column " + column.name},
+      .seen = std::move(seen),
+      .hint = "floats end at 3.4e38: leave the value empty where it is not known, or scale the column"});
+}
+
+/// The first of these numbers that a model of floats cannot hold.
+std::string first_beyond_floats(const forest::Predictor& predictor, size_t feature,
+                                std::span<const double> numbers) {
+  for (const double number : numbers) {
+    forest::InputCounts counts;
+    predictor.encode(feature, {.kind = forest::Cell::Kind::Number, .number = number, .text = {}}, counts);
+    if (counts.beyond_floats > 0) return fmt::format("{}", number);
+  }
+  return "";
+}
+
 /// T: float for XGBoost's models, double for LightGBM's.
 template <class T>
 Result<std::vector<double>> scores_of(const forest::Predictor& predictor, const engine::PredictBatch& batch,
@@ -112,6 +135,9 @@ Result<std::vector<double>> scores_of(const forest::Predictor& predictor, const 
       if (column.texts.empty()) {
         const auto numbers = std::span(column.numbers).subspan(at, count);
         predictor.encode_numbers(f, numbers, out + f, counts);
+        if (counts.beyond_floats > 0)
+          return beyond_floats(predictor, batch.columns[places[f]],
+                               first_beyond_floats(predictor, f, numbers));
         if (counts.refused == 0) continue;
         const std::vector<std::string> texts = texts_of(numbers);
         std::vector<std::string_view> views;
@@ -123,6 +149,9 @@ Result<std::vector<double>> scores_of(const forest::Predictor& predictor, const 
       predictor.encode_texts(f, texts, out + f, counts);
       if (counts.refused > 0) return unknown_category(predictor, f, batch.columns[places[f]], texts);
       if (counts.unreadable > 0) return not_a_number(predictor, f, batch.columns[places[f]], texts);
+      if (counts.beyond_floats > 0)
+        return beyond_floats(predictor, batch.columns[places[f]],
+                             first_counted(predictor, f, texts, &forest::InputCounts::beyond_floats));
     }
   }
   std::vector<double> scores(batch.rows * predictor.outputs());

@@ -45,6 +45,7 @@ class Predictors {
 
 /// Scores of a batch of rows, rows × outputs. Errors: predict.missing_feature, with all that are missing;
 /// predict.not_a_number, with column and value: a text that is no number where the model takes one;
+/// predict.range: a number that is infinite as a float, to a model of floats;
 /// predict.unknown_category, of a feature that refuses what it was not trained with. NULL, NaN and
 /// an empty text that is no category are missing.
 Result<std::vector<double>> score_batch(const forest::Predictor& predictor,

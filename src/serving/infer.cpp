@@ -35,8 +35,8 @@ Result<void> check_kind(const forest::Feature& feature, const Tensor& tensor, bo
                                                   tensor.datatype, feature.category ? "BYTES" : "a number"));
 }
 
-/// The first text that its feature refuses, of those that were encoded. first, features: as check_range has
-/// them, of texts.
+/// The first text that its feature refuses, of those that were encoded. first, features: as
+/// beyond_floats() has them.
 std::unexpected<Error> unknown_category(const forest::Predictor& predictor, const Tensor& tensor,
                                         size_t first, size_t features) {
   for (size_t i = 0; i < tensor.values(); ++i) {
@@ -56,17 +56,22 @@ std::unexpected<Error> unknown_category(const forest::Predictor& predictor, cons
   return internal_error("infer.unknown_category", "a category was refused, and all are known");
 }
 
-/// XGBoost's models see floats: what is finite and yet none is refused, as training refuses it. first: the
-/// feature of the first number; features: of a row of numbers.
-template <class T>
-Result<void> check_range(const forest::Package& package, std::span<const double> numbers, const T* encoded,
-                         size_t stride, size_t first, size_t features) {
-  for (size_t i = 0; i < numbers.size(); ++i)
-    if (std::isinf(encoded[i * stride]) && std::isfinite(numbers[i]))
-      return user_error("infer.range",
-                        fmt::format("input '{}' has the value {}, which the model's floats cannot hold",
-                                    package.features[first + i % features].name, numbers[i]));
-  return {};
+/// The first number that the model's floats cannot hold, of those that were encoded: refused, as training
+/// refuses it. first: the feature of the first number; features: of a row of numbers.
+std::unexpected<Error> beyond_floats(const forest::Predictor& predictor, const Tensor& tensor, size_t first,
+                                     size_t features) {
+  for (size_t i = 0; i < tensor.values(); ++i) {
+    const size_t f = first + i % features;
+    const double number = tensor.numbers[i];
+    forest::InputCounts counts;
+    predictor.encode(f, {.kind = Cell::Kind::Number, .number = number, .text = {}}, counts);
+    if (counts.beyond_floats == 0) continue;
+    return user_error(
+        "infer.range",
+        fmt::format("input '{}' has the value {} in row {}, which the model's floats cannot hold",
+                    predictor.package().features[f].name, number, i / features + 1));
+  }
+  return internal_error("infer.range", "a number was beyond the floats, and none is");
 }
 
 // One tensor, its columns in the signature's order.
@@ -82,7 +87,8 @@ Result<void> encode_matrix(const forest::Predictor& predictor, const Tensor& ten
   T* values = encoded.values.data();
   if (!text) {
     predictor.encode_rows(tensor.numbers, values, encoded.counts);
-    return check_range(predictor.package(), tensor.numbers, values, 1, 0, features.size());
+    if (encoded.counts.beyond_floats > 0) return beyond_floats(predictor, tensor, 0, features.size());
+    return {};
   }
   for (size_t i = 0; i < encoded.rows * features.size(); ++i)
     values[i] = static_cast<T>(predictor.encode(i % features.size(), text_cell(tensor, i), encoded.counts));
@@ -121,9 +127,8 @@ Result<void> encode_columns(const forest::Predictor& predictor, const std::vecto
             static_cast<T>(predictor.encode(f, text_cell(tensor, r), encoded.counts));
       if (encoded.counts.refused > 0) return unknown_category(predictor, tensor, f, 1);
     } else {
-      T* column = encoded.values.data() + f;
-      predictor.encode_numbers(f, tensor.numbers, column, encoded.counts);
-      TM_CHECK(check_range(predictor.package(), tensor.numbers, column, features.size(), f, 1));
+      predictor.encode_numbers(f, tensor.numbers, encoded.values.data() + f, encoded.counts);
+      if (encoded.counts.beyond_floats > 0) return beyond_floats(predictor, tensor, f, 1);
     }
   }
   for (const bool is_given : given)
