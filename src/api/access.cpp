@@ -151,7 +151,8 @@ bool Access::use(const registry::Tokens& tokens) {
     }
     known->by_id.emplace(token.id, std::move(entry));
   }
-  if (!tokens.all.empty()) demands_token_.store(true);
+  const auto closes = [](const registry::Token& token) { return !token.revoked_at; };
+  if (std::ranges::any_of(tokens.all, closes)) demands_token_.store(true);
   known_.store(std::move(known));
   return true;
 }

@@ -49,8 +49,9 @@ class RateLimit {
 class Access {
  public:
   explicit Access(AccessOptions options);
-  /// From now on these; false where they are those of before, and nothing is made anew. Once there has been
-  /// one, also one that has expired since, nobody may without.
+  /// From now on these; false where they are those of before, and nothing is made anew. Once one was seen
+  /// that is not revoked, also an expired one, nobody may without, as long as this lives: to revoke the last
+  /// one closes a server, it does not open it.
   bool use(const registry::Tokens& tokens);
   bool demands_token() const { return demands_token_.load(); }
 

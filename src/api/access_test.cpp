@@ -46,6 +46,21 @@ TEST_F(Tokens, are_demanded_as_soon_as_there_is_one_and_ever_after) {
   EXPECT_EQ(ask("", Scope::Predict), "http.unauthorized");
 }
 
+TEST_F(Tokens, that_are_all_revoked_leave_the_next_server_open_to_its_machine) {
+  make({"ann", {"predict"}});
+  make({.name = "bob", .scopes = {"read"}, .expires_at = Instant{home_.clock->at.micros + 1}});
+  must(registry_->revoke_token("ann"));
+  const auto next_server = [&] {
+    Access next({.clock = home_.clock});
+    next.use(must(registry_->tokens()));
+    return next.demands_token();
+  };
+  home_.clock->at.micros += 2;
+  EXPECT_TRUE(next_server()) << "one that has expired still closes it";
+  must(registry_->revoke_token("bob"));
+  EXPECT_FALSE(next_server());
+}
+
 TEST_F(Tokens, open_what_their_scopes_say) {
   const std::string late = make({"late", {"predict:late"}}), all = make({"all", {"predict"}});
   const std::string read = make({"read", {"read"}}), admin = make({"admin", {"admin"}});

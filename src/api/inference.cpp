@@ -81,9 +81,13 @@ void Flight::count(int code) {
   if (counted_) return;
   counted_ = true;
   if (waits_) series_->waits_no_more();
-  if (request_.rows > 0) request_.output_seconds = seconds_since(computed_);
+  const auto now = Clock::now();
+  const auto seconds_from = [now](Clock::time_point then) {
+    return std::chrono::duration<double>(now - then).count();
+  };
+  if (request_.rows > 0) request_.output_seconds = seconds_from(computed_);
   request_.code = code;
-  request_.seconds = seconds_since(begun_);
+  request_.seconds = seconds_from(begun_);
   series_->end(request_);
 }
 

@@ -253,6 +253,12 @@ Result<Json> show_version(const Session& session, const std::string& reference) 
   if (!version.dropped) {  // its package is gone then
     TM_TRY(const forest::Package package, pipeline::load_package(registry, version));
     json["importance"] = package.importance;
+    json["task"] = forest::to_text(package.task);
+    json["classes"] = package.classes;
+    json["features"] = Json::array();
+    for (const forest::Feature& feature : package.features)
+      json["features"].push_back(
+          {{"name", feature.name}, {"type", feature.sql_type}, {"category", feature.category}});
   }
   return json;
 }

@@ -94,6 +94,15 @@ Result<void> create(const GlobalOptions& global, const Session& session, const T
   return {};
 }
 
+/// Who wants a server without tokens again is told how; whoever revoked a stolen one sees that none is open.
+void tell_if_none_is_left(const registry::Registry& registry) {
+  const auto tokens = registry.tokens();
+  if (!tokens || std::ranges::any_of(tokens->all, [](const Token& token) { return !token.revoked_at; }))
+    return;
+  fmt::print(stderr,
+             "none is left: a server that runs answers nobody, one that is started now its own machine\n");
+}
+
 }  // namespace
 
 int tokens(const GlobalOptions& global, const TokensOptions& options) {
@@ -112,6 +121,7 @@ int tokens(const GlobalOptions& global, const TokensOptions& options) {
     print_json(Json{{"name", options.name}, {"state", "revoked"}});
   else if (done)
     print(fmt::format("{} opens nothing any more; a server knows within a second", options.name));
+  if (done && options.verb == "revoke" && !global.json) tell_if_none_is_left(*session->registry);
   return done ? 0 : report(global, done.error());
 }
 

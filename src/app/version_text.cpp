@@ -43,6 +43,25 @@ std::string heading(const Json& version) {
   return visible(out, Breaks::Show) + "\n";
 }
 
+/// What it is where no metrics say it: what its file says.
+std::string origin_text(const Json& version) {
+  const Json imported = member(member(version, "gate"), "imported");
+  if (imported.empty()) return "";
+  const auto said = [&](const char* name) { return cell_text(imported.value(name, Json())); };
+  std::string out = fmt::format("imported from {}: {} of {}, {} trees\n", said("file"), said("objective"),
+                                said("library"), said("trees"));
+  const Json features = version.value("features", Json::array());
+  out += fmt::format("{} of {} feature{}", cell_text(version.value("task", Json())), features.size(),
+                     features.size() == 1 ? "" : "s");
+  if (const Json classes = version.value("classes", Json::array()); !classes.empty())
+    out += fmt::format(" and {} classes", classes.size());
+  for (size_t i = 0; i < std::min(kFeaturesShown, features.size()); ++i)
+    out += fmt::format("{}{}{}", i == 0 ? ": " : ", ", cell_text(features[i]["name"]),
+                       features[i]["category"].get<bool>() ? " (category)" : "");
+  if (features.size() > kFeaturesShown) out += fmt::format(" … and {} more", features.size() - kFeaturesShown);
+  return visible(out, Breaks::Keep) + "\n";
+}
+
 std::string rows_line(const Json& metrics) {
   const Json rows = member(metrics, "rows");
   std::string out;
@@ -110,7 +129,7 @@ std::string importance_text(const Json& importance) {
 
 std::string version_text(const Json& version) {
   const Json metrics = member(version, "metrics");
-  return heading(version) + rows_line(metrics) + metrics_text(metrics) + slices_text(metrics) +
+  return heading(version) + origin_text(version) + rows_line(metrics) + metrics_text(metrics) + slices_text(metrics) +
          gate_text(member(version, "gate")) + importance_text(version.value("importance", Json::array()));
 }
 

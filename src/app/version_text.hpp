@@ -7,7 +7,7 @@
 
 namespace tidemill::app {
 
-/// Of what --json prints of a version: its metrics with intervals, slices, gate and importance, each where it
+/// Of what --json prints of a version: where it comes from if it was imported, metrics with intervals, slices, gate and importance, each where it
 /// has them.
 std::string version_text(const Json& version);
 
