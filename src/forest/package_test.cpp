@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
@@ -167,6 +168,22 @@ TEST(predictor, encodes_a_cell_as_training_did) {
   EXPECT_TRUE(std::isnan(p.encode(1, {}, counts)));
   EXPECT_TRUE(std::isnan(number(std::numeric_limits<double>::quiet_NaN())));
   EXPECT_EQ(counts.missing, 5);
+}
+
+TEST(predictor, counts_finite_numbers_that_its_floats_cannot_hold) {
+  const auto made = Predictor::make(package(), model_text());
+  ASSERT_TRUE(made) << made.error().message;
+  constexpr double kMost = std::numeric_limits<float>::max();
+  const std::vector<double> numbers{1, kMost, -kMost, 1e39, -1e300, INFINITY, -INFINITY, NAN};
+  InputCounts of_column, of_cells;
+  std::vector<float> rows(numbers.size() * 2);
+  (*made)->encode_numbers(0, numbers, rows.data(), of_column);
+  EXPECT_EQ(of_column.beyond_floats, 2);
+  for (const double x : numbers) {
+    (*made)->encode(0, {.kind = Cell::Kind::Number, .number = x}, of_cells);
+    (*made)->encode(0, {.kind = Cell::Kind::Text, .text = fmt::format("{}", x)}, of_cells);
+  }
+  EXPECT_EQ(of_cells.beyond_floats, 4);
 }
 
 TEST(predictor, predicts_after_link_and_calibration) {
