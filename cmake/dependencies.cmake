@@ -41,14 +41,6 @@ add_library(grpc_when_needed INTERFACE)
 target_compile_definitions(grpc_when_needed INTERFACE TIDEMILL_GRPC_LIBRARY="${grpc_name}")
 set(CMAKE_BUILD_RPATH "${TIDEMILL_DEPS}/duckdb/lib")
 
-# Whoever is linked with it takes memory from mimalloc instead of glibc, and so do the libraries that it loads: an answer costs an eighth
-# less. It is named though nothing asks for it, before glibc. Sanitizers bring an allocator of their own.
-add_library(allocator INTERFACE)
-if(NOT TIDEMILL_SANITIZE)
-  find_library(MIMALLOC_FILE mimalloc REQUIRED)
-  target_link_libraries(allocator INTERFACE -Wl,--push-state,--no-as-needed "${MIMALLOC_FILE}" -Wl,--pop-state)
-endif()
-
 if(TIDEMILL_TESTS)
   enable_testing()
   find_package(GTest REQUIRED)
