@@ -23,10 +23,10 @@ Response finish(const Inference::Call& call, Response response) {
 
 Response score(Inference& inference, const Inference::Call& call, const Inference::Asked& asked,
                const serving::InferRequest& request) {
-  const auto predicted = inference.predict(call, asked, request);
+  auto predicted = inference.predict(call, asked, request);
   if (!predicted) return finish(call, mlflow_error(predicted.error()));
   Response response{200, "application/json", invocation_reply(predicted->response), {}};
-  add_prediction_headers(response, predicted->chosen);
+  add_prediction_headers(response, std::move(predicted->chosen));
   return finish(call, std::move(response));
 }
 

@@ -64,7 +64,7 @@ Result<Response> answer(Inference& inference, const Inference::Call& call, const
   std::optional<std::string> key;
   if (const std::string_view column = Inference::sticky(call); !column.empty())
     key = serving::key_of(rows, call.live->row_features->schema(), column);
-  const Inference::Chosen chosen = inference.choose(call, asked_of(request), key);
+  Inference::Chosen chosen = inference.choose(call, asked_of(request), key);
   // Each version has its own idea of the source's columns, and its own SQL.
   if (chosen.live != call.live) {
     TM_TRY(rows, rows_of(*chosen.live, format, request.body));
@@ -86,7 +86,7 @@ Result<Response> answer(Inference& inference, const Inference::Call& call, const
     };
   });
   Response response{200, "application/json", body_of(predicted, chosen.prediction_id, keys), {}};
-  add_prediction_headers(response, chosen);
+  add_prediction_headers(response, std::move(chosen));
   return response;
 }
 

@@ -10,6 +10,6 @@ namespace tidemill::api {
 /// From X-Prediction-Id and X-Request-Id. Refers to the request.
 Inference::Asked asked_of(const Request& request);
 /// X-Prediction-Id, and as X-Model-Version the version that answered.
-void add_prediction_headers(Response& response, const Inference::Chosen& chosen);
+void add_prediction_headers(Response& response, Inference::Chosen&& chosen);
 
 }  // namespace tidemill::api

@@ -26,16 +26,16 @@ Response predict(Inference& inference, const Inference::Call& call, Inference::A
     return finish(call, error_reply(in_time.error()));
   // The protocol's own word for it comes before the header.
   if (!request.infer.id.empty()) asked.prediction_id = asked.request_id = request.infer.id;
-  const auto predicted = inference.predict(call, asked, request.infer);
+  auto predicted = inference.predict(call, asked, request.infer);
   if (!predicted) return finish(call, error_reply(predicted.error()));
   V2Reply reply =
       infer_reply(request, predicted->response, predicted->chosen.live->predictor->package().classes);
   Response response{200, "application/json", std::move(reply.body), {}};
+  add_prediction_headers(response, std::move(predicted->chosen));
   if (reply.json_bytes) {
     response.content_type = "application/octet-stream";
     response.headers.emplace_back("Inference-Header-Content-Length", std::to_string(*reply.json_bytes));
   }
-  add_prediction_headers(response, predicted->chosen);
   return finish(call, std::move(response));
 }
 

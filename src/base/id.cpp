@@ -3,6 +3,7 @@
 #include <sys/random.h>
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <span>
 
 #include <fmt/format.h>
@@ -39,12 +40,14 @@ class RandomBytes {
 };
 
 std::string hex(std::span<const unsigned char> bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
+  static constexpr auto kPairs = [] {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    std::array<std::array<char, 2>, 256> pairs{};
+    for (size_t byte = 0; byte < pairs.size(); ++byte) pairs[byte] = {kDigits[byte >> 4], kDigits[byte & 15]};
+    return pairs;
+  }();
   std::string out(2 * bytes.size(), '0');
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    out[2 * i] = kDigits[bytes[i] >> 4];
-    out[2 * i + 1] = kDigits[bytes[i] & 15];
-  }
+  for (size_t i = 0; i < bytes.size(); ++i) std::memcpy(&out[2 * i], kPairs[bytes[i]].data(), 2);
   return out;
 }
 }  // namespace

@@ -160,14 +160,16 @@ void Predictor::encode_plain(std::span<const double> numbers, T* out, size_t str
                              InputCounts& counts) const {
   int64_t missing = 0;
   if (std::is_same_v<T, float> && forest().precision == Precision::Float) {
-    int64_t beyond = 0;
+    bool any_infinite = false;
     for (size_t i = 0; i < numbers.size(); ++i) {
       const float seen = float_of(numbers[i]);
       out[i * stride] = static_cast<T>(seen);
       missing += std::isnan(numbers[i]) ? 1 : 0;
-      beyond += is_beyond_floats(numbers[i], seen) ? 1 : 0;
+      any_infinite |= std::isinf(seen);
     }
-    counts.beyond_floats += beyond;
+    if (any_infinite)
+      for (const double number : numbers)
+        counts.beyond_floats += is_beyond_floats(number, float_of(number)) ? 1 : 0;
   } else {
     for (size_t i = 0; i < numbers.size(); ++i) {
       out[i * stride] = static_cast<T>(number(numbers[i], counts));
