@@ -99,8 +99,8 @@ std::unexpected<Error> beyond_floats(const forest::Predictor& predictor, const e
   return std::unexpected(Error{
       .kind = ErrorKind::Data,
       .code = "predict.range",
-      .message = fmt::format("column {} holds {}, which the floats of {} cannot hold",
-                             engine::quote_name(column.name), seen, predictor.package().model),
+      .message = fmt::format("column {} ({}) holds {}, which the floats of {} cannot hold",
+                             engine::quote_name(column.name), column.type, seen, predictor.package().model),
       .where = {.what = "column " + column.name},
       .seen = std::move(seen),
       .hint = "floats end at 3.4e38: leave the value empty where it is not known, or scale the column"});
