@@ -24,9 +24,13 @@ find_library(GRPC_FILE libgrpc.so REQUIRED)
 file(REAL_PATH "${GRPC_FILE}" grpc_file)
 string(REGEX REPLACE "\\.so\\.([0-9]+)\\..*$" ".so.\\1" GRPC_FILE "${grpc_file}")  # the name that its version keeps
 
-# The program loads all three when it first needs them, by these names and along its RUNPATH: linking costs every start some ten
+find_library(CURL_FILE libcurl.so REQUIRED)
+file(REAL_PATH "${CURL_FILE}" curl_file)
+string(REGEX REPLACE "\\.so\\.([0-9]+)\\..*$" ".so.\\1" CURL_FILE "${curl_file}")
+
+# The program loads all four when it first needs them, by these names and along its RUNPATH: linking costs every start some ten
 # milliseconds. Tests and references that call their C APIs themselves are linked with the targets above.
-set(TIDEMILL_LOADED_LIBRARIES "${TIDEMILL_DEPS}/duckdb/lib/libduckdb.so" "${XGBOOST_FILE}" "${GRPC_FILE}")
+set(TIDEMILL_LOADED_LIBRARIES "${TIDEMILL_DEPS}/duckdb/lib/libduckdb.so" "${XGBOOST_FILE}" "${GRPC_FILE}" "${CURL_FILE}")
 file(STRINGS tools/npm.txt duckdb_lock REGEX "libduckdb\\.so")
 string(REGEX MATCH " ([0-9]+\\.[0-9]+\\.[0-9]+)" duckdb_lock "${duckdb_lock}")
 add_library(duckdb_when_needed INTERFACE)
@@ -39,6 +43,9 @@ target_compile_definitions(xgboost_when_needed INTERFACE TIDEMILL_XGBOOST_LIBRAR
 get_filename_component(grpc_name "${GRPC_FILE}" NAME)
 add_library(grpc_when_needed INTERFACE)
 target_compile_definitions(grpc_when_needed INTERFACE TIDEMILL_GRPC_LIBRARY="${grpc_name}")
+get_filename_component(curl_name "${CURL_FILE}" NAME)
+add_library(curl_when_needed INTERFACE)
+target_compile_definitions(curl_when_needed INTERFACE TIDEMILL_CURL_LIBRARY="${curl_name}")
 set(CMAKE_BUILD_RPATH "${TIDEMILL_DEPS}/duckdb/lib")
 
 if(TIDEMILL_TESTS)

@@ -17,4 +17,5 @@ install(SCRIPT ${CMAKE_SOURCE_DIR}/cmake/bundle.cmake)
 install(DIRECTORY ${TIDEMILL_DEPS}/extensions/ DESTINATION lib/duckdb FILES_MATCHING PATTERN "*.duckdb_extension")
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/examples DESTINATION share/tidemill
         PATTERN ".tidemill" EXCLUDE PATTERN "out" EXCLUDE PATTERN "notebook" EXCLUDE)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/deploy DESTINATION share/tidemill)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/web DESTINATION share/tidemill OPTIONAL)

@@ -121,6 +121,9 @@ class Inference {
   InferenceSeries::Totals totals(const serving::LiveModel& live) const {
     return metrics_.totals(live.deployment, live.version);
   }
+  InferenceSeries::Answers answers(const std::string& deployment, int version, std::string_view role) const {
+    return metrics_.answers(deployment, version, role);
+  }
 
  private:
   using MakeRequest = std::function<Result<serving::InferRequest>(const serving::LiveModel&)>;

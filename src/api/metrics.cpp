@@ -113,6 +113,64 @@ InferenceSeries::Totals InferenceSeries::totals() const {
   return totals;
 }
 
+InferenceSeries::Answers& InferenceSeries::Answers::operator+=(const Answers& other) {
+  requests += other.requests;
+  refused += other.refused;
+  failed += other.failed;
+  for (size_t b = 0; b < seconds.size(); ++b) seconds[b] += other.seconds[b];
+  return *this;
+}
+
+InferenceSeries::Answers InferenceSeries::Answers::operator-(const Answers& before) const {
+  Answers since = *this;
+  since.requests -= before.requests;
+  since.refused -= before.refused;
+  since.failed -= before.failed;
+  for (size_t b = 0; b < seconds.size(); ++b) since.seconds[b] -= before.seconds[b];
+  return since;
+}
+
+std::optional<double> InferenceSeries::Answers::quantile_seconds(double q) const {
+  uint64_t total = 0;
+  for (const uint64_t count : seconds) total += count;
+  if (total == 0) return std::nullopt;
+  const double rank = q * static_cast<double>(total);
+  double below = 0;
+  for (size_t b = 0; b < kSecondsBounds.size(); ++b) {
+    const auto here = static_cast<double>(seconds[b]);
+    if (here > 0 && below + here >= rank) {
+      const double from = b == 0 ? 0 : kSecondsBounds[b - 1];
+      return from + (kSecondsBounds[b] - from) * (rank - below) / here;
+    }
+    below += here;
+  }
+  return kSecondsBounds.back();
+}
+
+InferenceSeries::Answers InferenceSeries::answers() const {
+  Answers answers;
+  for (size_t c = 0; c < kCodes.size(); ++c) {
+    const uint64_t count = requests_[c].load();
+    answers.requests += count;
+    if (kCodes[c] >= 400 && kCodes[c] < 500) answers.refused += count;
+    if (kCodes[c] >= 500 && kCodes[c] != 503) answers.failed += count;
+  }
+  answers.requests += requests_.back().load();
+  answers.failed += requests_.back().load();
+  answers.seconds = seconds_.counts();
+  return answers;
+}
+
+InferenceSeries::Answers Metrics::answers(std::string_view model, int version, std::string_view role) const {
+  const std::shared_lock lock(mutex_);
+  InferenceSeries::Answers all;
+  for (const auto& [key, series] : series_) {
+    const auto& labels = series->labels();
+    if (labels.model == model && labels.version == version && labels.role == role) all += series->answers();
+  }
+  return all;
+}
+
 InferenceSeries& Metrics::series(std::string_view model, int version, std::string_view role,
                                  std::string_view protocol) {
   const Key key{model, version, role, protocol};

@@ -30,6 +30,11 @@ class Histogram {
   }
   double sum() const { return sum_.load(std::memory_order_relaxed); }
   uint64_t count() const;
+  std::array<uint64_t, n + 1> counts() const {
+    std::array<uint64_t, n + 1> out{};
+    for (size_t b = 0; b <= n; ++b) out[b] = buckets_[b].load(std::memory_order_relaxed);
+    return out;
+  }
   /// name{labels}: its buckets, sum and count.
   void append(std::string& out, std::string_view name, std::string_view labels) const;
 
@@ -84,6 +89,20 @@ class InferenceSeries {
   };
   Totals totals() const;
 
+  /// How requests ended, and how long they took: the difference of two tells of the time between.
+  struct Answers {
+    uint64_t requests = 0;
+    uint64_t refused = 0;  // 4xx: what was asked for could not be answered
+    uint64_t failed = 0;   // 5xx, but for 503, which the server says of itself
+    std::array<uint64_t, kSecondsBounds.size() + 1> seconds{};  // by the bounds, the last beyond them
+    Answers& operator+=(const Answers& other);
+    Answers operator-(const Answers& before) const;
+    /// Linear within a bucket, as Prometheus' histogram_quantile has it; beyond the last bound, that bound.
+    /// Nothing without requests.
+    std::optional<double> quantile_seconds(double q) const;
+  };
+  Answers answers() const;
+
  private:
   friend class Metrics;
   static constexpr std::array kCodes{200, 400, 401, 403, 404, 413, 415, 429, 500, 501, 503, 504};
@@ -110,6 +129,8 @@ class Metrics {
                           std::string_view protocol);
   /// Over all roles and protocols.
   InferenceSeries::Totals totals(std::string_view model, int version) const;
+  /// In one role, over all protocols.
+  InferenceSeries::Answers answers(std::string_view model, int version, std::string_view role) const;
   int64_t in_flight() const;  // of all
 
   struct Deployment {

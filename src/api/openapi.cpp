@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "api/change_description.hpp"
+#include "api/label_description.hpp"
 #include "api/mlflow_description.hpp"
 #include "api/predict_description.hpp"
 #include "api/v2_description.hpp"
@@ -163,7 +164,8 @@ Json components() {
                  {"required", Json::array({"error"})},
                  {"properties", {{"error", {{"type", "string"}}}}},
                  {"additionalProperties", false}}}};
-  for (const Json& of_protocol : {v2_schemas(), mlflow_schemas(), predict_schemas(), change_schemas()})
+  for (const Json& of_protocol :
+       {v2_schemas(), mlflow_schemas(), predict_schemas(), change_schemas(), label_schemas()})
     schemas.update(of_protocol);
   Json responses = Json::object();
   for (const ErrorForm form : {ErrorForm::Plain, ErrorForm::Mlflow})

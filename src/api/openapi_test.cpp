@@ -17,7 +17,8 @@ class OpenApi : public ::testing::Test {
   Inference inference_{none_};
   Access access_{{}};
   Changes changes_{none_, {}};
-  Routes routes_{inference_, access_, {.changes = &changes_}};
+  monitoring::Labels labels_;
+  Routes routes_{inference_, access_, {.changes = &changes_, .labels = &labels_}};
   Json document_ = openapi(routes_.endpoints(), inference_, Tokens::Demanded);
 
   const Json& operation(const Endpoint& endpoint) const {

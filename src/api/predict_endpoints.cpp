@@ -69,8 +69,8 @@ Result<Response> answer(Inference& inference, const Inference::Call& call, const
   if (chosen.live != call.live) {
     TM_TRY(rows, rows_of(*chosen.live, format, request.body));
   }
-  const std::vector<std::string> keys = rows.keys;
   serving::InferRequest inputs;
+  inputs.keys = rows.keys;
   const auto begun = std::chrono::steady_clock::now();
   TM_TRY(inputs.inputs, chosen.live->row_features->features(std::move(rows)));
   if (call.flight->is_late()) return std::unexpected(too_late());  // its SQL took that long
@@ -81,11 +81,12 @@ Result<Response> answer(Inference& inference, const Inference::Call& call, const
             format](const serving::LiveModel& live) -> Result<serving::InferRequest> {
       serving::InferRequest features;
       TM_TRY(auto shadow_rows, rows_of(live, format, body));
+      features.keys = shadow_rows.keys;
       TM_TRY(features.inputs, live.row_features->features(std::move(shadow_rows)));
       return features;
     };
   });
-  Response response{200, "application/json", body_of(predicted, chosen.prediction_id, keys), {}};
+  Response response{200, "application/json", body_of(predicted, chosen.prediction_id, inputs.keys), {}};
   add_prediction_headers(response, std::move(chosen));
   return response;
 }

@@ -53,6 +53,9 @@ std::vector<Endpoint> all_endpoints(Inference& inference, const Access& access,
   std::ranges::move(predict_endpoints(inference), std::back_inserter(endpoints));
   if (options.changes != nullptr)
     std::ranges::move(change_endpoints(*options.changes), std::back_inserter(endpoints));
+  if (options.labels != nullptr)
+    std::ranges::move(label_endpoints(*options.labels, inference.deployments()),
+                      std::back_inserter(endpoints));
   endpoints.emplace_back("GET", "/", Scope::Read,
                          describe_json("index", "What is deployed, and where to ask."),
                          [&](const Request&, const Parameters&) { return Answer(index(inference)); });

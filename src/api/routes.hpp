@@ -3,6 +3,7 @@
 
 #include "api/change_endpoints.hpp"
 #include "api/inference.hpp"
+#include "api/label_endpoints.hpp"
 #include "api/router.hpp"
 
 namespace tidemill::api {
@@ -10,7 +11,8 @@ namespace tidemill::api {
 class Routes {
  public:
   struct Options {
-    Changes* changes = nullptr;  // null: nothing is changed over HTTP
+    Changes* changes = nullptr;            // null: nothing is changed over HTTP
+    monitoring::Labels* labels = nullptr;  // null: none are taken
     MetricNames names = MetricNames::Own;
     std::function<std::string()> more_metrics = {};  // text in Prometheus' format, behind the predictions'
   };

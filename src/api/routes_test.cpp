@@ -123,7 +123,8 @@ void each_status(const Access& access, std::string_view authorization,
   serving::Deployments none;
   Inference inference(none);
   Changes changes(none, "/nowhere");
-  const Routes routes(inference, access, {.changes = &changes});
+  monitoring::Labels labels;
+  const Routes routes(inference, access, {.changes = &changes, .labels = &labels});
   ASSERT_FALSE(routes.endpoints().empty());
   for (const Endpoint& endpoint : routes.endpoints()) {
     Request request;

@@ -3,10 +3,12 @@
 
 #include <fmt/format.h>
 
+#include "app/batch_log.hpp"
 #include "app/commands.hpp"
 #include "app/diff_text.hpp"
 #include "app/output.hpp"
 #include "app/references.hpp"
+#include "app/retraining_status.hpp"
 #include "pipeline/batch.hpp"
 #include "pipeline/check_tables.hpp"
 #include "pipeline/diff.hpp"
@@ -15,6 +17,8 @@
 namespace tidemill::app {
 
 namespace {
+
+constexpr size_t kRetrainingSteps = 10;  // that explain shows
 
 using registry::Options;
 
@@ -170,13 +174,26 @@ int predict(const GlobalOptions& global, const PredictOptions& options) {
   const std::string model = options.model.substr(0, options.model.find('@'));
   if (const auto declared = session->project.models.find(model); declared != session->project.models.end())
     batch.table = declared->second.from;
+  BatchLogOptions log{options.log, options.model, 0, options.input};
+  if (!options.log.empty())
+    if (const auto can = check_batch_log(*session, log); !can) return report(global, can.error());
   const auto result = pipeline::predict_file(*session->registry, batch);
   if (!result) return report(global, result.error());
+  Json json = result->to_json();
+  std::string text =
+      fmt::format("{} row{} scored by {} version {} into {}", grouped(result->rows),
+                  result->rows == 1 ? "" : "s", result->model, result->version, options.output.native());
+  if (!options.log.empty()) {
+    log.version = result->version;
+    const auto logged = log_batch(*session, log);
+    if (!logged) return report(global, logged.error());
+    json["log"] = {{"deployment", options.log}, {"prediction_id", logged->prediction_id}};
+    text += fmt::format(", and logged for {} as prediction {}", options.log, logged->prediction_id);
+  }
   if (global.json)
-    print_json(result->to_json());
+    print_json(json);
   else
-    print(fmt::format("{} row{} scored by {} version {} into {}", grouped(result->rows),
-                      result->rows == 1 ? "" : "s", result->model, result->version, options.output.native()));
+    print(text);
   return 0;
 }
 
@@ -189,12 +206,19 @@ int explain(const GlobalOptions& global, const std::string& step) {
   const auto planned =
       pipeline::plan({&session->project, session->registry.get(), std::move(*fingerprints), {}, false, now});
   if (!planned) return report(global, planned.error());
-  const auto why = pipeline::explain(*session->registry, step, &*planned);
+  auto why = pipeline::explain(*session->registry, step, &*planned);
   if (!why) {
     Error error = why.error();
     if (error.code == "usage.unknown_step" && error.hint.empty())
       error.hint = "explain takes a table or model, or a step as tidemill plan names it";
     return report(global, error);
+  }
+  const auto id = why->value("step", "");
+  const std::string model = id.starts_with("model:") ? id.substr(std::string_view("model:").size()) : "";
+  if (session->project.models.contains(model)) {
+    auto retraining = retraining_status(session->project, *session->registry, model, kRetrainingSteps);
+    if (!retraining) return report(global, retraining.error());
+    if (!(*retraining)["attempt"].is_null()) (*why)["retraining"] = *std::move(retraining);
   }
   if (global.json) {
     print_json(*why);
@@ -215,6 +239,8 @@ int explain(const GlobalOptions& global, const std::string& step) {
   if (const auto current = why->find("now"); current != why->end() && current->is_object())
     out += fmt::format("  now: {}: {}\n{}", cell_text(current->value("state", Json())),
                        cell_text(current->value("reason", Json())), changes(*current));
+  if (const auto retraining = why->find("retraining"); retraining != why->end())
+    out += retraining_text(*retraining) + "\n";
   print(out);
   return 0;
 }

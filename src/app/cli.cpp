@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include "app/cli_watching.hpp"
 #include "app/commands.hpp"
 #include "app/complete.hpp"
 #include "app/output.hpp"
@@ -131,13 +132,25 @@ int run_cli(int argc, char** argv) {
   plan_app->add_flag("--force", plan_options.force, "as if nothing were up to date");
   plan_app->callback([&] { command = [&] { return plan(global, plan_options); }; });
 
-  SelectOptions run_options;
+  RunOptions run_options;
   CLI::App* run_app =
       sub("run", "do what is not up to date",
           "  tidemill run\n  tidemill run +late --as-of 2013-11-01\n  tidemill run features --force\n");
   run_app->add_option("select", run_options.selection,
                       "features, +late (and all it needs), features+ (and all that needs it)");
   run_app->add_flag("--force", run_options.force, "run what is up to date or withdrawn, too");
+  CLI::Option* promote_at_once =
+      run_app->add_flag("--promote", run_options.promote,
+                        "what passes its gate is champion at once, although a rollout is declared");
+  run_app
+      ->add_flag("--no-promote", run_options.no_promote, "what passes its gate is recorded, and not promoted")
+      ->excludes(promote_at_once);
+  // A scheduler's words.
+  CLI::Option* schedule = run_app->add_option("--schedule", run_options.schedule)->group("");
+  CLI::Option* tick = run_app->add_option("--tick", run_options.tick)->group("");
+  schedule->needs(tick);
+  tick->needs(schedule);
+  run_app->add_option("--attempt", run_options.attempt)->group("");
   run_app->callback([&] { command = [&] { return run(global, run_options); }; });
 
   CheckOptions check_options;
@@ -179,6 +192,8 @@ int run_cli(int argc, char** argv) {
       ->add_option("--roll-interval", roll_interval,
                    "predictions are in their log's table after at most so long")
       ->capture_default_str();
+  serve_app->add_flag("--no-scheduler", serve_options.no_scheduler,
+                      "only serve: schedules and retraining are another process's (tidemill work)");
   serve_app->add_flag("--insecure", serve_options.insecure,
                       "listen beyond this machine although there are no tokens");
   CLI::Option* certificate =
@@ -198,6 +213,19 @@ int run_cli(int argc, char** argv) {
       ->check(CLI::IsMember({"triton"}).description(""));
   serve_app->callback([&] { command = [&] { return serve(global, serve_options); }; });
 
+  CLI::App* work_app = sub("work", "schedules and retraining without a server", "  tidemill work\n");
+  work_app->callback([&] { command = [&] { return work(global); }; });
+
+  RetrainOptions retrain_options;
+  CLI::App* retrain_app =
+      sub("retrain", "have a model trained again, and tell how that goes",
+          "  tidemill retrain late --reason \"a new airport\"\n  tidemill retrain late --status\n");
+  retrain_app->add_option("model", retrain_options.model, "model")->required();
+  CLI::Option* why = retrain_app->add_option("--reason", retrain_options.reason, "kept with the request");
+  retrain_app->add_flag("--status", retrain_options.status, "where it stands, why, and what it waits for")
+      ->excludes(why);
+  retrain_app->callback([&] { command = [&] { return retrain(global, retrain_options); }; });
+
   PredictOptions predict_options;
   CLI::App* predict_app = sub("predict", "score a file",
                               "  tidemill predict late -i rows.parquet -o scored.parquet\n  tidemill predict "
@@ -209,6 +237,7 @@ int run_cli(int argc, char** argv) {
       ->required();
   predict_app->add_option("-o,--output", predict_options.output, "file to write: .csv, .json, .parquet")
       ->required();
+  predict_app->add_option("--log", predict_options.log, "keep the predictions in this deployment's log, too");
   predict_app->callback([&] { command = [&] { return predict(global, predict_options); }; });
 
   RegistryOptions registry_options;
@@ -303,6 +332,10 @@ int run_cli(int argc, char** argv) {
           "  tidemill deployments\n  tidemill deployments show late\n");
   deployments_app->add_option("what", deployments_options.rest, "show NAME, or nothing to list");
   deployments_app->callback([&] { command = [&] { return deployments(global, deployments_options); }; });
+
+  WatchingWords watching;
+  add_watching_commands(global, watching, sub,
+                        [&](std::function<int()> chosen) { command = std::move(chosen); });
 
   TokensOptions tokens_options;
   CLI::App* tokens_app =
@@ -429,7 +462,8 @@ int run_cli(int argc, char** argv) {
   for (const auto& [text, option, duration] :
        {std::tuple{&request_timeout, "--request-timeout", &serve_options.request_timeout},
         std::tuple{&idle_timeout, "--idle-timeout", &serve_options.idle_timeout},
-        std::tuple{&roll_interval, "--roll-interval", &serve_options.roll_every}}) {
+        std::tuple{&roll_interval, "--roll-interval", &serve_options.roll_every},
+        std::tuple{&watching.report_window, "--window", &watching.report.window}}) {
     const auto read = duration_option(*text, option);
     if (!read) return report(global, read.error());
     *duration = *read;

@@ -21,6 +21,12 @@ struct SelectOptions {
   std::vector<std::string> selection;
   bool force = false;
 };
+struct RunOptions : SelectOptions {
+  bool promote = false, no_promote = false;  // at most one
+  // What a scheduler says of a run that it begins:
+  std::string schedule, tick;  // both or neither
+  std::string attempt;         // "late:3"
+};
 struct CheckOptions {
   std::vector<std::string> tables;
   std::string show_rows;  // a check's name or a column: prints the rows that fail it
@@ -39,11 +45,18 @@ struct ServeOptions {
   Duration grace{0};
   Duration poll{200'000};
   Duration roll_every{60'000'000};  // of the prediction logs
+  bool no_scheduler = false;
+};
+struct RetrainOptions {
+  std::string model;
+  std::string reason;
+  bool status = false;
 };
 struct PredictOptions {
   std::string model;
   Path input;
   Path output;
+  std::string log;  // of this deployment; empty: of none
 };
 struct RegistryOptions {
   std::string what;               // runs | models | tables | releases
@@ -85,12 +98,33 @@ struct RolloutOptions {
 struct DeploymentsOptions {
   std::vector<std::string> rest;  // show NAME | nothing
 };
+struct MonitorsOptions {
+  std::string deployment;  // empty: all, each monitor in one line
+  bool now = false;        // look at once, and keep nothing
+};
+struct AlertsOptions {
+  bool all = false;  // also those that ended, and silent ones
+};
+struct ReportOptions {
+  std::string deployment;
+  Path html;        // empty: no page
+  int version = 0;  // 0: what is live
+  Duration window{int64_t{28} * 86'400'000'000};
+};
 struct TokensOptions {
   std::string verb;  // "", "list", "create" or "revoke"
   std::string name;
   std::vector<std::string> scopes;
   std::string expires;  // "90d"; empty: never
   double rate = 0;      // requests a second; 0: any number
+};
+struct LabelsOptions {
+  std::string deployment;  // empty: all
+  Path input;              // .csv or .json; empty: what tables have
+};
+struct ForgetOptions {
+  std::string deployment;
+  std::vector<std::string> key;  // a value, or COLUMN=VALUE of each column
 };
 struct GcOptions {
   size_t keep = 10;
@@ -99,9 +133,11 @@ struct GcOptions {
 
 int init(const GlobalOptions& global, const InitOptions& options);
 int plan(const GlobalOptions& global, const SelectOptions& options);
-int run(const GlobalOptions& global, const SelectOptions& options);
+int run(const GlobalOptions& global, const RunOptions& options);
 int check(const GlobalOptions& global, const CheckOptions& options);
 int profile(const GlobalOptions& global, const std::string& table);
+int work(const GlobalOptions& global);
+int retrain(const GlobalOptions& global, const RetrainOptions& options);
 int serve(const GlobalOptions& global, const ServeOptions& options);
 int predict(const GlobalOptions& global, const PredictOptions& options);
 int registry_command(const GlobalOptions& global, const RegistryOptions& options);
@@ -113,6 +149,11 @@ int promote(const GlobalOptions& global, const PromoteOptions& options);
 int rollback(const GlobalOptions& global, const RollbackOptions& options);
 int rollout(const GlobalOptions& global, const RolloutOptions& options);
 int deployments(const GlobalOptions& global, const DeploymentsOptions& options);
+int deployment_report(const GlobalOptions& global, const ReportOptions& options);
+int labels(const GlobalOptions& global, const LabelsOptions& options);
+int forget(const GlobalOptions& global, const ForgetOptions& options);
+int monitors(const GlobalOptions& global, const MonitorsOptions& options);
+int alerts(const GlobalOptions& global, const AlertsOptions& options);
 int gc(const GlobalOptions& global, const GcOptions& options);
 int audit(const GlobalOptions& global, bool verify, size_t limit);
 int verify(const GlobalOptions& global);

@@ -120,12 +120,15 @@ std::vector<std::string> positional(const Typed& typed, const std::string& word)
   if (command == "check" || (command == "profile" && place == 0))
     return names_of(typed.global, Names::Tables);
   if (command == "explain" && place == 0) return names_of(typed.global, Names::Steps);
-  if (command == "rollout" && place == 0) return names_of(typed.global, Names::Deployments);
+  if ((command == "rollout" || command == "labels" || command == "forget" || command == "monitors") &&
+      place == 0)
+    return names_of(typed.global, Names::Deployments);
   if (command == "deployments") {
     if (place == 0) return {"list", "show"};
     return names_of(typed.global, Names::Deployments);
   }
-  if (is_one_of(command, {"predict", "promote", "rollback"}) && place == 0)
+  if (command == "report" && place == 0) return names_of(typed.global, Names::Deployments);
+  if (is_one_of(command, {"predict", "promote", "retrain", "rollback"}) && place == 0)
     return names_of(typed.global, Names::Models);
   if (is_one_of(command, {"runs", "models", "tables", "releases"})) {
     if (place == 0) {
@@ -148,7 +151,8 @@ std::vector<std::string> option_names(const CLI::App& cli, const CLI::App* comma
   for (const CLI::App* app : {command, &cli})
     if (app != nullptr)
       for (const CLI::Option* option : app->get_options())
-        for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+        for (const std::string& name : option->get_lnames())
+          if (!option->get_group().empty()) names.push_back("--" + name);
   return names;
 }
 

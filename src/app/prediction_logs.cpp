@@ -11,6 +11,7 @@
 
 #include "api/metrics.hpp"
 #include "base/log.hpp"
+#include "monitoring/log_relation.hpp"
 
 namespace tidemill::app {
 
@@ -70,10 +71,28 @@ void add_answers(const serving::PredictionRecord& record, const LoggedVersion& v
   }
 }
 
+/// As the log stores them, of each row. Missing: a key that is too long.
+using KeyTexts = std::vector<std::optional<std::string>>;
+
+KeyTexts key_texts(const serving::InferRequest& request, const monitoring::KeyRules& rules) {
+  KeyTexts texts;
+  for (const std::string& members : request.keys) {
+    const auto json = parse_json("{" + members + "}");
+    auto text = json ? rules.stored(*json) : Result<std::string>(std::unexpected(json.error()));
+    texts.push_back(text ? std::optional(std::move(*text)) : std::nullopt);
+  }
+  return texts;
+}
+
+std::optional<std::string_view> key_at(const void* texts, size_t i) {
+  const auto& text = (*static_cast<const KeyTexts*>(texts))[i];
+  return text ? std::optional<std::string_view>(*text) : std::nullopt;
+}
+
 }  // namespace
 
 monitoring::PredictionLog::Version logged_version(const std::string& model, int number,
-                                                  const forest::Package& package) {
+                                                  const forest::Package& package, Keys keys) {
   monitoring::PredictionLog::Version version{model, number, {}, {}};
   for (const forest::Feature& feature : package.features) {
     auto& captured = version.features.emplace_back(
@@ -91,21 +110,31 @@ monitoring::PredictionLog::Version logged_version(const std::string& model, int 
                                                        : ValueKind::Number;
     version.answers.push_back({output.name, kind, LogColumn::Of::Answer});
   }
+  if (keys == Keys::Stored) version.answers.push_back({"key", ValueKind::Text, LogColumn::Of::Key});
   return version;
 }
 
 Result<std::unique_ptr<PredictionLogs>> PredictionLogs::open(const project::Project& project,
-                                                             Duration roll_every) {
-  std::unique_ptr<PredictionLogs> logs(new PredictionLogs(roll_every));
+                                                             Duration roll_every, const std::string& only) {
+  std::set<std::string> kept;
+  for (const auto& [name, deployment] : project.deployments)
+    if (deployment.log) kept.insert(name);
+  monitoring::LeftLogs left =
+      only.empty() ? monitoring::LeftLogs(project.home, kept) : monitoring::LeftLogs();
+  std::unique_ptr<PredictionLogs> logs(new PredictionLogs(roll_every, std::move(left)));
   for (const auto& [name, deployment] : project.deployments) {
-    if (!deployment.log) continue;
+    if (!deployment.log || (!only.empty() && name != only)) continue;
     TM_TRY(auto log, monitoring::PredictionLog::open(
                          {.home = project.home, .deployment = name, .log = *deployment.log}));
-    const Path folder = project.home / "predictions" / name;
-    logs->logs_[name] = {std::move(log), std::make_unique<monitoring::Roller>(
-                                             monitoring::RollOptions{folder, deployment.log->retain})};
+    TM_TRY(monitoring::KeyRules keys, monitoring::KeyRules::of(project, deployment));
+    const Path folder = monitoring::log_folder(project.home, name);
+    TM_CHECK(monitoring::note_retention(folder, deployment.log->retain));
+    logs->logs_[name] = {
+        std::move(log),
+        std::make_unique<monitoring::Roller>(monitoring::RollOptions{folder, deployment.log->retain}),
+        std::move(keys)};
   }
-  if (!logs->empty())
+  if (!logs->empty() || !logs->left_.empty())
     logs->rolling_ =
         std::jthread([made = logs.get()](const std::stop_token& stop) { made->roll_until(stop); });
   return logs;
@@ -124,14 +153,22 @@ void PredictionLogs::predicted(const serving::PredictionRecord& record) {
   const auto found = logs_.find(record.deployment);
   if (found == logs_.end()) return;
   monitoring::PredictionLog& log = *found->second.log;
+  const monitoring::KeyRules& rules = found->second.keys;
   const LoggedVersion* version = log.find(record.version);
   if (version == nullptr)
-    version = &log.declare(logged_version(std::string(record.model), record.version, record.package));
+    version = &log.declare(logged_version(std::string(record.model), record.version, record.package,
+                                          rules.stores() ? Keys::Stored : Keys::None));
   thread_local std::vector<ColumnView> columns;
   columns.clear();
+  KeyTexts keys;
   if (record.response != nullptr) {
     add_features(record, *version, columns);
     add_answers(record, *version, columns);
+    if (rules.stores() && !record.request.keys.empty()) {
+      keys = key_texts(record.request, rules);
+      const size_t last = version->features.size() + version->answers.size() - 1;
+      columns.push_back({.column = static_cast<uint32_t>(last), .text_at = key_at, .texts = &keys});
+    }
   }
   log.append(*version, {.prediction_id = record.prediction_id,
                         .request_id = record.request_id,
@@ -141,7 +178,8 @@ void PredictionLogs::predicted(const serving::PredictionRecord& record) {
                         .latency = record.latency,
                         .status = record.status,
                         .rows = record.response == nullptr ? 0 : record.response->rows,
-                        .columns = columns});
+                        .columns = columns,
+                        .first_row = record.first_row});
 }
 
 void PredictionLogs::roll_until(const std::stop_token& stop) {
@@ -151,6 +189,7 @@ void PredictionLogs::roll_until(const std::stop_token& stop) {
   std::unique_lock lock(mutex);
   do {
     for (auto& [name, logged] : logs_) roll(logged);  // what another process left, too
+    roll_left();
   } while (!changed.wait_for(lock, stop, std::chrono::microseconds(roll_every_.micros),
                              [&stop] { return stop.stop_requested(); }));
 }
@@ -166,6 +205,14 @@ void PredictionLogs::roll(Logged& logged) {
   ++logged.roll_failures;
   if (!std::exchange(logged.roll_fails, true))
     log::error("the prediction log cannot be rolled, its segments stay: {}", to_text(rolled.error()));
+}
+
+void PredictionLogs::roll_left() {
+  const auto rolled = left_.roll(system_clock()->now());
+  const std::string problem = rolled ? "" : to_text(rolled.error());
+  if (problem != left_problem_ && !problem.empty())
+    log::error("the log of a deployment that keeps none any more cannot be rolled: {}", problem);
+  left_problem_ = problem;
 }
 
 std::string PredictionLogs::metrics() const {

@@ -9,6 +9,8 @@
 #include <string>
 #include <thread>
 
+#include "monitoring/label_text.hpp"
+#include "monitoring/left_logs.hpp"
 #include "monitoring/prediction_log.hpp"
 #include "monitoring/roll.hpp"
 #include "serving/prediction_record.hpp"
@@ -16,14 +18,17 @@
 namespace tidemill::app {
 
 /// What the log has to know of a version.
+enum class Keys { Stored, None };
 monitoring::PredictionLog::Version logged_version(const std::string& model, int number,
-                                                  const forest::Package& package);
+                                                  const forest::Package& package, Keys keys);
 
 class PredictionLogs final : public serving::PredictionSink {
  public:
   /// No deployment with a log: it takes nothing. roll_every: rows are in the log's table after at most so
-  /// long. Errors: those of PredictionLog::open().
-  static Result<std::unique_ptr<PredictionLogs>> open(const project::Project& project, Duration roll_every);
+  /// long. only: of that deployment; empty: of all, and what is left of others ends in its time. Errors:
+  /// those of PredictionLog::open().
+  static Result<std::unique_ptr<PredictionLogs>> open(const project::Project& project, Duration roll_every,
+                                                      const std::string& only = {});
   /// Writes and rolls what there is. Nobody may predict any more.
   ~PredictionLogs() override;
   bool empty() const { return logs_.empty(); }
@@ -35,16 +40,21 @@ class PredictionLogs final : public serving::PredictionSink {
   struct Logged {
     std::unique_ptr<monitoring::PredictionLog> log;
     std::unique_ptr<monitoring::Roller> roller;
+    monitoring::KeyRules keys;
     uint64_t torn_bytes = 0, roll_failures = 0;  // under rolled_
     bool roll_fails = false;                     // of the rolling thread
   };
-  explicit PredictionLogs(Duration roll_every) : roll_every_(std::max(roll_every, kShortestRollInterval)) {}
+  PredictionLogs(Duration roll_every, monitoring::LeftLogs left)
+      : roll_every_(std::max(roll_every, kShortestRollInterval)), left_(std::move(left)) {}
   static constexpr Duration kShortestRollInterval{100'000};
   void roll_until(const std::stop_token& stop);
   void roll(Logged& logged);
+  void roll_left();
 
   const Duration roll_every_;
   std::map<std::string, Logged, std::less<>> logs_;
+  const monitoring::LeftLogs left_;
+  std::string left_problem_;  // that was logged
   mutable std::mutex rolled_;
   std::jthread rolling_;
 };

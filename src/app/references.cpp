@@ -66,4 +66,14 @@ Result<void> check_compared(const Session& session, const std::string& reference
       {}, fmt::format("tidemill diff {0}@12 {0}@15; tidemill tables show {0} lists their ids", name));
 }
 
+Result<const project::Deployment*> find_deployment(const Session& session, const std::string& name) {
+  const auto& deployments = session.project.deployments;
+  if (const auto found = deployments.find(name); found != deployments.end()) return &found->second;
+  std::vector<std::string> names;
+  for (const auto& [each, _] : deployments) names.push_back(each);
+  return user_error("usage.unknown_deployment", fmt::format("there is no deployment '{}'", name), {},
+                    names.empty() ? "the project declares none: deployments: {NAME: {model: MODEL@champion}}"
+                                  : hint_of_names(name, names));
+}
+
 }  // namespace tidemill::app

@@ -12,6 +12,9 @@ namespace tidemill::app {
 /// are.
 Result<void> check_model(const Session& session, const std::string& reference);
 
+/// Error usage.unknown_deployment with the nearest name.
+Result<const project::Deployment*> find_deployment(const Session& session, const std::string& name);
+
 /// What two may be compared: runs, versions of models, snapshots of tables. Errors usage.diff and
 /// usage.unknown_model.
 Result<void> check_compared(const Session& session, const std::string& reference);

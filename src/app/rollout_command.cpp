@@ -7,6 +7,7 @@
 #include "app/commands.hpp"
 #include "app/output.hpp"
 #include "app/references.hpp"
+#include "app/retraining_status.hpp"
 #include "base/log.hpp"
 #include "serving/deployment_status.hpp"
 
@@ -18,16 +19,6 @@ using registry::Options;
 using registry::Rollout;
 
 constexpr double kWhole = 100;
-
-Result<const project::Deployment*> deployment_of(const Session& session, const std::string& name) {
-  const auto& deployments = session.project.deployments;
-  if (const auto found = deployments.find(name); found != deployments.end()) return &found->second;
-  std::vector<std::string> names;
-  for (const auto& [each, _] : deployments) names.push_back(each);
-  return user_error("usage.unknown_deployment", fmt::format("there is no deployment '{}'", name), {},
-                    names.empty() ? "the project declares none: deployments: {NAME: {model: MODEL@champion}}"
-                                  : hint_of_names(name, names));
-}
 
 /// The project's next share above what there is of this version.
 Result<double> next_percent(const project::Deployment& deployment, const std::optional<Rollout>& now,
@@ -165,7 +156,23 @@ std::string page_of(const Json& status) {
                          table["snapshot"].get<int64_t>(), grouped(table["rows"].get<int64_t>()),
                          human_time(*parse_instant(table["made_at"].get<std::string>())));
   }
+  if (const auto retraining = status.find("retraining"); retraining != status.end() && !retraining->is_null())
+    out += "\n" + retraining_text(*retraining);
   return out;
+}
+
+/// Where the model's versions take over in this deployment, how its retraining stands.
+Result<void> add_retraining(const Session& session, Json& status) {
+  constexpr size_t kSteps = 5;
+  status["retraining"] = nullptr;
+  const auto model = status["model"].get<std::string>();
+  const auto found = session.project.models.find(model);
+  if (found == session.project.models.end() || found->second.imported) return {};
+  TM_TRY(Json retraining, retraining_status(session.project, *session.registry, model, kSteps));
+  const bool here = retraining["deployment"] == status["deployment"];
+  const bool anything = !retraining["attempt"].is_null() || !retraining["requests"].empty();
+  if (here && anything) status["retraining"] = std::move(retraining);
+  return {};
 }
 
 }  // namespace
@@ -186,7 +193,7 @@ int rollout(const GlobalOptions& global, const RolloutOptions& options) {
                         "tidemill rollout late --canary 7 --percent 10"});
   auto session = open_session(global, Options::Mode::ReadWrite);
   if (!session) return report(global, session.error());
-  const auto deployment = deployment_of(*session, options.deployment);
+  const auto deployment = find_deployment(*session, options.deployment);
   if (!deployment) return report(global, deployment.error());
   const auto done = change(*session, **deployment, options);
   if (!done) return report(global, done.error());
@@ -223,7 +230,7 @@ int deployments(const GlobalOptions& global, const DeploymentsOptions& options) 
   auto session = open_session_to_look(global);
   if (!session) return report(global, session.error());
   if (one) {
-    const auto named = deployment_of(*session, words[1]);
+    const auto named = find_deployment(*session, words[1]);
     if (!named) return report(global, named.error());
     const project::Deployment only = **named;
     session->project.deployments = {{only.name, only}};
@@ -233,6 +240,10 @@ int deployments(const GlobalOptions& global, const DeploymentsOptions& options) 
   const auto loaded = serving::Deployments::open(session->project, *session->registry);
   Json list = Json::array();
   for (const std::string& name : loaded->names()) list.push_back(serving::status_of(*loaded, name));
+  if (one) {
+    const auto told = add_retraining(*session, list[0]);
+    if (!told) return report(global, told.error());
+  }
   if (global.json)
     print_json(one ? list[0] : Json{{"deployments", list}});
   else if (one)

@@ -10,6 +10,7 @@
 #include "base/process.hpp"
 #include "pipeline/plan.hpp"
 #include "pipeline/run.hpp"
+#include "project/scalar.hpp"
 
 namespace tidemill::app {
 
@@ -32,7 +33,29 @@ void end_in_order_on_signals() {
   if (std::signal(SIGHUP, on_signal) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
 }
 
-std::string who_runs() {
+/// What a scheduler said of it.
+Result<registry::RunCause> cause_of(const RunOptions& options) {
+  registry::RunCause cause;
+  if (!options.schedule.empty()) {
+    TM_TRY(const Instant at, parse_instant(options.tick));
+    cause.tick = registry::Tick{options.schedule, at};
+  }
+  if (!options.attempt.empty()) {
+    const size_t colon = options.attempt.find(':');
+    const auto number = colon == std::string::npos
+                            ? std::nullopt
+                            : project::parse_number(std::string_view(options.attempt).substr(colon + 1));
+    if (!number || *number < 1 || *number > 1e9)
+      return user_error("usage.arguments",
+                        fmt::format("--attempt '{}' is not MODEL:NUMBER", options.attempt));
+    cause.attempt = registry::Attempt{options.attempt.substr(0, colon), static_cast<int>(*number)};
+  }
+  return cause;
+}
+
+std::string who_runs(const registry::RunCause& cause) {
+  if (cause.tick) return "schedule " + cause.tick->schedule;
+  if (cause.attempt) return fmt::format("retraining {} of {}", cause.attempt->number, cause.attempt->model);
   const char* user = std::getenv("USER");
   return user != nullptr ? user : "";
 }
@@ -51,6 +74,25 @@ std::string_view word_of(pipeline::StepState state) {
       return "not selected";
   }
   return "";
+}
+
+/// A version that passed its gate and is not champion: what comes next.
+void say_what_waits(const Session& session, const pipeline::StepOutcome& step) {
+  const std::string model = step.step.substr(step.step.find(':') + 1);
+  const int version = step.report.value("version", 0);
+  const auto aliases = session.registry->aliases(model);
+  const auto champion = aliases ? aliases->find("champion") : std::map<std::string, int>::const_iterator();
+  const bool stays = aliases && champion != aliases->end();
+  const project::Deployment* deployment = session.project.rollout_of(model);
+  std::string next;
+  if (const auto now = session.registry->challenger_of_champion(model); now && *now)
+    next = fmt::format("version {} challenges in {} already", (*now)->version, (*now)->deployment);
+  else if (deployment != nullptr)
+    next = fmt::format("next: tidemill rollout {} --{} {}", deployment->name,
+                       deployment->rollout->shadow > 0 ? "shadow" : "canary", version);
+  fmt::print(stderr, "{}: version {} passed its gate and waits{}; {}{}at once: tidemill promote {} {}\n",
+             model, version, stays ? fmt::format(", version {} stays champion", champion->second) : "", next,
+             next.empty() ? "" : "; ", model, version);
 }
 
 }  // namespace
@@ -81,7 +123,9 @@ int plan(const GlobalOptions& global, const SelectOptions& options) {
   return 0;
 }
 
-int run(const GlobalOptions& global, const SelectOptions& options) {
+int run(const GlobalOptions& global, const RunOptions& options) {
+  auto cause = cause_of(options);
+  if (!cause) return report(global, cause.error());
   auto session = open_session(global, registry::Options::Mode::ReadWrite);
   if (!session) return report(global, session.error());
   warn_of_idle_keys(global, session->project);
@@ -91,7 +135,11 @@ int run(const GlobalOptions& global, const SelectOptions& options) {
   run_options.force = options.force;
   run_options.clock = session->clock;
   run_options.as_of = global.as_of;
-  run_options.by = who_runs();
+  run_options.by = who_runs(*cause);
+  run_options.cause = *std::move(cause);
+  run_options.promotion = options.promote      ? pipeline::Promotion::AtOnce
+                          : options.no_promote ? pipeline::Promotion::Recorded
+                                               : pipeline::Promotion::Declared;
   run_options.stop = &stop_asked;
   std::expected<pipeline::RunResult, Errors> result;
   {
@@ -115,6 +163,9 @@ int run(const GlobalOptions& global, const SelectOptions& options) {
   if (result->release) summary += fmt::format("; release {}", *result->release);
   if (result->status == "interrupted" && !result->release) summary += "; nothing went live";
   print(summary);
+  if (!global.quiet)
+    for (const pipeline::StepOutcome& step : result->steps)
+      if (step.report.value("waits", false)) say_what_waits(*session, step);
   return result->exit_code;
 }
 

@@ -51,8 +51,9 @@ int openapi_schema() {
   serving::Deployments none;
   api::Inference inference(none);
   api::Changes changes(none, {});
+  monitoring::Labels labels;
   const api::Access access({});
-  const api::Routes routes(inference, access, {.changes = &changes});
+  const api::Routes routes(inference, access, {.changes = &changes, .labels = &labels});
   print(to_text(api::openapi(routes.endpoints(), inference, api::Tokens::Demanded), 2));
   return 0;
 }

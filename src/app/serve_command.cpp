@@ -1,5 +1,5 @@
-// tidemill serve: deployments behind HTTP and gRPC. Follows promotions by polling the registry's generation;
-// SIGTERM drains.
+// tidemill serve: deployments behind HTTP and gRPC, and the scheduler unless another process is to be it.
+// Follows promotions by polling the registry's generation; SIGTERM drains.
 #include <algorithm>
 #include <condition_variable>
 #include <csignal>
@@ -18,10 +18,15 @@
 #include "api/server.hpp"
 #include "api/workers.hpp"
 #include "app/certificate.hpp"
+#include "app/challenger_numbers.hpp"
 #include "app/commands.hpp"
 #include "app/example_request.hpp"
+#include "app/label_taking.hpp"
+#include "app/notifier.hpp"
 #include "app/output.hpp"
 #include "app/prediction_logs.hpp"
+#include "app/scheduler.hpp"
+#include "app/watcher.hpp"
 #include "base/log.hpp"
 #include "serving/deployments.hpp"
 
@@ -30,6 +35,8 @@ namespace tidemill::app {
 namespace {
 
 constexpr Duration kDrainLimit{30'000'000};
+// What a prediction takes at most until it is in a segment and its file is made, beyond the roll interval.
+constexpr Duration kWritten{2'000'000};
 
 timespec timespec_of(Duration duration) {
   return {duration.micros / 1'000'000, (duration.micros % 1'000'000) * 1000};
@@ -97,6 +104,36 @@ void show_an_example(const serving::Deployments& deployments, const Api& api) {
     }
 }
 
+// Null where there is nothing to do by itself, or no way to write it down.
+Result<std::unique_ptr<Scheduler>> open_scheduler(const GlobalOptions& global,
+                                                  const project::Project& project,
+                                                  const serving::Deployments& deployments,
+                                                  ChallengerNumbers& challengers, Notifier& notifier) {
+  const bool trains =
+      std::ranges::any_of(project.models, [](const auto& each) { return !each.second.imported; });
+  if (project.schedules.empty() && !trains) return nullptr;
+  SchedulerOptions options{.global = global};
+  options.tell = [&notifier](const Event& event) {
+    if (const auto told = notifier.tell(event); !told)
+      log::error("a notice is lost: {}: {}", event.text, told.error().message);
+  };
+  options.sources.challenger = [&deployments, &challengers](const std::string& name,
+                                                            const registry::Rollout* rollout) {
+    const auto live = deployments.live(name);
+    const bool is_live = rollout != nullptr && live != nullptr && live->challenger != nullptr &&
+                         live->challenger->version == rollout->version &&
+                         live->rollout.stage == rollout->stage;
+    if (rollout != nullptr && !is_live) return monitoring::Facts::Challenger{};  // nothing can be told of it
+    return challengers.of(name, rollout);
+  };
+  auto opened = Scheduler::open(project, std::move(options));
+  if (opened || (opened.error().code != "io.denied" && opened.error().code != "io.disk_full")) return opened;
+  if (!project.schedules.empty())
+    fmt::print(stderr, "{} no schedule runs: {}\n", painted(global, "warning:", Tone::Warning),
+               opened.error().message);
+  return nullptr;
+}
+
 std::string requests_in_flight(const api::Inference& inference) {
   const int64_t count = inference.in_flight();
   return fmt::format("{} request{} in flight", count, count == 1 ? "" : "s");
@@ -153,13 +190,32 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
       serving::Deployments::open(session->project, *session->registry, system_clock(), slots);
   auto logs = PredictionLogs::open(session->project, options.roll_every);
   if (!logs) return report(global, logs.error());
-  api::Inference inference(*deployments, (*logs)->empty() ? nullptr : logs->get());
+  const auto labels = monitoring::Labels::open(session->project);
+  if (!labels) return report(global, labels.error());
+  ChallengerNumbers challengers((*logs)->empty() ? nullptr : logs->get());
+  api::Inference inference(*deployments, &challengers);
+  challengers.read_from(inference);
+  Notifier notifier(session->project, *session->registry, session->clock);
+  Watcher watcher(
+      session->project, *session->registry,
+      {.settles = {options.roll_every.micros + kWritten.micros},
+       .told = [&](const AlertEvents& events, Instant now) { return notifier.tell(events, now); }});
+  const Watching watching(session->project, session->clock, watcher);
+  std::unique_ptr<Scheduler> scheduler;
+  if (!options.no_scheduler) {
+    auto opened = open_scheduler(global, session->project, *deployments, challengers, notifier);
+    if (!opened) return report(global, opened.error());
+    scheduler = std::move(*opened);
+  }
   api::Changes changes(*deployments, session->project.home);
   const api::MetricNames names =
       options.metrics_compat.empty() ? api::MetricNames::Own : api::MetricNames::OwnAndTriton;
-  const api::Routes routes(inference, access, {.changes = &changes, .names = names, .more_metrics = [&logs] {
-                                                 return (*logs)->metrics();
-                                               }});
+  const api::Routes routes(
+      inference, access, {.changes = &changes, .labels = labels->get(), .names = names, .more_metrics = [&] {
+                            return (*logs)->metrics() + (*labels)->metrics() + watcher.metrics() +
+                                   notifier.metrics() + challengers.metrics() +
+                                   (scheduler ? scheduler->metrics() : "");
+                          }});
   api::ServerOptions server_options;
   server_options.host = options.host;
   server_options.port = options.port;
@@ -208,6 +264,8 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
                      any_usable(*tokens)});
   std::fflush(stderr);
 
+  if (scheduler) scheduler->begin();
+  const LabelTaking taking(session->project, *session->registry, **labels, options.roll_every);
   const Follower follower(*deployments, *session->registry, options.poll);
   until_ended(ending, options.poll, [&] {
     follow_tokens(access, *session->registry);
@@ -216,6 +274,9 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
     if (grpc) grpc->use(certificate->identity());
   });
   inference.stop_being_ready();
+  auto run_ended = std::async(std::launch::async, [&] {
+    if (scheduler) scheduler->stop();
+  });
   const timespec grace = timespec_of(options.grace);
   if (options.grace.micros > 0) {
     fmt::print(stderr, "not ready from now on; serving for {} more, or until a second signal\n",

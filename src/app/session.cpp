@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "app/driven_clock.hpp"
 #include "app/output.hpp"
 #include "project/scalar.hpp"
 
@@ -52,7 +53,7 @@ pipeline::Budget budget_of(const GlobalOptions& global) {
 }
 
 std::shared_ptr<const Clock> clock_of(const GlobalOptions& global) {
-  return global.as_of ? fixed_clock(*global.as_of) : system_clock();
+  return global.as_of ? fixed_clock(*global.as_of) : clock_of_process();
 }
 
 std::expected<project::Project, Errors> load_project(const GlobalOptions& global) {
@@ -77,7 +78,7 @@ std::expected<Session, Errors> open_session(const GlobalOptions& global, registr
   auto project = load_project(global);
   if (!project) return std::unexpected(std::move(project).error());
   Session session{std::move(*project), clock_of(global), nullptr};
-  auto opened = registry::Registry::open({session.project.home, system_clock(), {}, mode});
+  auto opened = registry::Registry::open({session.project.home, clock_of_process(), {}, mode});
   if (!opened) return std::unexpected(Errors{std::move(opened).error()});
   session.registry = std::move(*opened);
   return session;
@@ -96,20 +97,11 @@ std::expected<Session, Errors> open_session_to_look(const GlobalOptions& global)
 
 void warn_of_idle_keys(const GlobalOptions& global, const project::Project& project) {
   std::vector<std::string_view> keys;
-  if (!project.schedules.empty()) keys.emplace_back("schedules");
-  if (!project.monitors.empty()) keys.emplace_back("monitors");
-  if (!project.labels.empty()) keys.emplace_back("labels");
-  if (std::ranges::any_of(project.models,
-                          [](const auto& model) { return model.second.retrain.place.line > 0; }))
-    keys.emplace_back("retrain");
-  if (project.notify) keys.emplace_back("notify");
-  // Its shares and its sticky column are taken when somebody takes the steps.
-  if (std::any_of(project.deployments.begin(), project.deployments.end(), [](const auto& deployment) {
-        const auto& rollout = deployment.second.rollout;
-        return rollout && (rollout->shadow > 0 || rollout->stage || rollout->limits.errors ||
-                           rollout->limits.p99 || rollout->limits.score_drift);
+  if (std::ranges::any_of(project.labels, [&](const auto& labels) {
+        const auto deployment = project.deployments.find(labels.first);
+        return deployment != project.deployments.end() && !deployment->second.log;
       }))
-    keys.emplace_back("rollout's shadow, stage and limits");
+    keys.emplace_back("labels of a deployment without `log`");
   if (keys.empty()) return;
   fmt::print(stderr, "{} {} in {}: not acted on by this version\n",
              painted(global, "warning:", Tone::Warning), fmt::join(keys, ", "),

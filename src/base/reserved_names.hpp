@@ -13,6 +13,9 @@ inline constexpr std::array<std::string_view, 7> kOwnNames{
 inline constexpr std::array<std::string_view, 5> kOwnPrefixes{"duckdb_", "pg_", "pragma_", "sqlite_",
                                                               "tidemill_"};
 
+/// The log of a deployment is the table predictions.DEPLOYMENT in SQL, and is called so everywhere.
+inline constexpr std::string_view kLogTablePrefix = "predictions.";
+
 /// `name` in small letters.
 constexpr bool is_own_name(std::string_view name) {
   return std::ranges::find(kOwnNames, name) != kOwnNames.end() ||

@@ -206,10 +206,15 @@ Result<BoundQuery> Binder::bind(std::string_view sql, const Place& place, const 
     std::vector<Frame*>& frames;
     ~Leave() { frames.pop_back(); }
   } const leave{impl_->frames};
-  for (const MentionedTable& table : shape.tables)
-    if (!shape.ctes.contains(folded_name(table.name)))
-      TM_CHECK(impl_->look_up(frame, table.name, lookup, place_at(place, sql, table.offset)));
   TM_TRY(Connection::Impl* const session, impl_->session(depth));
+  for (const MentionedTable& table : shape.tables) {
+    const std::string full = folded_name(table.schema) + "." + table.name;
+    const bool is_log = is_log_table(full);
+    if (!is_log && shape.ctes.contains(folded_name(table.name))) continue;
+    const Place spot = place_at(place, sql, table.offset);
+    TM_CHECK(impl_->look_up(frame, is_log ? full : table.name, lookup, spot));
+    if (is_log) TM_CHECK(impl_->sessions[depth].execute(log_schema_sql(full)));
+  }
   while (true) {
     frame.used.clear();
     frame.missing.clear();

@@ -23,6 +23,7 @@ const std::map<std::string, std::vector<Column>> kTables{
     {"airports", {{"faa", "VARCHAR"}, {"lat", "DOUBLE"}, {"geo", "STRUCT(x DOUBLE, \"y z\" DECIMAL(9,4))"}}},
     {"weather", {{"ts", "TIMESTAMP WITH TIME ZONE"}, {"wind", "FLOAT"}}},
     {"Zürich Süd", {{"größe", "INTEGER"}}},
+    {"predictions.late", {{"key", "VARCHAR"}, {"score", "DOUBLE"}}},
 };
 
 Result<std::vector<Column>> look_up(const std::string& name) {
@@ -217,11 +218,25 @@ TEST(binder, says_where_the_sql_is_wrong) {
       {"SELECT * FROM pg_type", "sql.reserved_name@1:15"},
       {"SELECT * FROM sqlite_master", "sql.reserved_name@1:15"},
       {"SELECT * FROM information_schema.tables", "sql.reserved_name@1:15"},
-      {"SELECT * FROM predictions.late", "sql.reserved_name@1:15"},
+      {"SELECT * FROM predictions.other", "plan.unknown_table@1:15"},
+      {"SELECT * FROM x.predictions.late", "sql.external@1:15"},
       {"SELECT true::UNION(a BOOLEAN) AS u", "sql.unstorable_type@0:0"},
   };
   for (const auto& [sql, expected] : golden) EXPECT_EQ(bound(sql), expected) << sql;
   EXPECT_EQ(bound(std::string("SELECT 1\0, 2", 12)), "sql.syntax@1:9");
+}
+
+TEST(binder, finds_a_deployments_log) {
+  const std::pair<const char*, const char*> golden[] = {
+      {"SELECT late.score, predictions.late.key FROM predictions.late",
+       "predictions.late -> score DOUBLE, key VARCHAR"},
+      {"SELECT count(*) AS n FROM \"Predictions\".LATE AS l JOIN flights ON l.key = flights.id::VARCHAR",
+       "flights, predictions.LATE -> n BIGINT"},
+      {"WITH late AS (SELECT score FROM predictions.late) SELECT * FROM late",
+       "predictions.late -> score DOUBLE"},
+      {"SELECT scores FROM predictions.late", "sql.unknown_column@1:8"},
+  };
+  for (const auto& [sql, expected] : golden) EXPECT_EQ(bound(sql), expected) << sql;
 }
 
 TEST(binder, unknown_column_names_the_candidates) {

@@ -221,10 +221,16 @@ Result<void> Connection::view_parquet(const std::string& name, const std::vector
   for (const Path& file : files) list += (list.empty() ? "" : ", ") + quote_text(file.string());
   const std::string sql = fmt::format("CREATE OR REPLACE TEMP VIEW {} AS SELECT * FROM read_parquet([{}])",
                                       quote_name(name), list);
-  const Operation operation(*impl_);
-  TM_CHECK(impl_->run_once(sql, {.text = sql}));
-  impl_->views.insert(folded_name(name));
-  return {};
+  {
+    const Operation operation(*impl_);
+    TM_CHECK(impl_->run_once(sql, {.text = sql}));
+    impl_->views.insert(folded_name(name));
+  }
+  if (!is_log_table(name)) return {};
+  // Another connection may be making the same schema: then it is there the next time.
+  constexpr int kMostTries = 10;
+  for (int tries = 1;; ++tries)
+    if (auto made = execute(log_schema_sql(name)); made || tries == kMostTries) return made;
 }
 
 Result<void> Connection::drop_views() {

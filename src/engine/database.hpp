@@ -142,7 +142,8 @@ class Connection {
   /// COPY (select) TO file as Parquet (zstd), and the logical hash of what was written. Does not sync.
   Result<WrittenTable> write_parquet(std::string_view select, const Path& file);
   Result<TableHash> hash(std::string_view select);
-  /// CREATE OR REPLACE TEMP VIEW name AS SELECT * FROM read_parquet(files).
+  /// CREATE OR REPLACE TEMP VIEW name AS SELECT * FROM read_parquet(files). "predictions.late" is
+  /// predictions.late in SQL, too.
   Result<void> view_parquet(const std::string& name, const std::vector<Path>& files);
   /// Drops every view that view_parquet made.
   Result<void> drop_views();

@@ -18,4 +18,10 @@ bool same_name(std::string_view a, std::string_view b);
 /// The column of that name, exactly or else with another case; null: there is none.
 const Column* find_column(const std::vector<Column>& columns, std::string_view name);
 
+/// Whether a table is a deployment's log, "predictions.late".
+bool is_log_table(std::string_view table);
+/// Statements after which `predictions.late` leads to what the connection has under "predictions.late".
+/// Others on the same instance have their own, and may be at these statements, too.
+std::string log_schema_sql(std::string_view table);
+
 }  // namespace tidemill::engine

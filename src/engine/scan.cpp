@@ -90,7 +90,7 @@ class Unification {
     }
     if (outputs_.size() == scan_.declared.size() && !outputs_.empty()) return outputs_;
     return data_error("source.empty", "the files hold no rows, and not every column's type is declared",
-                      {.file = scan_.files.front().string()},
+                      {.file = scan_.files.empty() ? "" : scan_.files.front().string()},
                       "declare the types of all columns, or provide a file with rows");
   }
 
@@ -294,7 +294,8 @@ Result<FileLayout> layout_of(Connection& connection, const FileScan& scan, const
 }  // namespace
 
 Result<std::string> select_from_files(Connection& connection, const FileScan& scan) {
-  if (scan.files.empty()) return data_error("source.no_files", "the source has no files");
+  if (scan.files.empty() && scan.declared.empty())
+    return data_error("source.no_files", "the source has no files");
   if (scan.format != "csv" && scan.format != "json" && scan.format != "jsonl" && scan.format != "parquet")
     return user_error("source.format",
                       fmt::format("'{}' is not a format that files are read in", scan.format), {},

@@ -52,12 +52,7 @@ Result<void> refuse(const MentionedTable& table, const SqlShape& shape, const Pl
     return user_error("sql.external",
                       fmt::format("a transform reads tables, not the file {}", quote_text(table.name)), spot,
                       std::string(kDeclare));
-  if (schema == "predictions")
-    return user_error(
-        "sql.reserved_name",
-        fmt::format("predictions.{} is the log of served predictions, which transforms don't read",
-                    table.name),
-        spot);
+  if (table.catalog.empty() && is_log_table(schema + "." + table.name)) return {};
   if (schema == "information_schema" || schema == "pg_catalog")
     return user_error("sql.reserved_name",
                       fmt::format("{}.{} describes the engine, not your data", schema, table.name), spot);

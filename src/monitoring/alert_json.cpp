@@ -1,7 +1,4 @@
 // The state of alerts as it is kept over restarts.
-#include <array>
-#include <cmath>
-#include <limits>
 #include <utility>
 
 #include "monitoring/alert.hpp"
@@ -12,26 +9,6 @@ namespace tidemill::monitoring {
 namespace {
 
 constexpr int kFormat = 1;
-
-/// JSON has no infinity, and a value with a limit of 0 may be that far past it.
-Json number(double value) {
-  if (std::isfinite(value)) return value;
-  return std::isnan(value) ? "nan" : value > 0 ? "infinity" : "-infinity";
-}
-Result<void> read_number(const Json& json, const char* name, double& to) {
-  const auto found = json.find(name);
-  if (found == json.end() || !found->is_string()) return read_member(json, name, to);
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  if (*found == "infinity")
-    to = kInfinity;
-  else if (*found == "-infinity")
-    to = -kInfinity;
-  else if (*found == "nan")
-    to = std::numeric_limits<double>::quiet_NaN();
-  else
-    return bad_state(name, "is not a number");
-  return {};
-}
 
 Result<Alert> alert_from_json(const Json& json) {
   Alert alert;
@@ -78,8 +55,8 @@ Json to_json(const Alerts& alerts) {
                     {"clears", alert.clears},
                     {"silent", alert.silent},
                     {"told", alert.told},
-                    {"value", number(alert.value)},
-                    {"limit", number(alert.limit)},
+                    {"value", json_number(alert.value)},
+                    {"limit", json_number(alert.limit)},
                     {"text", alert.text}});
   for (const auto& [monitor, end] : alerts.judged)
     judged.push_back({{"deployment", monitor.first}, {"monitor", monitor.second}, {"until", end.micros}});

@@ -45,6 +45,8 @@ struct Finding {
   double sure_pressure = 0;
   bool warned = false;  // past `warn`, whatever the limit says
   std::string text;     // "psi 0.31, limit 0.2"
+  std::optional<double> p_value =
+      std::nullopt;  // among those of its look (Benjamini–Hochberg): informs, never decides
 
   /// A missing number is a failure, not a zero.
   bool fails() const { return state == State::Missing || (state == State::Measured && sure_pressure > 1); }

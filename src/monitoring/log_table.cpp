@@ -16,7 +16,7 @@ namespace {
 
 using engine::GivenKind;
 
-enum Own { kPredictionId, kRequestId, kRow, kTime, kModel, kVersion, kRole, kStatus, kError, kLatency };
+enum Own { kPredictionId, kRequestId, kRow, kTime, kModel, kVersion, kRole, kStatus, kError, kLatency, kKey };
 
 /// A caller's bytes as text: what is no UTF-8 becomes question marks.
 std::string as_text(std::string_view bytes) {
@@ -54,7 +54,9 @@ class Columns {
     for (const LogColumn& column : schema.columns)
       if (column.of == of) add(column);
   }
-  size_t place(const LogColumn& column) const { return places_.at({column.of, column.name}); }
+  size_t place(const LogColumn& column) const {
+    return column.of == LogColumn::Of::Key ? size_t{kKey} : places_.at({column.of, column.name});
+  }
   const std::vector<engine::GivenColumn>& all() const { return columns_; }
 
  private:
@@ -159,7 +161,7 @@ const std::vector<engine::GivenColumn>& own_columns() {
       {"prediction_id", GivenKind::Text}, {"request_id", GivenKind::Text}, {"row", GivenKind::Integer},
       {"time", GivenKind::TimestampTz},   {"model", GivenKind::Text},      {"version", GivenKind::Integer},
       {"role", GivenKind::Text},          {"status", GivenKind::Integer},  {"error", GivenKind::Text},
-      {"latency_us", GivenKind::Integer}};
+      {"latency_us", GivenKind::Integer}, {"key", GivenKind::Text}};
   return columns;
 }
 

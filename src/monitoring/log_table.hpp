@@ -17,7 +17,7 @@ struct LogTable {
 };
 
 /// The columns that every log has, before the model's: prediction_id, request_id, row, time, model, version,
-/// role, status, error (NULL: none), latency_us.
+/// role, status, error (NULL: none), latency_us, key (NULL: none).
 const std::vector<engine::GivenColumn>& own_columns();
 
 /// One row a predicted row, in the order of the records: own_columns(), then the answers, then the features,

@@ -25,7 +25,7 @@ struct LoggedVersion {
   std::string record;                      // `stored`, encoded
   std::vector<std::string> features = {};  // as they are captured: their places are a view's columns
   std::map<std::string, uint32_t, std::less<>> places = {};  // of the features
-  std::vector<std::string> answers = {};                     // their places are behind the features'
+  std::vector<std::string> answers = {};                     // behind the features; the rows' key last
   /// guess: its place if the features come in the version's order.
   std::optional<uint32_t> place_of(std::string_view feature, size_t guess) const {
     if (guess < features.size() && features[guess] == feature) return static_cast<uint32_t>(guess);

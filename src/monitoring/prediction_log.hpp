@@ -40,7 +40,7 @@ class PredictionLog {
     std::string model;
     int number = 0;
     std::vector<CapturedColumn> features;
-    std::vector<LogColumn> answers;  // behind the features
+    std::vector<LogColumn> answers;  // behind the features; the rows' key last, where they have one
   };
   /// What to append predictions of a version under; null: it was not declared yet.
   const LoggedVersion* find(int version) const;

@@ -105,6 +105,16 @@ std::string_view name_of(ValueKind kind) {
   return kind == ValueKind::Number ? "number" : kind == ValueKind::Text ? "text" : "truth";
 }
 
+std::string_view word_of(LogColumn::Of of) {
+  return of == LogColumn::Of::Feature ? "feature" : of == LogColumn::Of::Answer ? "answer" : "key";
+}
+
+LogColumn::Of of_named(std::string_view word) {
+  return word == "answer" ? LogColumn::Of::Answer
+         : word == "key"  ? LogColumn::Of::Key
+                          : LogColumn::Of::Feature;
+}
+
 std::optional<ValueKind> kind_named(std::string_view name) {
   for (const ValueKind kind : {ValueKind::Number, ValueKind::Text, ValueKind::Truth})
     if (name_of(kind) == name) return kind;
@@ -150,8 +160,7 @@ char* encode(const PredictionView& view, RowRange range, uint32_t schema, char* 
 std::string encode(const LogSchema& schema) {
   Json columns = Json::array();
   for (const LogColumn& column : schema.columns)
-    columns.push_back(
-        {column.name, name_of(column.kind), column.of == LogColumn::Of::Feature ? "feature" : "answer"});
+    columns.push_back({column.name, name_of(column.kind), word_of(column.of)});
   const Json json{{"id", schema.id},
                   {"model", schema.model},
                   {"version", schema.version},
@@ -184,8 +193,7 @@ Result<LogSchema> decode_schema(std::string_view record) {
     const bool is_three = column.is_array() && column.size() == 3;
     const auto kind = is_three ? kind_named(text(column[1])) : std::nullopt;
     if (!kind || !column[0].is_string()) return bad("that names columns has one that is none");
-    schema.columns.push_back({text(column[0]), *kind,
-                              text(column[2]) == "answer" ? LogColumn::Of::Answer : LogColumn::Of::Feature});
+    schema.columns.push_back({text(column[0]), *kind, of_named(text(column[2]))});
   }
   if (schema.columns.size() > kMaxLoggedColumns) return bad("names too many columns");
   return schema;

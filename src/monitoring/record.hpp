@@ -25,7 +25,7 @@ inline constexpr size_t kMaxLoggedColumns = 10'000;  // their names fit into a r
 enum class ValueKind : uint8_t { Number = 1, Text = 2, Truth = 3 };
 
 struct LogColumn {
-  enum class Of { Feature, Answer };
+  enum class Of { Feature, Answer, Key };  // Key: which row of the caller's it was, a text
   std::string name;
   ValueKind kind = ValueKind::Number;
   Of of = Of::Feature;

@@ -82,7 +82,8 @@ class Decider {
   /// The registry knows of an attempt that the state does not: the state is from before it.
   void adopt_unknown_run() {
     if (!facts_.run || facts_.run->attempt <= s().attempt) return;
-    start(facts_.run->attempt, {Trigger::Kind::Person, "a run that was begun and not remembered"});
+    start(facts_.run->attempt, facts_.run->trigger.value_or(Trigger{
+                                   Trigger::Kind::Person, "a run that was begun and not remembered"}));
   }
 
   void start(int attempt, const Trigger& trigger) {

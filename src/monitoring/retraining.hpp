@@ -82,6 +82,7 @@ struct Facts {
     bool snapshot_taken = false;         // the model's table is there
     std::optional<Candidate> candidate;  // the version that it made
     std::string error = {};
+    std::optional<Trigger> trigger = {};  // of a run that was begun for something else
   };
   std::optional<Run> run;  // the newest that a retraining of this model began
   std::optional<registry::Rollout> rollout;

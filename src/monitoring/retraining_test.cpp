@@ -427,6 +427,16 @@ TEST(Retraining, takes_up_a_run_that_it_does_not_remember) {
   EXPECT_FALSE(w.act);
 }
 
+TEST(Retraining, takes_up_what_a_schedule_made) {
+  World world;
+  world.facts.run = {.attempt = 1, .status = Status::Done, .candidate = Facts::Candidate{2, true, 1}};
+  world.facts.run->trigger = Trigger{Kind::Schedule, "schedule 0 6 * * *"};
+  world.look();
+  EXPECT_EQ(world.state.trigger.kind, Kind::Schedule);
+  EXPECT_EQ(world.state.stage, Stage::Shadow);
+  world.do_begin();
+}
+
 TEST(Retraining, is_not_stopped_by_a_clock_that_was_years_ahead) {
   World w;
   w.stand(Kind::Performance);

@@ -1,7 +1,6 @@
 #include "monitoring/roll.hpp"
 
 #include <algorithm>
-#include <vector>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,21 +17,8 @@ namespace tidemill::monitoring {
 
 namespace {
 
-constexpr std::string_view kBadEnding = ".bad";
 constexpr size_t kMostSegmentsAtOnce = 10'000;
 constexpr int64_t kSqlMemory = 256'000'000;
-
-std::vector<Path> files_ending(const Path& folder, std::string_view ending) {
-  std::vector<Path> files;
-  std::error_code ignored;
-  for (std::filesystem::directory_iterator entry(folder, ignored), end; entry != end;
-       entry.increment(ignored)) {
-    const std::string name = entry->path().filename().native();
-    if (name.ends_with(ending) && !name.starts_with('.')) files.push_back(entry->path());
-  }
-  std::ranges::sort(files);
-  return files;
-}
 
 Result<void> write_parquet(const LogTable& table, const Path& file) {
   engine::DatabaseOptions opening;
@@ -56,20 +42,34 @@ bool is_finished(const Path& segment) {
 
 }  // namespace
 
-Result<Rolled> Roller::roll(Instant now) {
-  const auto lock =
-      FileLock::take(options_.folder / ".roll.lock", FileLock::Mode::Exclusive, FileLock::Wait::No);
+std::vector<Path> files_ending(const Path& folder, std::string_view ending) {
+  std::vector<Path> files;
+  std::error_code ignored;
+  for (std::filesystem::directory_iterator entry(folder, ignored), end; entry != end;
+       entry.increment(ignored)) {
+    const std::string name = entry->path().filename().native();
+    if (name.ends_with(ending) && !name.starts_with('.')) files.push_back(entry->path());
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
+Result<Rolled> Roller::roll(Instant now, FileLock::Wait wait) {
   Rolled rolled;
+  std::error_code ignored;
+  if (!std::filesystem::exists(options_.folder, ignored)) return rolled;  // nothing was ever predicted
+  const auto lock = FileLock::take(options_.folder / ".roll.lock", FileLock::Mode::Exclusive, wait);
   if (!lock && lock.error().code == "lock.held") return rolled;
   if (!lock) return std::unexpected(lock.error());
   std::vector<Path> segments = files_ending(options_.folder, kSegmentEnding);
   if (segments.size() > kMostSegmentsAtOnce) segments.resize(kMostSegmentsAtOnce);
-  for (const Path& segment : segments) TM_CHECK(roll_segment(segment, rolled));
+  TM_TRY(const ForgottenKeys forgotten, ForgottenKeys::read(options_.folder));
+  for (const Path& segment : segments) TM_CHECK(roll_segment(segment, forgotten, rolled));
   TM_CHECK(remove_old(now, rolled));
   return rolled;
 }
 
-Result<void> Roller::roll_segment(const Path& segment, Rolled& rolled) {
+Result<void> Roller::roll_segment(const Path& segment, const ForgottenKeys& forgotten, Rolled& rolled) {
   const std::string stem = segment.stem().native();
   const bool finished = is_finished(segment);
   const auto set_aside = [&](const Error& error) -> Result<void> {
@@ -91,8 +91,12 @@ Result<void> Roller::roll_segment(const Path& segment, Rolled& rolled) {
   const Path file = options_.folder / (stem + std::string(kParquetEnding));
   const auto known = rolled_bytes_.find(stem);
   if (known == rolled_bytes_.end() || known->second != bytes.size()) {
-    const auto table = table_of_segment(bytes);
+    auto table = table_of_segment(bytes);
     if (!table) return set_aside(table.error());
+    if (forgotten.remove_from(*table) > 0 && table->rows == 0) {
+      std::error_code ignored;
+      std::filesystem::remove(file, ignored);  // it had no others
+    }
     if (table->rows > 0) {
       TM_CHECK(write_parquet(*table, file));
       ++rolled.files;

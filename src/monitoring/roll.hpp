@@ -6,13 +6,20 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/file.hpp"
+#include "monitoring/forgotten_keys.hpp"
 
 namespace tidemill::monitoring {
 
 inline constexpr std::string_view kParquetEnding = ".parquet";
+inline constexpr std::string_view kBadEnding = ".bad";  // of what cannot be read
+
+/// A folder's files with that ending, those that are on their way left out, sorted; none where there is no
+/// folder.
+std::vector<Path> files_ending(const Path& folder, std::string_view ending);
 
 struct RollOptions {
   Path folder;      // of one deployment's log
@@ -31,12 +38,12 @@ struct Rolled {
 class Roller {
  public:
   explicit Roller(RollOptions options) : options_(std::move(options)) {}
-  /// All segments that grew since; nothing if another process is at it. The first error stops it, and what
-  /// was done stays: io.*, engine.*.
-  Result<Rolled> roll(Instant now);
+  /// All segments that grew since; nothing if another process is at it, unless that is waited for. The first
+  /// error stops it, and what was done stays: io.*, engine.*, log.bad_forgotten.
+  Result<Rolled> roll(Instant now, FileLock::Wait wait = FileLock::Wait::No);
 
  private:
-  Result<void> roll_segment(const Path& segment, Rolled& rolled);
+  Result<void> roll_segment(const Path& segment, const ForgottenKeys& forgotten, Rolled& rolled);
   Result<void> remove_old(Instant now, Rolled& rolled) const;
   const RollOptions options_;
   std::map<std::string, uintmax_t> rolled_bytes_;  // of segments that are still written, by stem

@@ -1,7 +1,9 @@
 // Reading back what a monitor's state was: every member must be there and of its kind.
 #pragma once
 
+#include <cmath>
 #include <concepts>
+#include <limits>
 #include <string>
 
 #include <fmt/format.h>
@@ -40,6 +42,26 @@ Result<void> read_member(const Json& json, const char* name, T& to) {
       return bad_state(name, "is not a whole number that fits");
     to = static_cast<T>(found->template get<int64_t>());
   }
+  return {};
+}
+
+/// JSON has no infinity, and a value with a limit of 0 may be that far past it.
+inline Json json_number(double value) {
+  if (std::isfinite(value)) return value;
+  return std::isnan(value) ? "nan" : value > 0 ? "infinity" : "-infinity";
+}
+inline Result<void> read_number(const Json& json, const char* name, double& to) {
+  const auto found = json.find(name);
+  if (!json.is_object() || found == json.end() || !found->is_string()) return read_member(json, name, to);
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (*found == "infinity")
+    to = kInfinity;
+  else if (*found == "-infinity")
+    to = -kInfinity;
+  else if (*found == "nan")
+    to = std::numeric_limits<double>::quiet_NaN();
+  else
+    return bad_state(name, "is not a number");
   return {};
 }
 

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/reserved_names.hpp"
 #include "base/sha256.hpp"
 #include "engine/names.hpp"
 #include "pipeline/columns.hpp"
@@ -120,7 +121,7 @@ class TransformBinding {
         return internal_error("plan.broken_input", fmt::format("{} has a mistake of its own", table));
       }
       return user_error("plan.unknown_table", fmt::format("there is no table '{}'", table), place,
-                        hint_for(table));
+                        engine::is_log_table(table) ? hint_for_log(table) : hint_for(table));
     };
     auto bound = binder_.bind("transform:" + name, transform.sql, place, lookup);
     if (bound) {
@@ -150,6 +151,15 @@ class TransformBinding {
   std::string hint_for(const std::string& table) const {
     if (std::string hint = did_you_mean(table, tables_); !hint.empty()) return hint;
     return "declare it as a source, or make it with a transform of that name";
+  }
+
+  std::string hint_for_log(const std::string& table) const {
+    std::vector<std::string> logs;
+    for (const auto& [name, deployment] : project_.deployments)
+      if (deployment.log) logs.push_back(std::string(kLogTablePrefix) + name);
+    if (std::string hint = did_you_mean(table, logs); !hint.empty()) return hint;
+    return logs.empty() ? "no deployment keeps a log: deployments: {NAME: {log: {}}}"
+                        : fmt::format("the logs are {}", fmt::join(logs, ", "));
   }
 
   void report_cycle(std::vector<std::string> cycle) {

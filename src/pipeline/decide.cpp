@@ -59,9 +59,27 @@ Result<std::string> reason_of_anchor(const project::Model& model, const Json& ve
   return now ? fmt::format("the anchor is version {} now", *now) : std::string("there is no anchor any more");
 }
 
+std::optional<int> champion_of(const std::map<std::string, int>& aliases) {
+  const auto found = aliases.find("champion");
+  return found == aliases.end() ? std::nullopt : std::optional(found->second);
+}
+
+/// A version that passed waits to challenge the champion that it was compared with.
+Result<std::string> reason_not_to_wait(const project::Model& model, const Json& verdict,
+                                       std::optional<int> champion, const project::Project& project,
+                                       registry::Registry& registry) {
+  if (verdict.value("champion", Json()) != (champion ? Json(*champion) : Json()))
+    return champion ? fmt::format("the champion is version {} now", *champion)
+                    : std::string("there is no champion any more");
+  if (!champion) return std::string("there is no champion to challenge");
+  if (project.rollout_of(model.name) != nullptr) return std::string();
+  TM_TRY(const auto challenger, registry.challenger_of_champion(model.name));
+  return challenger ? std::string() : std::string("no rollout stands before it any more");
+}
+
 /// Why a trained version must stand before the gate again; empty: it need not.
 Result<std::string> reason_to_judge(const project::Model& model, const registry::Version& version,
-                                    registry::Registry& registry) {
+                                    const project::Project& project, registry::Registry& registry) {
   TM_TRY(const Json verdict, latest_verdict(registry, version));
   if (!verdict.is_object() || !verdict.contains("passed")) return std::string();
   TM_TRY(const auto aliases, registry.aliases(model.name));
@@ -71,6 +89,8 @@ Result<std::string> reason_to_judge(const project::Model& model, const registry:
   if (verdict.value("passed", false)) {
     if (hold) return std::string();
     if (verdict.value("held", false)) return std::string("promotion is not on hold any more");
+    if (verdict.value("waits", false))
+      return reason_not_to_wait(model, verdict, champion_of(aliases), project, registry);
     TM_TRY(const auto run, registry.run(verdict.value("run", version.run)));
     if (!run || run->status == "interrupted" || run->status == "running")
       return std::string("the run that accepted it was cut short before it went live");
@@ -151,7 +171,7 @@ Result<PlannedStep> decide(const StepOutline& step, const InputHashes& inputs,
   out.version = found->version;
   out.state = StepState::UpToDate;
   if (step.kind == StepKind::Model && out.version) {
-    TM_TRY(out.reason, reason_to_judge(project.models.at(step.name), *out.version, registry));
+    TM_TRY(out.reason, reason_to_judge(project.models.at(step.name), *out.version, project, registry));
     if (!out.reason.empty()) {
       out.state = StepState::WillRun;
       out.judge_only = true;

@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "base/sha256.hpp"
-#include "engine/scan.hpp"
 #include "pipeline/plan.hpp"
+#include "pipeline/source_columns.hpp"
 
 namespace tidemill::pipeline {
 
@@ -62,7 +62,7 @@ class FileHashes {
 
 Result<std::string> source_hash(const project::Project& project, const project::Source& source,
                                 FileHashes& hashes) {
-  TM_TRY(const std::vector<Path> files, engine::expand_globs(project.folder, source.paths));
+  TM_TRY(const std::vector<Path> files, files_of(project, source));
   Sha256 all;
   for (const Path& file : files) {
     TM_TRY(const std::string digest, hashes.hash(file));

@@ -16,6 +16,17 @@ namespace {
 /// What each run's gate judged on: run → {"split": the version's, "passed"}.
 std::string verdicts_of(const project::Model& model) { return "verdicts:" + model.name; }
 
+/// Whether a version that passed has to challenge first. A version that challenges already is not replaced
+/// behind the back of who had it challenge.
+Result<bool> has_to_wait(const StepContext& step, const std::string& model, std::optional<int> champion) {
+  const Promotion promotion = step.run.options.promotion;
+  if (promotion == Promotion::Recorded) return true;
+  if (promotion == Promotion::AtOnce || !champion) return false;
+  if (step.project().rollout_of(model) != nullptr) return true;
+  TM_TRY(const auto challenger, step.registry().challenger_of_champion(model));
+  return challenger.has_value();
+}
+
 /// How many earlier runs judged on rows that are in this test part too. The nightly row makes every table
 /// another one, and the rows of a test part grow old only night by night: whoever tries often enough passes.
 Result<int64_t> count_earlier(const StepContext& step, const project::Model& model, const Json& split) {
@@ -144,17 +155,24 @@ Result<Verdict> judge_version(const StepContext& step, const project::Model& mod
   TM_TRY(const std::optional<std::string> hold, registry.hold(model.name));
   Verdict verdict;
   verdict.passed = outcome.passed;
-  verdict.promote = outcome.passed && !hold;
+  if (outcome.passed && !hold) {
+    TM_TRY(verdict.waits, has_to_wait(step, model.name, champion));
+    verdict.promote = !verdict.waits;
+  }
   const bool lost = input.champion && !input.champion->trouble.empty();
-  verdict.moves_anchor = verdict.promote && (outcome.proven_better || !champion || lost);
+  const bool better = outcome.passed && (outcome.proven_better || !champion || lost);
+  verdict.moves_anchor = verdict.promote && better;
   verdict.json = training::to_json(outcome);
   verdict.json["passed"] = outcome.passed;
   verdict.json["champion"] = champion ? Json(*champion) : Json(nullptr);
   verdict.json["anchor"] = anchor ? Json(*anchor) : Json(nullptr);
   verdict.json["held"] = outcome.passed && hold.has_value();
+  verdict.json["waits"] = verdict.waits;
+  verdict.json["moves_anchor"] = better;
   verdict.json["gate"] = gate_spec(model);
   verdict.json["run"] = step.run.run;
   if (outcome.passed && hold) step.log.line("passed, but promotion is on hold: " + *hold);
+  if (verdict.waits) step.log.line("passed, and waits for a rollout");
   if (!outcome.passed) verdict.rejection = rejection_of(model, name, outcome);
   return verdict;
 }

@@ -2,7 +2,8 @@
 // what follows: the verdict to keep, whether the champion's alias moves, whether the anchor does.
 //
 // A verdict is training's outcome as JSON, with {"champion": its number or null, "anchor", "held": the gate
-// passed but promotion is on hold, "gate": the conditions it was judged by, "run"}.
+// passed but promotion is on hold, "waits": it passed and waits for a rollout, "moves_anchor": once it is
+// champion, "gate": the conditions it was judged by, "run"}.
 #pragma once
 
 #include "pipeline/step.hpp"
@@ -13,6 +14,7 @@ struct Verdict {
   Json json = Json::object();
   bool passed = false;
   bool promote = false;  // the champion's alias moves to it
+  bool waits = false;    // it would, but the model's new champions go through a rollout
   bool moves_anchor = false;
   std::optional<Error> rejection;
 };

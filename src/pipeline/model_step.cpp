@@ -186,6 +186,7 @@ Result<forest::Package> store_files(const StepContext& step, training::TrainOutp
 void apply(const Verdict& verdict, const project::Model& model, int number, StepWork& work) {
   work.report["gate"] = verdict.json;
   work.error = verdict.rejection;
+  if (verdict.waits) work.report["waits"] = true;
   if (!verdict.promote) return;
   const int judged_against =
       verdict.json["champion"].is_number_integer() ? verdict.json["champion"].get<int>() : 0;

@@ -31,6 +31,7 @@ class References {
       if (known_table(target.table, target.place, "export " + name))
         for (const std::string& key : target.key)
           require(target.table, key, target.place, "export " + name + ", key");
+    for (const auto& [name, labels] : project_.labels) check_labels(name, labels);
     return std::move(errors_);
   }
 
@@ -128,6 +129,13 @@ class References {
       if (error.where.what.empty()) error.where.what = described;
       errors_.push_back(std::move(error));
     }
+  }
+
+  void check_labels(const std::string& deployment, const project::Labels& labels) {
+    const std::string described = "labels " + deployment;
+    if (!known_table(labels.from, labels.place, described)) return;
+    for (const std::string& key : labels.key) require(labels.from, key, labels.place, described + ", key");
+    require(labels.from, labels.value, labels.place, described + ", value");
   }
 
   /// A column that requests have: of the source whose rows they are, or a feature, of what is declared or of

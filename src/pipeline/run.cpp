@@ -449,7 +449,7 @@ std::expected<RunResult, Errors> run(const project::Project& project, registry::
   row.git_dirty = execution.git.dirty;
   row.started_at = result.started_at;
   row.as_of = options.as_of;
-  if (auto begun = registry.begin_run(row); !begun) return one(std::move(begun).error());
+  if (auto begun = registry.begin_run(row, options.cause); !begun) return one(std::move(begun).error());
   if (options.on_event) options.on_event({.kind = RunEvent::Kind::RunStarted, .run = id});
 
   StepRunner steps(execution, *planned);

@@ -22,12 +22,21 @@ struct RunEvent {
   std::string message;
 };
 
+/// What becomes of a version that passes its gate.
+enum class Promotion {
+  Declared,  // it is champion, unless there is one already and a rollout stands before its place
+  AtOnce,    // it is champion
+  Recorded,  // it is recorded, and waits
+};
+
 struct RunOptions {
   std::vector<std::string> selection;
   bool force = false;
   std::shared_ptr<const Clock> clock;  // what steps take for now
   std::optional<Instant> as_of;  // the same, when it is not the system's time: written down with the run
   std::string by;
+  registry::RunCause cause;
+  Promotion promotion = Promotion::Declared;
   const std::atomic<bool>* stop = nullptr;
   std::function<void(const RunEvent&)> on_event;
 };

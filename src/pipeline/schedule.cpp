@@ -22,6 +22,11 @@ std::vector<Instant> ticks_between(const project::Cron& cron, const project::Zon
   return ticks;
 }
 
+std::unexpected<Error> bad_state() {
+  return data_error("schedule.state", "what was kept of a schedule cannot be read", {},
+                    "it is written by this program alone; put the home back from a backup");
+}
+
 }  // namespace
 
 ScheduleDecision decide_schedule(const Schedule& schedule, const project::Cron& cron,
@@ -59,6 +64,35 @@ ScheduleDecision decide_schedule(const Schedule& schedule, const project::Cron& 
   return out;
 }
 
+bool is_due(const Schedule& schedule, const WatchState& state, Instant now) {
+  // What changed is looked at again at once, to see whether it is still changing.
+  if (!state.looked_at || !state.seen.empty()) return true;
+  const int64_t since = now.micros - state.looked_at->micros;
+  return since >= schedule.every.micros || since < -kCorrection.micros;
+}
+
+WatchDecision decide_watch(const WatchState& state, const std::string& fingerprint, Instant now,
+                           bool running) {
+  WatchDecision out{state, false};
+  out.state.looked_at = now;
+  if (fingerprint == state.ran_with) {
+    out.state.seen.clear();
+  } else if (fingerprint != state.seen) {
+    out.state.seen = fingerprint;
+  } else if (!running) {
+    out.start = true;
+    out.state.ran_with = fingerprint;
+    out.state.seen.clear();
+  }
+  return out;
+}
+
+Json to_json(const WatchState& state) {
+  return {{"looked_at", state.looked_at ? Json(state.looked_at->micros) : Json()},
+          {"ran_with", state.ran_with},
+          {"seen", state.seen}};
+}
+
 Json to_json(const ScheduleState& state) {
   Json waiting = Json::array();
   for (const Instant tick : state.waiting) waiting.push_back(tick.micros);
@@ -66,11 +100,21 @@ Json to_json(const ScheduleState& state) {
           {"waiting", std::move(waiting)}};
 }
 
+Result<WatchState> watch_state_from_json(const Json& json) {
+  WatchState state;
+  const auto text = [&](const char* name) { return json.contains(name) && json[name].is_string(); };
+  if (!json.is_object() || !json.contains("looked_at") || !text("ran_with") || !text("seen"))
+    return bad_state();
+  const Json& looked_at = json["looked_at"];
+  if (!looked_at.is_null() && !looked_at.is_number_integer()) return bad_state();
+  if (looked_at.is_number_integer()) state.looked_at = Instant{looked_at.get<int64_t>()};
+  state.ran_with = json["ran_with"].get<std::string>();
+  state.seen = json["seen"].get<std::string>();
+  return state;
+}
+
 Result<ScheduleState> schedule_state_from_json(const Json& json) {
-  const auto bad = [] {
-    return data_error("schedule.state", "what was kept of a schedule cannot be read", {},
-                      "it is written by this program alone; put the home back from a backup");
-  };
+  const auto bad = bad_state;
   ScheduleState state;
   if (!json.is_object() || !json.contains("looked_at") || !json.contains("waiting")) return bad();
   const Json &looked_at = json["looked_at"], &waiting = json["waiting"];

@@ -42,6 +42,27 @@ ScheduleDecision decide_schedule(const project::Schedule& schedule, const projec
                                  const project::ZoneRules& zone, const ScheduleState& state, Instant now,
                                  bool running);
 
+/// Of what a schedule watches.
+struct WatchState {
+  std::optional<Instant> looked_at;
+  std::string ran_with;  // fingerprint of the data that the last run began with; empty: none began
+  std::string seen;      // another one, when it was looked at last
+  bool operator==(const WatchState&) const = default;
+};
+struct WatchDecision {
+  WatchState state;
+  bool start = false;
+};
+/// Whether it is time to look.
+bool is_due(const project::Schedule& schedule, const WatchState& state, Instant now);
+/// A run begins when the data are others than those of the last run, and as they were at the look before:
+/// files that are still being written are not read half. A schedule that is seen for the first time runs.
+WatchDecision decide_watch(const WatchState& state, const std::string& fingerprint, Instant now,
+                           bool running);
+Json to_json(const WatchState& state);
+/// Error schedule.state.
+Result<WatchState> watch_state_from_json(const Json& json);
+
 Json to_json(const ScheduleState& state);
 /// Error schedule.state.
 Result<ScheduleState> schedule_state_from_json(const Json& json);

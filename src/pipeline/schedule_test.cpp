@@ -125,4 +125,40 @@ TEST(Schedule, refuses_a_state_that_is_not_its_own) {
     EXPECT_FALSE(schedule_state_from_json(*parse_json(json))) << json;
 }
 
+TEST(Watch, runs_once_with_data_that_stay_as_they_are) {
+  const Instant now = at("2026-01-01T06:00:00Z");
+  WatchState state;
+  const auto look = [&](const std::string& data, bool running = false) {
+    WatchDecision decision = decide_watch(state, data, now, running);
+    state = std::move(decision.state);
+    return decision.start;
+  };
+  EXPECT_FALSE(look("a"));
+  EXPECT_TRUE(look("a"));
+  EXPECT_FALSE(look("a"));
+  EXPECT_FALSE(look("b"));
+  EXPECT_FALSE(look("c"));  // still being written
+  EXPECT_FALSE(look("c", true));
+  EXPECT_TRUE(look("c"));
+  EXPECT_FALSE(look("d"));
+  EXPECT_FALSE(look("c"));  // back to what there was
+  EXPECT_FALSE(look("d"));
+  EXPECT_EQ(watch_state_from_json(to_json(state)).value(), state);
+  for (const char* broken : {"{}", "[]", R"({"looked_at": "x", "ran_with": "", "seen": ""})",
+                             R"({"looked_at": 1, "ran_with": 2, "seen": ""})"})
+    EXPECT_EQ(watch_state_from_json(Json::parse(broken)).error().code, "schedule.state") << broken;
+}
+
+TEST(Watch, looks_as_often_as_it_says_and_at_once_when_something_is_changing) {
+  Schedule schedule;
+  schedule.every = Duration{600'000'000};
+  EXPECT_TRUE(is_due(schedule, {}, at("2026-01-01T06:00:00Z")));
+  WatchState state{at("2026-01-01T06:00:00Z"), "a", ""};
+  EXPECT_FALSE(is_due(schedule, state, at("2026-01-01T06:09:59Z")));
+  EXPECT_TRUE(is_due(schedule, state, at("2026-01-01T06:10:00Z")));
+  EXPECT_TRUE(is_due(schedule, state, at("2025-12-31T06:00:00Z")));  // the clock was put right
+  state.seen = "b";
+  EXPECT_TRUE(is_due(schedule, state, at("2026-01-01T06:00:00Z")));
+}
+
 }  // namespace tidemill::pipeline

@@ -10,6 +10,7 @@
 #include "pipeline/columns.hpp"
 #include "pipeline/fingerprint.hpp"
 #include "pipeline/spec.hpp"
+#include "project/log_sources.hpp"
 
 namespace tidemill::pipeline {
 
@@ -79,11 +80,18 @@ std::string database_table(const std::string& catalog, const std::string& table)
   return out;
 }
 
+Result<std::vector<Path>> files_of(const project::Project& project, const project::Source& source) {
+  auto files = engine::expand_globs(project.folder, source.paths);
+  if (!files && files.error().code == "source.no_files" && project::is_log_source(source))
+    return std::vector<Path>();
+  return files;
+}
+
 Result<engine::FileScan> scan_of(const project::Project& project, const project::Source& source) {
   engine::FileScan scan;
   scan.format = source.format;
   scan.options = source.options;
-  TM_TRY(scan.files, engine::expand_globs(project.folder, source.paths));
+  TM_TRY(scan.files, files_of(project, source));
   for (const project::Column& column : source.columns) scan.declared.push_back({column.name, column.type});
   return scan;
 }

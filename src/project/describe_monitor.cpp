@@ -106,7 +106,7 @@ const Object& label_object() {
 }
 
 const Object& notify_object() {
-  const auto events = [] { return words({"done", "failed", "rejected", "promoted", "firing", "resolved"}); };
+  const auto events = [] { return words({"done", "failed", "rejected", "promoted", "rolled_back", "refused", "firing", "resolved"}); };
   static const Object described{
       "notify",
       "Who is told, and of what.",

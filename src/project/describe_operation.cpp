@@ -12,9 +12,9 @@ constexpr size_t kMaxNames = 1'000;
 const Object& limits_object() {
   static const Object described{
       "rollout limits",
-      "What a stage of the rollout must hold. A number that is missing counts as failed. Not acted on by "
-      "this "
-      "version, which has no monitors: nothing is measured against them.",
+      "What each stage of a rollout must hold, once the version made 200 predictions in it. A number that "
+      "stays missing for 15 minutes counts as failed; without a server in the scheduler's process all are "
+      "missing.",
       {{"errors", scalar(share()), "The greatest share of failed predictions."},
        {"p99", scalar(duration()), "The greatest 99th percentile of the latency."},
        {"score_drift", scalar(real(0)), "The greatest PSI of the scores against the champion's."}}};
@@ -24,21 +24,20 @@ const Object& limits_object() {
 const Object& rollout_object() {
   static const Object described{
       "rollout",
-      "How a new version takes over: it shadows, then gets growing shares of the traffic. `tidemill rollout` "
-      "takes each step; this version takes none by itself.",
+      "How a new version takes over: it shadows, then gets growing shares of the traffic. A retraining goes "
+      "through the steps by itself; `tidemill rollout` takes each by hand. Where it is declared, a version "
+      "that passes its gate is not champion at once, unless there is none yet.",
       {{"shadow", scalar(whole(0)),
-        "How many predictions it makes beside the champion, unseen, before it gets traffic. Not acted on by "
-        "this version.",
-        "0"},
+        "How many predictions it makes beside the champion, unseen, before it gets traffic.", "0"},
        {"canary", list_of(scalar(share()), 0, 20),
         "The shares of traffic it gets, one after the other, each greater than the last; "
         "`tidemill rollout NAME --canary VERSION` takes the next one.",
         "100% at once"},
-       {"stage", scalar(duration()), "How long each share lasts at least. Not acted on by this version."},
+       {"stage", scalar(duration()), "How long each share lasts at least.", "1h"},
        {"sticky", scalar(column_name()),
         "A column of the request's rows, or a feature, by whose value a caller stays with one version.",
         "each request for itself"},
-       {"limits", object(limits_object()), "What each stage must hold. Not acted on by this version."}},
+       {"limits", object(limits_object()), "What each stage must hold."}},
       {},
       {},
       "rollout: {shadow: 1000, canary: [10%, 50%, 100%], stage: 1h, sticky: tailnum}",
@@ -145,17 +144,26 @@ const Object& export_object() {
 const Object& schedule_object() {
   static const Object described{
       "schedule",
-      "Runs by the clock, in the project's time zone. Not acted on by this version, which says so.",
-      {{"cron", scalar({Scalar::Kind::Cron}), "When: minute, hour, day of month, month, day of week.", "",
-        Key::Need::Required},
+      "Runs that begin by themselves, by the clock in the project's time zone or when a source has new "
+      "data. `tidemill serve` and `tidemill work` begin them.",
+      {{"cron", scalar({Scalar::Kind::Cron}), "When: minute, hour, day of month, month, day of week."},
+       {"watch", one_or_list(reference(Target::Source)),
+        "Instead of a time: run when these sources have new data. Of files, their content counts; a database "
+        "is read at every look, and what is below it runs only if it has new rows."},
+       {"every", scalar(duration()), "With `watch`: how often it looks, and so how often it runs at most.",
+        "1m"},
        {"run", scalar({Scalar::Kind::Selector}), "What: a selection as `tidemill run` takes it.",
         "everything"},
        {"overlap", scalar(words({"skip", "queue"})), "What happens when the last run is not over.", "skip"},
        {"catchup", scalar(words({"none", "latest", "all"})),
         "Which missed runs are made up for after downtime.", "latest"}},
-      {},
-      {},
-      "- {cron: \"0 6 * * *\", run: \"+late\", overlap: skip, catchup: latest}"};
+      {{"cron", "watch"}},
+      {{"cron", "watch"}},
+      "- {cron: \"0 6 * * *\", run: \"+late\", overlap: skip, catchup: latest}\n- {watch: flights, run: "
+      "\"+late\", every: 10m}",
+      {{"every", {"watch"}, "a cron expression says when itself"},
+       {"overlap", {"cron"}, "what is new while a run goes on is looked at after it"},
+       {"catchup", {"cron"}, "data that came meanwhile are new data"}}};
   return described;
 }
 

@@ -12,6 +12,7 @@
 #include "base/sha256.hpp"
 #include "project/describe.hpp"
 #include "project/interpolation.hpp"
+#include "project/log_sources.hpp"
 #include "project/read.hpp"
 #include "project/references.hpp"
 #include "project/transforms_folder.hpp"
@@ -134,13 +135,17 @@ void check_logged_columns(const Project& project, const Deployment& deployment, 
   const auto model = project.models.find(deployment.model);
   if (model == project.models.end()) return;
   const std::vector<std::string>& include = model->second.include;
+  const auto request = project.sources.find(deployment.request);
   for (const YamlEntry& entry : columns.entries) {
     const std::string& column = entry.key.text;
     const auto is_column = [&](const std::string& name) { return name == column; };
     const bool left_out = include.empty() ? std::ranges::any_of(model->second.exclude, is_column)
                                           : std::ranges::none_of(include, is_column);
     const bool is_feature = !left_out && column != model->second.target;
-    if (column == "*" || is_feature || std::ranges::any_of(model->second.fairness_groups, is_column))
+    const bool is_key =
+        request != project.sources.end() && std::ranges::any_of(request->second.key, is_column);
+    if (column == "*" || is_feature || is_key ||
+        std::ranges::any_of(model->second.fairness_groups, is_column))
       continue;
     Error& error = problems.add(
         "project.bad_value",
@@ -253,6 +258,7 @@ class Loader {
     check_mentions(mentions, declared(project), problems_);
     check_names_taken(project, problems_);
     fill_in(project, reader, problems_);
+    add_log_sources(project);
     project.fingerprint = sha256(canonical(effective(tree_, project)));
     if (!problems_.empty()) return std::unexpected(std::move(problems_).sorted());
     return project;
@@ -297,7 +303,7 @@ class Loader {
     reader.each("exports", [&](const auto& name, const YamlNode& node, const Place& place) {
       project.exports.emplace(name, read_export(name, node, place, problems_));
     });
-    project.schedules = read_schedules(reader);
+    project.schedules = read_schedules(reader, problems_);
     project.monitors = read_monitors(reader, project, problems_);
     project.labels = read_labels(reader);
     project.notify = read_notify(reader);

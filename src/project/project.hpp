@@ -305,9 +305,13 @@ struct Export {
   Place place;
 };
 
+/// When runs begin by themselves: by the clock, or when sources have new data.
 struct Schedule {
-  std::string cron;
-  std::string run;  // selector
+  std::string name;                         // "0 6 * * * +late": what it does, and by that it is known
+  std::string cron;                         // empty: it watches
+  std::vector<std::string> watch;           // sources
+  Duration every{int64_t{60} * 1'000'000};  // with watch: how often it looks, and runs at most
+  std::string run;                          // selector
   enum class Overlap { Skip, Queue };
   Overlap overlap = Overlap::Skip;
   enum class CatchUp { None, Latest, All };
@@ -341,6 +345,9 @@ struct Project {
                                 // "postgres://${env:USER}@db"
   std::string fingerprint;      // SHA-256 of the project file's text (environment applied)
 
+  /// The deployment through whose rollout a model's new champions go: the first by name that serves its
+  /// champion and declares a shadow or canary; null: none does.
+  const Deployment* rollout_of(const std::string& model) const;
   /// The declared place of a table ("source flights", "transform features"); empty Place when there is none.
   Place place_of_table(const std::string& table) const;
   bool is_table(const std::string& table) const {

@@ -42,7 +42,7 @@ Model read_model(const std::string& name, const YamlNode& node, const Place& pla
 Deployment read_deployment(const std::string& name, const YamlNode& node, const Place& place,
                            Problems& problems);
 Export read_export(const std::string& table, const YamlNode& node, const Place& place, Problems& problems);
-std::vector<Schedule> read_schedules(const Reader& project);
+std::vector<Schedule> read_schedules(const Reader& project, Problems& problems);
 /// By deployment. `project` has its models and deployments already.
 std::map<std::string, std::vector<Monitor>> read_monitors(const Reader& reader, const Project& project,
                                                           Problems& problems);

@@ -85,6 +85,15 @@ PredictionLog read_log(const Reader& reader, Problems& problems) {
   return log;
 }
 
+constexpr Duration kLeastWatchInterval{1'000'000};
+
+std::string name_of(const Schedule& schedule) {
+  std::string name =
+      schedule.watch.empty() ? schedule.cron : fmt::format("watch {}", fmt::join(schedule.watch, ", "));
+  if (!schedule.run.empty()) name += " " + schedule.run;
+  return name;
+}
+
 }  // namespace
 
 Deployment read_deployment(const std::string& name, const YamlNode& node, const Place& place,
@@ -135,23 +144,35 @@ Export read_export(const std::string& table, const YamlNode& node, const Place& 
   return made;
 }
 
-std::vector<Schedule> read_schedules(const Reader& project) {
+std::vector<Schedule> read_schedules(const Reader& project, Problems& problems) {
   std::vector<Schedule> schedules;
-  each_item(project.node("schedules"), {project.place().file}, "schedule",
-            [&](const YamlNode& item, const Place& place) {
-              const Reader reader(&item, schedule_object(), place);
-              Schedule schedule;
-              schedule.cron = reader.text("cron");
-              schedule.run = reader.text("run");
-              schedule.overlap =
-                  reader.text("overlap") == "queue" ? Schedule::Overlap::Queue : Schedule::Overlap::Skip;
-              const std::string catch_up = reader.text("catchup");
-              schedule.catch_up = catch_up == "none"  ? Schedule::CatchUp::None
-                                  : catch_up == "all" ? Schedule::CatchUp::All
-                                                      : Schedule::CatchUp::Latest;
-              schedule.place = place;
-              schedules.push_back(std::move(schedule));
-            });
+  each_item(
+      project.node("schedules"), {project.place().file}, "schedule",
+      [&](const YamlNode& item, const Place& place) {
+        const Reader reader(&item, schedule_object(), place);
+        Schedule schedule;
+        schedule.cron = reader.text("cron");
+        schedule.run = reader.text("run");
+        schedule.watch = reader.texts("watch");
+        schedule.every = reader.duration("every").value_or(schedule.every);
+        if (schedule.every < kLeastWatchInterval)
+          problems
+              .add("project.bad_value", fmt::format("{} is too often to look", to_text(schedule.every)),
+                   reader.place_of("every"))
+              .hint = fmt::format("{} or more", to_text(kLeastWatchInterval));
+        schedule.overlap =
+            reader.text("overlap") == "queue" ? Schedule::Overlap::Queue : Schedule::Overlap::Skip;
+        const std::string catch_up = reader.text("catchup");
+        schedule.catch_up = catch_up == "none"  ? Schedule::CatchUp::None
+                            : catch_up == "all" ? Schedule::CatchUp::All
+                                                : Schedule::CatchUp::Latest;
+        schedule.place = place;
+        schedule.name = name_of(schedule);
+        if (std::ranges::find(schedules, schedule.name, &Schedule::name) != schedules.end())
+          problems.add("project.duplicate_key", fmt::format("'{}' is scheduled twice", schedule.name), place)
+              .hint = "take one of them out";
+        schedules.push_back(std::move(schedule));
+      });
   return schedules;
 }
 

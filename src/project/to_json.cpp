@@ -213,7 +213,10 @@ Json of(const Export& made) {
 
 Json of(const Schedule& schedule) {
   static constexpr std::array kCatchUps{"none", "latest", "all"};
-  return {{"cron", schedule.cron},
+  return {{"name", schedule.name},
+          {"cron", schedule.cron},
+          {"watch", list(schedule.watch)},
+          {"every", schedule.watch.empty() ? Json() : Json(to_text(schedule.every))},
           {"run", schedule.run},
           {"overlap", schedule.overlap == Schedule::Overlap::Queue ? "queue" : "skip"},
           {"catchup", kCatchUps[static_cast<size_t>(schedule.catch_up)]}};
@@ -326,6 +329,15 @@ Json to_json(const Project& project) {
   written.erase("");
   if (!written.empty()) hide(json, written);
   return json;
+}
+
+const Deployment* Project::rollout_of(const std::string& model) const {
+  for (const auto& [name, deployment] : deployments) {
+    const bool follows = deployment.model == model && deployment.version == "champion";
+    const auto& rollout = deployment.rollout;
+    if (follows && rollout && (rollout->shadow > 0 || !rollout->canary.empty())) return &deployment;
+  }
+  return nullptr;
 }
 
 Place Project::place_of_table(const std::string& table) const {

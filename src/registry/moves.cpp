@@ -120,6 +120,20 @@ Result<void> restore_version(Database& database, const std::string& model, int v
       model, version);
 }
 
+Result<bool> is_withdrawn(Database& database, const std::string& model, int version) {
+  TM_TRY(const auto withdrawn,
+         database.first_integer(
+             "SELECT 1 FROM versions v JOIN outputs o ON o.step = v.step AND o.key = v.step_key "
+             "WHERE v.model = ?1 AND v.number = ?2 AND v.step_key <> '' AND o.withdrawn = 1",
+             model, version));
+  return withdrawn.has_value();
+}
+std::unexpected<Error> was_withdrawn(const std::string& model, int version) {
+  return user_error(
+      "registry.withdrawn", fmt::format("version {} of {} was rolled back", version, model), {},
+      fmt::format("train the next; or, if it was not the culprit: tidemill promote {} {}", model, version));
+}
+
 Result<void> put_on_hold(Database& database, const std::string& model, const std::string& reason) {
   return database.run(
       "INSERT INTO holds (model, reason) VALUES (?1, ?2) ON CONFLICT (model) DO UPDATE SET reason = "

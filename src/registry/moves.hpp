@@ -55,6 +55,10 @@ struct EndedRollouts {
 /// Ends them, each with its audit entry.
 Result<void> end_rollouts(Registry::Impl& impl, const EndedRollouts& which, const std::string& reason);
 
+/// A rollback took it back.
+Result<bool> is_withdrawn(Database& database, const std::string& model, int version);
+std::unexpected<Error> was_withdrawn(const std::string& model, int version);
+
 /// The version exists, was neither rejected nor retired and is still there; an alias is a plain word and no
 /// number.
 Result<void> demand_promotable(Database& database, const std::string& model, int version,

@@ -12,6 +12,13 @@ std::string with_reason(std::string what, const std::string& reason) {
   return reason.empty() ? what : fmt::format("{}: {}", what, reason);
 }
 
+std::unexpected<Error> has_moved(const AliasMove& move, int now) {
+  return environment_error("registry.moved",
+                           fmt::format("{}@{} is version {} now, not {} as it was when this was decided",
+                                       move.model, move.alias, now, *move.expected),
+                           "somebody moved it meanwhile");
+}
+
 }  // namespace
 
 Result<void> Registry::promote(const std::string& model, int version, const std::string& alias,
@@ -40,13 +47,47 @@ Result<void> Registry::promote(const std::string& model, int version, const std:
   return impl_->commit(transaction);
 }
 
+Result<void> Registry::promote_unattended(const AliasMove& move, Anchor anchor) {
+  const std::lock_guard guard(impl_->mutex);
+  Database& database = impl_->database;
+  TM_TRY(Transaction transaction, impl_->begin_write("promote"));
+  TM_CHECK(demand_promotable(database, move.model, move.version, move.alias));
+  TM_TRY(const auto held, hold_of(database, move.model));
+  if (held) return on_hold(move.model, *held);
+  TM_TRY(const bool withdrawn, is_withdrawn(database, move.model, move.version));
+  if (withdrawn) return was_withdrawn(move.model, move.version);
+  TM_TRY(const auto now, current_move(database, move.model, move.alias));
+  if (move.expected && *move.expected != (now ? now->version : 0))
+    return has_moved(move, now ? now->version : 0);
+  if (now && now->version == move.version) return {};
+  const std::string note =
+      with_reason(fmt::format("promote {} {} to {}", move.model, move.version, move.alias), move.reason);
+  // The run that made it brought it here, by way of a rollout: no person chose it.
+  TM_TRY(const auto run, database.first_text("SELECT run FROM versions WHERE model = ?1 AND number = ?2",
+                                             move.model, move.version));
+  TM_TRY(const int64_t release, add_release(database, run, impl_->clock->now(), note));
+  TM_CHECK(move_alias(database, release, move.model, move.alias,
+                      AliasTarget{move.version, now ? std::optional(now->id) : std::nullopt}, move.reason));
+  if (anchor == Anchor::Moves) TM_CHECK(write_anchor(database, move.model, move.version));
+  TM_CHECK(impl_->add_audit("promote", {{"model", move.model},
+                                        {"version", move.version},
+                                        {"alias", move.alias},
+                                        {"before", now ? Json(now->version) : Json()},
+                                        {"reason", move.reason}}));
+  TM_CHECK(
+      end_rollouts(*impl_, {.model = move.model, .alias = move.alias, .version = move.version}, "promoted"));
+  return impl_->commit(transaction);
+}
+
 Result<int> Registry::rollback_alias(const std::string& model, const std::string& alias,
-                                     const std::string& reason) {
+                                     const std::string& reason, std::optional<int> only_from) {
   const std::lock_guard guard(impl_->mutex);
   Database& database = impl_->database;
   TM_TRY(Transaction transaction, impl_->begin_write("roll back"));
   TM_TRY(const auto now, current_move(database, model, alias));
   if (!now) return unknown_version(database, model, alias);
+  if (only_from && *only_from != now->version)
+    return has_moved({model, alias, *only_from, reason, only_from}, now->version);
   std::optional<Move> before;
   for (std::optional<int64_t> id = now->before; id;) {
     TM_TRY(before, move_by_id(database, *id));

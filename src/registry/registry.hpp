@@ -15,6 +15,8 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/json.hpp"
+#include "registry/retraining.hpp"
+#include "registry/tick.hpp"
 #include "registry/token.hpp"
 
 namespace tidemill::registry {
@@ -88,6 +90,12 @@ struct Run {
   std::optional<Instant> ended_at;
   Json report = Json::object();
   std::optional<Instant> as_of;  // what its steps took for now, when that was not the clock's time
+};
+
+/// What a run is for, where that is not only the person who began it.
+struct RunCause {
+  std::optional<Tick> tick = std::nullopt;
+  std::optional<Attempt> attempt = std::nullopt;  // to retrain a model
 };
 
 struct AliasMove {
@@ -185,7 +193,10 @@ class Registry {
   class RunLock;
   Result<std::unique_ptr<RunLock>> lock_for_run(const std::string& run,
                                                 const std::atomic<bool>* stop = nullptr);
-  Result<void> begin_run(const Run& run);
+  /// Error registry.tick_taken: the tick has a run already, and it was not interrupted.
+  /// Whether a run has the home now. Looks at the lock itself, which a process that died does not hold.
+  bool is_in_use() const;
+  Result<void> begin_run(const Run& run, const RunCause& cause = {});
   /// A child process of this run: ended before a takeover.
   Result<void> record_child(const std::string& run, int pid, int64_t start_ticks);
   /// One durable commit. A table with id 0 and a version with number 0 are new; others are referred to.
@@ -256,10 +267,17 @@ class Registry {
   /// registry.bad_alias, registry.unknown_*.
   Result<void> promote(const std::string& model, int version, const std::string& alias,
                        const std::string& reason);
+  enum class Anchor { Stays, Moves };
+  /// As a run would do it, not as a person: neither clears a withdrawal nor moves the anchor unless it is
+  /// told to, and only while the alias is move.expected. Errors: registry.moved, registry.withdrawn, and
+  /// those of promote().
+  Result<void> promote_unattended(const AliasMove& move, Anchor anchor);
   /// Back to what the alias was before; holds promotion of the model until released, and withdraws the
   /// version left behind. Returns the version now live. Errors: registry.no_previous,
   /// registry.unknown_version.
-  Result<int> rollback_alias(const std::string& model, const std::string& alias, const std::string& reason);
+  /// With `only_from`, only while the alias is that version (registry.moved).
+  Result<int> rollback_alias(const std::string& model, const std::string& alias, const std::string& reason,
+                             std::optional<int> only_from = std::nullopt);
   Result<void> release_hold(const std::string& model);
   /// For versions that should never have been live, such as one that knows the answer: from now on none is
   /// live or compared with. Their aliases are put aside, and their keys withdrawn; an anchor among them gives
@@ -287,6 +305,39 @@ class Registry {
   /// What it was. Error registry.no_rollout.
   Result<Rollout> end_rollout(const std::string& deployment, const std::string& reason);
   Result<std::map<std::string, Rollout>> rollouts() const;  // by deployment
+  /// Of the first deployment by name in which a version of the model challenges its champion.
+  Result<std::optional<Rollout>> challenger_of_champion(const std::string& model) const;
+  enum class Challenger { Spare, Withdraw };
+  /// Ends the rollout if this version still challenges, and withdraws it where it is told to, so that no
+  /// later run promotes it. Where all of that is so already, nothing happens.
+  Result<void> give_up_challenger(const std::string& model, int version, Challenger what,
+                                  const std::string& reason);
+
+  // Schedules and retraining: what works by itself -------------------------------------------------------
+  Result<std::map<std::string, KeptSchedule>> schedules() const;
+  /// One transaction: the state and tick of a schedule, and what became of ticks that get no run.
+  Result<void> keep_schedule(const std::string& name, const KeptSchedule& schedule,
+                             const std::vector<TickRecord>& given_up = {});
+  /// The tick's status and reason; the schedule is free for the next. Twice is once.
+  Result<void> end_tick(const TickRecord& ended);
+  /// Schedules of other names are no more: their ticks that wait get no run.
+  Result<void> forget_schedules_but(const std::set<std::string>& names);
+  Result<std::optional<TickRecord>> tick(const Tick& tick) const;
+  Result<std::vector<TickRecord>> ticks(const std::string& schedule, size_t limit) const;
+  Result<std::map<std::string, int64_t>> run_counts() const;  // by status
+
+  Result<std::optional<Json>> retraining(const std::string& model) const;
+  /// One transaction: the state, the steps it took, and which requests are answered.
+  Result<void> keep_retraining(const RetrainingChange& change);
+  Result<std::vector<RetrainingStep>> retraining_steps(const std::string& model, size_t limit) const;
+  /// By a person. The request's number. Error registry.too_many_requests.
+  Result<int64_t> request_retraining(const std::string& model, const std::string& reason);
+  Result<std::vector<RetrainingRequest>> retraining_requests(const std::string& model) const;  // not answered
+  /// A run that was begun for something else is this attempt's.
+  Result<void> note_attempt(const Attempt& attempt, const std::string& run);
+  Result<std::optional<AttemptRun>> newest_attempt(const std::string& model) const;
+  /// Rolled back, taken out or retired: no run promotes them.
+  Result<std::set<int>> withdrawn_versions(const std::string& model) const;
 
   // Tokens of the API, each act with its audit entry -----------------------------------------------------
   struct NewToken {

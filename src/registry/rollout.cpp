@@ -67,16 +67,8 @@ Result<void> demand_challenger(Database& database, const Rollout& wanted) {
   if (now->version == wanted.version)
     return user_error("registry.already_live", fmt::format("version {} of {} is {} already", wanted.version,
                                                            wanted.model, wanted.alias));
-  TM_TRY(const auto withdrawn,
-         database.first_integer(
-             "SELECT 1 FROM versions v JOIN outputs o ON o.step = v.step AND o.key = v.step_key "
-             "WHERE v.model = ?1 AND v.number = ?2 AND v.step_key <> '' AND o.withdrawn = 1",
-             wanted.model, wanted.version));
-  if (withdrawn)
-    return user_error("registry.withdrawn",
-                      fmt::format("version {} of {} was rolled back", wanted.version, wanted.model), {},
-                      fmt::format("train the next; or, if it was not the culprit: tidemill promote {} {}",
-                                  wanted.model, wanted.version));
+  TM_TRY(const bool withdrawn, is_withdrawn(database, wanted.model, wanted.version));
+  if (withdrawn) return was_withdrawn(wanted.model, wanted.version);
   return {};
 }
 
@@ -166,6 +158,27 @@ Result<Rollout> Registry::end_rollout(const std::string& deployment, const std::
   TM_CHECK(end_rollouts(*impl_, {.deployment = deployment}, reason));
   TM_CHECK(impl_->commit(transaction));
   return std::move(*before);
+}
+
+Result<void> Registry::give_up_challenger(const std::string& model, int version, Challenger what,
+                                          const std::string& reason) {
+  const std::lock_guard guard(impl_->mutex);
+  Database& database = impl_->database;
+  TM_TRY(Transaction transaction, impl_->begin_write("give a challenger up"));
+  TM_CHECK(end_rollouts(*impl_, {.model = model, .version = version}, reason));
+  TM_TRY(const bool withdrawn, is_withdrawn(database, model, version));
+  if (what == Challenger::Withdraw && !withdrawn) {
+    TM_CHECK(withdraw_version(database, model, version));
+    TM_CHECK(impl_->add_audit("withdraw", {{"model", model}, {"version", version}, {"reason", reason}}));
+  }
+  return impl_->commit(transaction);
+}
+
+Result<std::optional<Rollout>> Registry::challenger_of_champion(const std::string& model) const {
+  const std::lock_guard guard(impl_->mutex);
+  return impl_->database.first("SELECT " TM_ROLLOUT_COLUMNS
+                               " FROM rollouts WHERE model = ?1 AND alias = ?2 ORDER BY deployment",
+                               rollout_at, model, kChampion);
 }
 
 Result<std::map<std::string, Rollout>> Registry::rollouts() const {

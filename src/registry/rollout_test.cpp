@@ -134,7 +134,9 @@ TEST_F(Rollouts, say_from_where_they_were_changed) {
 TEST_F(Rollouts, are_none_in_a_home_of_format_5) {
   store.reset();
   must(must(Database::open(home.path() / "meta.db", Database::Access::ReadWrite))
-           .script("DROP TABLE rollouts; PRAGMA user_version = 5"));
+           .script("DROP TABLE rollouts; DROP TABLE schedules; DROP TABLE ticks; DROP TABLE retrainings; "
+                   "DROP TABLE retraining_steps; DROP TABLE retraining_runs; DROP TABLE retraining_requests; "
+                   "PRAGMA user_version = 5"));
   EXPECT_EQ(code_of(home.try_open(Options::Mode::ReadOnly)), "registry.older_format");
   store = home.open();
   EXPECT_TRUE(must(store->rollouts()).empty());

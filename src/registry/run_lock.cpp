@@ -89,14 +89,21 @@ Result<void> take_over(Registry::Impl& impl, const std::string& run) {
 }
 
 /// The lock of an owner that died may outlive it for a moment: a child that it had forked holds the
-/// descriptor until it calls exec.
+/// descriptor until it calls exec. And who only looks has it for as long as that takes.
 Result<FileLock> take_lock(const Path& path, const std::string& host) {
   constexpr auto kPoll = std::chrono::milliseconds(2);
   constexpr int kPolls = 500;
   auto lock = FileLock::take(path, FileLock::Mode::Exclusive, FileLock::Wait::No);
   for (int poll = 0; poll < kPolls && !lock && lock.error().code == "lock.held"; ++poll) {
     const auto text = read_file(path, kMaxHolderBytes);
-    const auto holder = text ? parse_json(*text) : Result<Json>(Json());
+    // Nobody's name yet: an owner that has only just come, or who looks whether there is one.
+    const bool unnamed = text && text->empty();
+    const auto holder = text && !unnamed ? parse_json(*text) : Result<Json>(Json());
+    if (unnamed) {
+      std::this_thread::sleep_for(kPoll);
+      lock = FileLock::take(path, FileLock::Mode::Exclusive, FileLock::Wait::No);
+      continue;
+    }
     if (!holder || !holder->is_object() || text_of(*holder, "host") != host || !holder->contains("pid") ||
         !(*holder)["pid"].is_number_integer() || is_alive((*holder)["pid"].get<pid_t>()))
       break;
@@ -130,6 +137,11 @@ std::string run_of_dead_holder(const Path& lock_path) {
       is_alive((*holder)["pid"].get<pid_t>()))
     return {};
   return text_of(*holder, "run");
+}
+
+bool Registry::is_in_use() const {
+  const auto lock = FileLock::take(impl_->lock_path(), FileLock::Mode::Shared, FileLock::Wait::No);
+  return !lock && lock.error().code == "lock.held";
 }
 
 Result<std::unique_ptr<Registry::RunLock>> Registry::lock_for_run(const std::string& run,

@@ -7,6 +7,7 @@
 #include "base/secret.hpp"
 #include "registry/impl.hpp"
 #include "registry/rows.hpp"
+#include "registry/ticks.hpp"
 
 namespace tidemill::registry {
 
@@ -94,7 +95,7 @@ Result<void> add_output(Database& database, const StepRecord& step, std::optiona
 
 }  // namespace
 
-Result<void> Registry::begin_run(const Run& run) {
+Result<void> Registry::begin_run(const Run& run, const RunCause& cause) {
   if (!plain_name(run.id))
     return internal_error("internal.run",
                           fmt::format("'{}' cannot be a run's id: letters, digits, - and _ only", run.id));
@@ -109,6 +110,8 @@ Result<void> Registry::begin_run(const Run& run) {
       "'running', ?2, ?3, ?4, ?5, ?6, ?7, ?8, (SELECT value FROM counters WHERE name = 'rollbacks'))",
       run.id, redact(run.selection), run.by.empty() ? impl_->who : run.by, run.git_commit, run.git_dirty,
       run.started_at == Instant{} ? impl_->clock->now() : run.started_at, stored(run.report), run.as_of));
+  if (cause.tick) TM_CHECK(take_tick(*impl_, *cause.tick, run.id));
+  if (cause.attempt) TM_CHECK(add_attempt(*impl_, *cause.attempt, run.id));
   return impl_->commit(transaction);
 }
 

@@ -122,8 +122,32 @@ CREATE TABLE rollouts (
   FOREIGN KEY (model, version) REFERENCES versions (model, number)) STRICT, WITHOUT ROWID;
 )sql";
 
+// What works by itself: schedules and their ticks, and the retraining of models. A tick's status is empty
+// until it is over.
+constexpr const char* kFormat7 = R"sql(
+CREATE TABLE schedules (
+  name TEXT PRIMARY KEY, state TEXT NOT NULL, tick INTEGER, ended_at INTEGER, succeeded_at INTEGER) STRICT, WITHOUT ROWID;
+CREATE TABLE ticks (
+  schedule TEXT NOT NULL, at INTEGER NOT NULL, run TEXT REFERENCES runs (id), runs INTEGER NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('', 'done', 'failed', 'rejected', 'given up')), reason TEXT NOT NULL,
+  changed_at INTEGER NOT NULL, PRIMARY KEY (schedule, at)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE retrainings (model TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE retraining_steps (
+  id INTEGER PRIMARY KEY, model TEXT NOT NULL, at INTEGER NOT NULL, attempt INTEGER NOT NULL, from_stage TEXT NOT NULL,
+  to_stage TEXT NOT NULL, version INTEGER NOT NULL, reason TEXT NOT NULL) STRICT;
+CREATE INDEX retraining_steps_by_model ON retraining_steps (model, id);
+CREATE TABLE retraining_runs (
+  id INTEGER PRIMARY KEY, model TEXT NOT NULL, attempt INTEGER NOT NULL, run TEXT NOT NULL REFERENCES runs (id)) STRICT;
+CREATE INDEX retraining_runs_by_model ON retraining_runs (model, id);
+CREATE TABLE retraining_requests (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, model TEXT NOT NULL, at INTEGER NOT NULL, who TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
+CREATE INDEX retraining_requests_by_model ON retraining_requests (model, id);
+)sql";
+
 // kSteps[n] makes format n + 1 out of format n, inside the opening transaction. Published steps never change.
-constexpr std::array<const char*, kFormat> kSteps{kFormat1, kFormat2, kFormat3, kFormat4, kFormat5, kFormat6};
+constexpr std::array<const char*, kFormat> kSteps{kFormat1, kFormat2, kFormat3, kFormat4,
+                                                  kFormat5, kFormat6, kFormat7};
 
 Result<int64_t> pragma(Database& database, Sql sql) {
   TM_TRY(const auto value, database.first_integer(sql));

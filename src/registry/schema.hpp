@@ -7,7 +7,7 @@
 namespace tidemill::registry {
 
 inline constexpr int64_t kApplicationId = 0x5449444D;  // "TIDM" in the file's header
-inline constexpr int64_t kFormat = 6;                  // user_version
+inline constexpr int64_t kFormat = 7;                  // user_version
 
 /// Makes or migrates. Errors: registry.newer_format, registry.corrupt when the file is some other program's.
 Result<void> prepare_schema(Database& database, const Path& path, Instant now);

@@ -60,6 +60,8 @@ struct InferRequest {
   std::string id;
   std::vector<Tensor> inputs;
   std::vector<std::string> outputs;  // names asked for; empty: all
+  /// Of each row whose features were made from a request's row, as RequestRows has them; empty: none.
+  std::vector<std::string> keys = {};
 };
 
 struct InferResponse {

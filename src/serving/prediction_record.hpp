@@ -24,6 +24,7 @@ struct PredictionRecord {
   std::string_view error;       // its code; empty: none
   const InferRequest& request;  // features as the model saw them
   const InferResponse* response = nullptr;  // null: an error
+  size_t first_row = 0;                     // of the request's, in a prediction that is recorded in parts
 };
 Json to_json(const PredictionRecord& record);
 

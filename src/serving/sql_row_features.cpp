@@ -65,6 +65,7 @@ struct SqlRowFeatures::Instance {
                                                      engine::quote_text(table.file.native())));
           !made)
         return about(std::move(made).error(), "table " + table.name);
+      if (engine::is_log_table(table.name)) TM_CHECK(connection.execute(engine::log_schema_sql(table.name)));
     }
     return instance;
   }

@@ -8,7 +8,10 @@
 
 #include <fmt/format.h>
 
+#include "forest/shap.hpp"
+#include "statistics/attribution.hpp"
 #include "statistics/bins.hpp"
+#include "statistics/curves.hpp"
 #include "training/parallel.hpp"
 
 namespace tidemill::training {
@@ -80,11 +83,49 @@ Json levels(const std::vector<double>& codes, const std::vector<std::string>& na
   return json;
 }
 
+/// Mean |SHAP| of each feature over rows that are spread evenly over training's; null where the trees do not
+/// say how many rows went where.
+Json attribution(const Dataset& data, const forest::Predictor& predictor) {
+  const auto explainer = forest::Explainer::make(predictor.forest());
+  const size_t rows = std::min(data.rows_of(Part::Train), kMaxExplainedRows);
+  if (!explainer || rows == 0) return {};
+  const auto matrix = data.matrix_of(Part::Train);
+  std::vector<float> sample;
+  for (size_t i = 0; i < rows; ++i) {
+    const auto row = matrix.subspan(i * data.rows_of(Part::Train) / rows * data.columns, data.columns);
+    sample.insert(sample.end(), row.begin(), row.end());
+  }
+  std::vector<double> contributions(rows * explainer->contributions_of_row());
+  explainer->explain(sample, contributions);
+  const auto means =
+      statistics::mean_absolute_contributions(contributions, predictor.outputs(), data.columns);
+  if (!means) return {};
+  Json json = Json::object();
+  for (size_t f = 0; f < data.columns; ++f) json[data.features[f].name] = (*means)[f];
+  return json;
+}
+
 Json target_baseline(const Dataset& data, const Days& days) {
   const auto labels = data.labels_of(Part::Train);
   const std::vector<double> values(labels.begin(), labels.end());
   if (data.task == forest::Task::Regression) return numbers(values, days);
   return levels(values, data.classes.empty() ? std::vector<std::string>{"0", "1"} : data.classes, days);
+}
+
+/// Of the test rows; null for a task whose curves nobody draws.
+Json curves_of(const Dataset& data, const std::vector<double>& scores) {
+  if (data.task == forest::Task::Multiclass) return {};
+  const auto labels = data.labels_of(Part::Test), weights = data.weights_of(Part::Test);
+  Json calibration = Json::array();
+  for (const statistics::CalibrationBin& bin : statistics::calibration_curve(labels, scores, weights))
+    calibration.push_back({{"score", bin.score}, {"label", bin.label}, {"rows", bin.rows}});
+  Json curves = {{"calibration", std::move(calibration)}};
+  if (data.task == forest::Task::Regression) return curves;
+  Json roc = Json::array();
+  for (const statistics::RocPoint& point : statistics::roc_curve(labels, scores, weights))
+    roc.push_back({point.false_positive_rate, point.true_positive_rate});
+  curves["roc"] = std::move(roc);
+  return curves;
 }
 
 }  // namespace
@@ -127,6 +168,8 @@ Json baseline_of(const Dataset& data, const forest::Predictor& predictor, const 
     result["decision"] = levels(
         decisions, data.classes.empty() ? std::vector<std::string>{"0", "1"} : data.classes, test_days);
   result["target"] = target_baseline(data, train_days);
+  if (Json means = attribution(data, predictor); !means.is_null()) result["attribution"] = std::move(means);
+  if (Json curves = curves_of(data, scores); !curves.is_null()) result["curves"] = std::move(curves);
   return result;
 }
 

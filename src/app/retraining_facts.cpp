@@ -1,0 +1,161 @@
+#include "app/retraining_facts.hpp"
+
+#include <fmt/format.h>
+
+#include "pipeline/decide.hpp"
+
+namespace tidemill::app {
+
+namespace {
+
+using monitoring::Facts;
+using monitoring::Trigger;
+
+constexpr size_t kMaxTables = 10'000;  // above a model
+
+/// Checks that the newest data of the model's table, or of what it is made from, did not pass. What a step
+/// read stands in its key.
+Result<std::vector<std::string>> failed_checks(registry::Registry& registry, const project::Model& model) {
+  std::vector<std::string> failed, names{model.from};
+  std::set<std::string> seen{model.from};
+  for (size_t i = 0; i < names.size() && i < kMaxTables; ++i) {
+    std::optional<registry::StepRecord> step;
+    for (const char* kind : {"transform:", "source:"})
+      if (!step) {
+        TM_TRY(step, registry.last_step(kind + names[i]));
+      }
+    if (!step) continue;
+    if (step->error && step->status == registry::StepStatus::Failed) {
+      const std::string code = step->error->value("code", "");
+      if (code.starts_with("check."))
+        failed.push_back(fmt::format("{}: {}", names[i], step->error->value("message", code)));
+    }
+    const auto inputs = step->key_parts.find("inputs");
+    if (inputs == step->key_parts.end() || !inputs->is_object()) continue;
+    for (const auto& [name, _] : inputs->items())
+      if (seen.insert(name).second) names.push_back(name);
+  }
+  return failed;
+}
+
+int judged_against(const Json& verdict) {
+  const auto champion = verdict.find("champion");
+  return champion != verdict.end() && champion->is_number_integer() ? champion->get<int>() : 0;
+}
+
+std::string why_rejected(const Json& verdict) {
+  std::string why;
+  for (const Json& rule : verdict.value("rules", Json::array()))
+    if (!rule.value("passed", true))
+      why += (why.empty() ? "" : "; ") + rule.value("message", rule.value("rule", std::string()));
+  return why.empty() ? "it did not pass" : why;
+}
+
+Result<Facts::Candidate> candidate_of(registry::Registry& registry, const std::string& model, int number) {
+  TM_TRY(const registry::Version version, registry.version(model, std::to_string(number)));
+  TM_TRY(const Json verdict, pipeline::latest_verdict(registry, version));
+  Facts::Candidate candidate{number, verdict.value("passed", false), judged_against(verdict)};
+  if (!candidate.accepted) candidate.reason = why_rejected(verdict);
+  return candidate;
+}
+
+/// What the run found up to date of the model.
+std::optional<int> version_in_report(const registry::Run& run, const std::string& step_id) {
+  for (const Json& step : run.report.value("steps", Json::array()))
+    if (step.value("step", "") == step_id && step.contains("version") && step["version"].is_number_integer())
+      return step["version"].get<int>();
+  return std::nullopt;
+}
+
+std::string error_of(const registry::Run& run) {
+  if (run.report.contains("error") && run.report["error"].contains("message"))
+    return run.report["error"]["message"].get<std::string>();
+  for (const Json& step : run.report.value("steps", Json::array()))
+    if (step.contains("error") && step["error"].is_object())
+      return fmt::format("{}: {}", step.value("step", ""), step["error"].value("message", ""));
+  return "see tidemill runs show " + run.id;
+}
+
+}  // namespace
+
+Result<Facts::Run> run_facts(registry::Registry& registry, const std::string& model,
+                             const registry::AttemptRun& attempt, std::optional<int> champion) {
+  Facts::Run facts;
+  facts.attempt = attempt.attempt;
+  const bool in_use =
+      registry.is_in_use();  // before the row is read: what ends meanwhile is not taken for dead
+  TM_TRY(const auto run, registry.run(attempt.run));
+  if (!run) {
+    facts.status = Facts::Run::Status::Interrupted;
+    return facts;
+  }
+  using Status = Facts::Run::Status;
+  facts.status = run->status == "running" && in_use ? Status::Running
+                 : run->status == "done"            ? Status::Done
+                 : run->status == "failed"          ? Status::Failed
+                                                    : Status::Interrupted;
+  if (run->by.starts_with("schedule ")) facts.trigger = Trigger{Trigger::Kind::Schedule, run->by, 0};
+  TM_TRY(const auto steps, registry.steps(attempt.run));
+  const std::string id = "model:" + model;
+  for (const registry::StepRecord& step : steps)
+    if (step.step == id && step.version) {
+      TM_TRY(facts.candidate, candidate_of(registry, model, step.version->number));
+    }
+  if (const auto number = version_in_report(*run, id); number && !facts.candidate && number != champion) {
+    TM_TRY(const Facts::Candidate found, candidate_of(registry, model, *number));
+    if (found.accepted) facts.candidate = found;  // a rejection has been counted
+  }
+  // The version was made and recorded, whatever else of the run failed.
+  if (facts.status == Status::Failed && facts.candidate) facts.status = Status::Done;
+  if (facts.status == Status::Failed) facts.error = error_of(*run);
+  for (const registry::StepRecord& step : steps)
+    facts.snapshot_taken = facts.snapshot_taken || step.table.has_value();
+  return facts;
+}
+
+Result<Facts> gather_facts(const project::Project& project, registry::Registry& registry,
+                           const monitoring::Policy& policy, const RetrainingSources& sources) {
+  const std::string& model = policy.model;
+  Facts facts;
+  TM_TRY(const auto aliases, registry.aliases(model));
+  if (const auto champion = aliases.find(policy.alias); champion != aliases.end())
+    facts.champion = champion->second;
+  TM_TRY(facts.hold, registry.hold(model));
+  TM_TRY(facts.withdrawn, registry.withdrawn_versions(model));
+  TM_TRY(const auto attempt, registry.newest_attempt(model));
+  if (attempt) {
+    TM_TRY(facts.run, run_facts(registry, model, *attempt, facts.champion));
+  }
+  TM_TRY(const auto rollouts, registry.rollouts());
+  if (const auto rollout = rollouts.find(policy.deployment);
+      rollout != rollouts.end() && rollout->second.model == model)
+    facts.rollout = rollout->second;
+  if (sources.challenger && !policy.deployment.empty())
+    facts.challenger = sources.challenger(policy.deployment, facts.rollout ? &*facts.rollout : nullptr);
+  TM_TRY(facts.failed_checks, failed_checks(registry, project.models.at(model)));
+  TM_TRY(const auto requests, registry.retraining_requests(model));
+  for (const registry::RetrainingRequest& request : requests)
+    facts.requests.push_back(
+        {Trigger::Kind::Person,
+         fmt::format("asked for by {}{}", request.who, request.reason.empty() ? "" : ": " + request.reason),
+         request.id});
+  const auto deployment = project.deployments.find(policy.deployment);
+  if (deployment == project.deployments.end()) return facts;
+  TM_TRY(const auto kept, registry.memo("monitoring", "alerts"));
+  const auto monitors = project.monitors.find(policy.deployment);
+  if (kept && monitors != project.monitors.end()) {
+    TM_TRY(const Json json, parse_json(*kept));
+    TM_TRY(const monitoring::Alerts alerts, monitoring::alerts_from_json(json));
+    auto wishes = monitoring::wishes_of(alerts, policy.deployment, monitors->second, facts.champion);
+    facts.standing = std::move(wishes.retrain);
+    facts.rollback = std::move(wishes.rollback);
+    facts.bad_data = std::move(wishes.bad_data);
+  }
+  if (sources.new_labels && facts.champion) {
+    TM_TRY(const registry::Version champion, registry.version(model, std::to_string(*facts.champion)));
+    facts.new_labels = sources.new_labels(deployment->second, champion);
+  }
+  return facts;
+}
+
+}  // namespace tidemill::app

@@ -1,0 +1,190 @@
+#include "monitoring/watch_counts.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+#include <optional>
+
+#include <fmt/format.h>
+
+namespace tidemill::monitoring {
+
+namespace {
+
+constexpr uint32_t kNoSlice = UINT32_MAX;
+
+std::string number_sql(const std::string& column) {
+  return fmt::format("coalesce(TRY_CAST({} AS DOUBLE), 'nan'::DOUBLE)", engine::quote_name(column));
+}
+std::string text_sql(const std::string& column) {
+  return fmt::format("CAST({} AS VARCHAR)", engine::quote_name(column));
+}
+
+struct TextHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+};
+/// A column by whose values rows are sliced: value → its place among all slices.
+struct SliceColumn {
+  std::string name;
+  std::unordered_map<std::string, uint32_t, TextHash, std::equal_to<>> of_value;
+};
+
+class Counting {
+ public:
+  Counting(std::span<const CountedColumn> columns, std::vector<SliceOf> slices, std::vector<SliceColumn> by)
+      : columns_(columns), slices_(std::move(slices)), by_(std::move(by)) {
+    counts_.resize(columns_.size());
+    unseen_.resize(columns_.size());
+    for (size_t c = 0; c < columns_.size(); ++c) {
+      counts_[c].resize(slices_.size() * columns_[c].places);
+      unseen_[c].resize(slices_.size());
+    }
+    rows_.resize(slices_.size());
+    slice_of_row_.resize(by_.size());
+  }
+
+  void take(const engine::Chunk& chunk) {
+    const size_t rows = chunk.rows();
+    rows_[0] += rows;
+    places_.resize(rows);
+    unseen_rows_.assign(rows, 0);
+    for (size_t s = 0; s < by_.size(); ++s) find_slices(chunk, s);
+    for (size_t c = 0; c < columns_.size(); ++c) {
+      if (columns_[c].numbers != nullptr)
+        columns_[c].numbers->place({chunk.doubles(c), rows}, places_.data());
+      else
+        place_texts(chunk, c);
+      add(c, rows);
+    }
+  }
+
+  std::vector<SliceCounts> finish() const {
+    std::vector<SliceCounts> result;
+    for (size_t s = 0; s < slices_.size(); ++s) {
+      SliceCounts& slice = result.emplace_back(SliceCounts{slices_[s], static_cast<double>(rows_[s]), {}});
+      for (size_t c = 0; c < columns_.size(); ++c) {
+        const auto begin = counts_[c].begin() + static_cast<std::ptrdiff_t>(s * columns_[c].places);
+        slice.columns.push_back({{begin, begin + static_cast<std::ptrdiff_t>(columns_[c].places)},
+                                 static_cast<double>(unseen_[c][s])});
+      }
+    }
+    return result;
+  }
+
+ private:
+  void find_slices(const engine::Chunk& chunk, size_t s) {
+    const size_t column = columns_.size() + s;
+    slice_of_row_[s].assign(chunk.rows(), kNoSlice);
+    for (size_t r = 0; r < chunk.rows(); ++r) {
+      if (chunk.is_null(column, r)) continue;
+      const auto found = by_[s].of_value.find(chunk.varchar(column, r));
+      if (found == by_[s].of_value.end()) continue;
+      slice_of_row_[s][r] = found->second;
+      ++rows_[found->second];
+    }
+  }
+
+  void place_texts(const engine::Chunk& chunk, size_t c) {
+    for (size_t r = 0; r < chunk.rows(); ++r) {
+      if (chunk.is_null(c, r)) {
+        places_[r] = 0;
+        continue;
+      }
+      const TextPlaces::Place found = columns_[c].texts->place(chunk.varchar(c, r));
+      places_[r] = found.place;
+      unseen_rows_[r] = found.unseen ? 1 : 0;
+    }
+  }
+
+  void add(size_t c, size_t rows) {
+    uint64_t* counts = counts_[c].data();
+    for (size_t r = 0; r < rows; ++r) ++counts[places_[r]];
+    const bool is_text = columns_[c].texts != nullptr;
+    if (is_text)
+      for (size_t r = 0; r < rows; ++r) unseen_[c][0] += unseen_rows_[r];
+    for (const std::vector<uint32_t>& slice_of : slice_of_row_)
+      for (size_t r = 0; r < rows; ++r) {
+        if (slice_of[r] == kNoSlice) continue;
+        ++counts[slice_of[r] * columns_[c].places + places_[r]];
+        if (is_text) unseen_[c][slice_of[r]] += unseen_rows_[r];
+      }
+    if (is_text) std::ranges::fill(unseen_rows_, uint8_t{0});
+  }
+
+  std::span<const CountedColumn> columns_;
+  std::vector<SliceOf> slices_;
+  std::vector<SliceColumn> by_;
+  std::vector<std::vector<uint64_t>> counts_;  // column → slices × places
+  std::vector<std::vector<uint64_t>> unseen_;  // column → slices
+  std::vector<uint64_t> rows_;                 // of each slice
+  std::vector<uint32_t> places_;               // of the chunk's rows, in one column
+  std::vector<uint8_t> unseen_rows_;
+  std::vector<std::vector<uint32_t>> slice_of_row_;  // of the chunk's rows, one a column of slices
+};
+
+}  // namespace
+
+NumberPlaces::NumberPlaces(const statistics::NumberBins& bins) : edges_(bins.edges) {
+  if (edges_.empty()) {
+    without_edges_ = static_cast<uint32_t>(bins.places() - 1);
+    return;
+  }
+  last_ = edges_.back();
+  half_ = std::bit_ceil(edges_.size() + 1) / 2;
+  edges_.resize(2 * half_, std::numeric_limits<double>::quiet_NaN());
+}
+
+void NumberPlaces::place(std::span<const double> values, uint32_t* places) const {
+  if (edges_.empty()) {
+    for (size_t i = 0; i < values.size(); ++i) places[i] = values[i] == values[i] ? without_edges_ : 0;
+    return;
+  }
+  // Missing is 0, under 1, and each edge that is not above the value is a place more; the last bin has its
+  // upper edge.
+  for (size_t i = 0; i < values.size(); ++i) {
+    const double value = values[i];
+    size_t below = 0;
+    for (size_t step = half_; step > 0; step /= 2) below += edges_[below + step - 1] <= value ? step : 0;
+    places[i] = static_cast<uint32_t>(below + (value == value ? 1 : 0) - (value == last_ ? 1 : 0));
+  }
+}
+
+std::string to_text(const SliceOf& slice) {
+  return slice.column.empty() ? "" : fmt::format("{}={}", slice.column, slice.value);
+}
+
+Result<std::vector<SliceCounts>> count_rows(engine::Connection& connection, const std::string& rows,
+                                            std::span<const CountedColumn> columns,
+                                            std::span<const std::string> slices) {
+  std::vector<SliceOf> all{{}};
+  std::vector<SliceColumn> by;
+  std::string select;
+  for (const CountedColumn& column : columns)
+    select += (column.numbers != nullptr ? number_sql(column.name) : text_sql(column.name)) + ", ";
+  for (const std::string& slice : slices) {
+    const std::string text = text_sql(slice);
+    TM_TRY(
+        const engine::Rows values,
+        connection.query(fmt::format("SELECT {0} AS v, count(*) AS n FROM {1} AND {0} IS NOT NULL GROUP BY 1 "
+                                     "ORDER BY n DESC, v LIMIT {2}",
+                                     text, rows, kMaxSliceValues)));
+    SliceColumn& column = by.emplace_back(SliceColumn{slice, {}});
+    for (const auto& row : values.rows) {
+      const auto& value = std::get<std::string>(row[0]);
+      column.of_value.emplace(value, static_cast<uint32_t>(all.size()));
+      all.push_back({slice, value});
+    }
+    select += text + ", ";
+  }
+  Counting counting(columns, std::move(all), std::move(by));
+  // With a constant behind them, there is something to select where only rows are counted.
+  TM_CHECK(connection.for_each_chunk(fmt::format("SELECT {}1 FROM {}", select, rows),
+                                     [&](const engine::Chunk& chunk) -> Result<void> {
+                                       counting.take(chunk);
+                                       return {};
+                                     }));
+  return counting.finish();
+}
+
+}  // namespace tidemill::monitoring
