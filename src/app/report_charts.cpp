@@ -152,7 +152,7 @@ std::string histogram_chart(const ReportColumn& column) {
     svg.group(fmt::format("{}: reference {}{}", column.places[p], percent_text(was),
                           has_current ? ", now " + percent_text(is) : ""));
     svg.rect(middle - step / 2, frame.top, step, frame.bottom - frame.top, "hit");
-    svg.rect(middle - bar, y(was), bar, frame.bottom - y(was), "ref");
+    svg.rect(middle - bar, y(was), has_current ? bar : 2 * bar, frame.bottom - y(was), "ref");
     if (has_current) svg.rect(middle, y(is), bar, frame.bottom - y(is), "cur");
     svg.ungroup();
     if (i % every == 0) {

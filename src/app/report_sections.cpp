@@ -127,16 +127,13 @@ std::string column_card(const ReportColumn& column, const Report& report) {
   return card(head, body, column.is_score ? " double" : "");
 }
 
-std::string key_of(const Report& report, bool with_limits) {
-  std::string out =
+std::string key_of(const Report& report) {
+  if (!report.traffic.first) return "<p class=\"key\"><span><i class=\"ref\"></i>reference</span></p>\n";
+  return fmt::format(
       "<p class=\"key\"><span><i class=\"ref\"></i>reference</span><span><i class=\"cur\"></i>now, in the "
-      "window</span>";
-  if (with_limits)
-    out += fmt::format(
-        "<span><i class=\"warnline\"></i>moved from {}</span><span><i class=\"failline\"></i>drifted from "
-        "{}</span>",
-        number(report.warn), number(report.fail));
-  return out + "</p>\n";
+      "window</span><span><i class=\"warnline\"></i>moved from {}</span><span><i "
+      "class=\"failline\"></i>drifted from {}</span></p>\n",
+      number(report.warn), number(report.fail));
 }
 
 std::string column_grid(const Report& report, bool scores) {
@@ -334,7 +331,7 @@ std::string drift_section(const Report& report) {
       "Each feature in the bins that training fixed, twentieths of its training rows where it is a number: "
       "where both colours are level, the traffic is as training was. The worst come first. PSI under 0.1 is "
       "small, above 0.2 large; “by chance” is what it stays under, 99 times in 100, where nothing drifted.");
-  out += note(note_of(report, "drift")) + key_of(report, true) + column_grid(report, false);
+  out += note(note_of(report, "drift")) + key_of(report) + column_grid(report, false);
   return out + more(report.more.columns, "features, which have no picture here", "") + std::string(kEnd);
 }
 
@@ -342,8 +339,7 @@ std::string scores_section(const Report& report) {
   return begin("scores", "Scores",
                "What the model answers. The reference is the test split: rows that the model had not learned "
                "from.") +
-         note(note_of(report, "scores")) + key_of(report, true) + column_grid(report, true) +
-         std::string(kEnd);
+         note(note_of(report, "scores")) + key_of(report) + column_grid(report, true) + std::string(kEnd);
 }
 
 std::string performance_section(const Report& report) {

@@ -390,8 +390,7 @@ Result<Report> report_of(const ReportInput& input) {
            reference_of(version.number, package, *deployment.log, input.project->home));
     TM_CHECK(add_live(input, reference, report));
   } else {
-    const std::string note = no_log_note(deployment);
-    for (const char* part : {"traffic", "drift", "scores", "live_performance"}) report.notes[part] = note;
+    note_no_traffic(no_log_note(deployment), report);
   }
   sort_columns(report);
   return report;

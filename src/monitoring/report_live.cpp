@@ -43,7 +43,7 @@ class Live {
       const std::string note =
           fmt::format("No prediction of {} is in the log from {} on.", report_.deployment,
                       to_text(Instant{report_.window_begin.micros / 1'000'000 * 1'000'000}));
-      for (const char* part : {"traffic", "drift", "scores", "live_performance"}) report_.notes[part] = note;
+      note_no_traffic(note, report_);
       return {};
     }
     report_.period = report_period({traffic.last->micros - traffic.first->micros}, version_rows_);
@@ -196,6 +196,14 @@ class Live {
 };
 
 }  // namespace
+
+void note_no_traffic(const std::string& why, Report& report) {
+  report.notes["traffic"] = why;
+  report.notes["drift"] = "Without traffic there is nothing to compare: what follows is what training had.";
+  report.notes["scores"] = "Without traffic there is nothing to compare: what follows is the test split.";
+  report.notes["live_performance"] =
+      "Without traffic there is nothing to judge: what follows is the test split.";
+}
 
 Duration report_period(Duration span, int64_t rows) {
   // Periods begin at round times, so that a span may touch two more than it is long.
