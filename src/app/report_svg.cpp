@@ -120,8 +120,8 @@ std::string short_time(Instant instant, Duration period) {
   const auto day = floor<days>(time);
   const year_month_day date{day};
   const auto minutes = floor<std::chrono::minutes>(time - day).count();
-  const std::string name = fmt::format("{} {}", static_cast<unsigned>(date.day()),
-                                       kMonths[static_cast<unsigned>(date.month()) - 1]);
+  std::string name = fmt::format("{} {}", static_cast<unsigned>(date.day()),
+                                 kMonths[static_cast<unsigned>(date.month()) - 1]);
   if (period.micros >= int64_t{86'400'000'000}) return name;
   return fmt::format("{} {:02}:{:02}", name, minutes / 60, minutes % 60);
 }
