@@ -30,9 +30,9 @@ struct SourceColumns {
 SourceColumns columns_of_sources(const project::Project& project, registry::Registry& registry,
                                  const std::map<std::string, std::string>& fingerprints);
 
-/// What the engine needs to read a source's files.
 /// The files that it has now. Errors: source.no_files; a log that nobody wrote yet has none.
 Result<std::vector<Path>> files_of(const project::Project& project, const project::Source& source);
+/// What the engine needs to read a source's files.
 Result<engine::FileScan> scan_of(const project::Project& project, const project::Source& source);
 /// A SELECT over a source's table or query in its attached database; attaches it as `catalog` first. Declared
 /// types are cast to.

@@ -193,9 +193,9 @@ class Registry {
   class RunLock;
   Result<std::unique_ptr<RunLock>> lock_for_run(const std::string& run,
                                                 const std::atomic<bool>* stop = nullptr);
-  /// Error registry.tick_taken: the tick has a run already, and it was not interrupted.
   /// Whether a run has the home now. Looks at the lock itself, which a process that died does not hold.
   bool is_in_use() const;
+  /// Error registry.tick_taken: the tick has a run already, and it was not interrupted.
   Result<void> begin_run(const Run& run, const RunCause& cause = {});
   /// A child process of this run: ended before a takeover.
   Result<void> record_child(const std::string& run, int pid, int64_t start_ticks);
@@ -273,9 +273,8 @@ class Registry {
   /// those of promote().
   Result<void> promote_unattended(const AliasMove& move, Anchor anchor);
   /// Back to what the alias was before; holds promotion of the model until released, and withdraws the
-  /// version left behind. Returns the version now live. Errors: registry.no_previous,
-  /// registry.unknown_version.
-  /// With `only_from`, only while the alias is that version (registry.moved).
+  /// version left behind. With `only_from`, only while the alias is that version. Returns the version now
+  /// live. Errors: registry.no_previous, registry.unknown_version, registry.moved.
   Result<int> rollback_alias(const std::string& model, const std::string& alias, const std::string& reason,
                              std::optional<int> only_from = std::nullopt);
   Result<void> release_hold(const std::string& model);
