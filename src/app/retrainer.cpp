@@ -36,7 +36,7 @@ std::vector<registry::RetrainingStep> steps_of(const Decision& decision) {
 }  // namespace
 
 void Retrainer::look(Instant now, Slot slot) {
-  is_unmeasured_ = false;
+  looks_again_ = false;
   for (const auto& [name, model] : project_.models) {
     if (model.imported) continue;
     const auto looked = look_at(model, now, slot);
@@ -64,14 +64,16 @@ Result<void> Retrainer::look_at(const project::Model& model, Instant now, Slot s
     facts.run->status = Facts::Run::Status::Failed;
     facts.run->error = failed->second.error;
   } else if (slot == Slot::Taken && needs_run(state, facts)) {
-    return {};  // its turn comes
+    looks_again_ = true;  // its turn comes
+    return {};
   }
-  is_unmeasured_ =
-      is_unmeasured_ || (options_.sources.challenger && facts.rollout && !facts.challenger.predictions);
+  const bool unmeasured =
+      options_.sources.challenger && facts.rollout && !facts.challenger.predictions;
   const Decision decision = decide(policy, state, facts, now);
   if (!(decision.state == state) || !decision.transitions.empty())
     TM_CHECK(options_.registry.keep_retraining(
         {model.name, to_json(decision.state), steps_of(decision), decision.state.handled}));
+  looks_again_ = looks_again_ || unmeasured || !decision.transitions.empty();
   tell(policy, decision, now);
   if (!decision.act) return {};
   return act(policy, *decision.act);

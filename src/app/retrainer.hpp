@@ -36,8 +36,9 @@ class Retrainer {
   /// A scheduled run is over: a version that it made and that waits for a rollout is taken up as a
   /// retraining.
   Result<void> take_up(const registry::Run& run, Instant now);
-  /// A challenger is to be looked at again soon: nothing was known of it yet.
-  bool is_unmeasured() const { return is_unmeasured_; }
+  /// The next look is to come soon: a step was taken and what it asks for is still to be done, a run waits for
+  /// its turn, or nothing is known yet of a challenger.
+  bool looks_again() const { return looks_again_; }
 
  private:
   Result<void> look_at(const project::Model& model, Instant now, Slot slot);
@@ -50,7 +51,7 @@ class Retrainer {
   Options options_;
   project::Project project_;
   std::optional<Due> due_;
-  bool is_unmeasured_ = false;
+  bool looks_again_ = false;
   struct FailedStart {
     int attempt = 0;
     std::string error;

@@ -185,7 +185,7 @@ bool Scheduler::is_time_to_decide(Instant now) {
   if (generation) generation_ = *generation;
   const bool due =
       !decided_at_ || now < *decided_at_ || now.micros - decided_at_->micros >= kDecideEvery.micros;
-  if (newest_request() <= seen_request_ && !moved && !due && !retrainer_.is_unmeasured()) return false;
+  if (newest_request() <= seen_request_ && !moved && !due && !retrainer_.looks_again()) return false;
   decided_at_ = now;
   return true;
 }
