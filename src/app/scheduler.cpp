@@ -5,7 +5,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <condition_variable>
 #include <sstream>
 
@@ -140,9 +139,7 @@ void Scheduler::look() {
   schedules_.look(now);
   if (is_time_to_decide(now)) {
     const bool taken = child_ != nullptr || schedules_.due().has_value() || registry_->is_in_use();
-    const int64_t newest = newest_request();
     retrainer_.look(now, taken ? Retrainer::Slot::Taken : Retrainer::Slot::Free);
-    if (!taken) seen_request_ = newest;
   }
   if (!child_) begin_run();
 }
@@ -178,24 +175,16 @@ void Scheduler::forget_old_schedules() {
     log::warning("schedules that are no more are still kept: {}", forgotten.error().message);
 }
 
-/// Every minute, and whenever something moved that may matter.
+/// Every minute, and whenever something moved that may matter: a request to retrain does.
 bool Scheduler::is_time_to_decide(Instant now) {
   const auto generation = registry_->generation();
   const bool moved = generation && *generation != generation_;
   if (generation) generation_ = *generation;
   const bool due =
       !decided_at_ || now < *decided_at_ || now.micros - decided_at_->micros >= kDecideEvery.micros;
-  if (newest_request() <= seen_request_ && !moved && !due && !retrainer_.looks_again()) return false;
+  if (!moved && !due && !retrainer_.looks_again()) return false;
   decided_at_ = now;
   return true;
-}
-
-int64_t Scheduler::newest_request() const {
-  int64_t newest = 0;
-  for (const auto& [name, model] : project_.models)
-    if (const auto requests = registry_->retraining_requests(name); requests && !requests->empty())
-      newest = std::max(newest, requests->back().id);
-  return newest;
 }
 
 void Scheduler::begin_run() {

@@ -48,8 +48,6 @@ class Scheduler {
   void begin_run();
   void forget_old_schedules();
   bool is_time_to_decide(Instant now);
-  /// The last request for a retraining that is not answered; 0: there is none.
-  int64_t newest_request() const;
   void begin(const std::vector<std::string>& selection, std::vector<std::string> arguments);
 
   SchedulerOptions options_;
@@ -69,7 +67,6 @@ class Scheduler {
   std::chrono::steady_clock::time_point not_before_{};  // the home was in use
   std::optional<Instant> decided_at_;
   int64_t generation_ = -1;
-  int64_t seen_request_ = 0;  // when a run could have begun
   std::atomic<bool> active_{false};
 
   std::jthread thread_;  // last: it uses all else

@@ -258,7 +258,8 @@ class Registry {
   Result<std::vector<Release>> releases(size_t limit = 100) const;
   /// Error registry.unknown_release.
   Result<Release> release(int64_t id) const;
-  /// Changes whenever aliases, live tables or rollouts do: a cheap poll for servers.
+  /// Changes whenever aliases, live tables or rollouts do, and when a retraining is asked for: a cheap poll
+  /// for servers.
   Result<int64_t> generation() const;
 
   // Acts, each one transaction with its audit entry -----------------------------------------------------

@@ -76,6 +76,7 @@ Result<int64_t> Registry::request_retraining(const std::string& model, const std
                         model, impl_->clock->now(), impl_->who, redact(reason)));
   const int64_t id = database.last_id();
   TM_CHECK(impl_->add_audit("retrain", {{"model", model}, {"request", id}, {"reason", reason}}));
+  TM_CHECK(raise_generation(database));  // who answers looks then
   TM_CHECK(impl_->commit(transaction));
   return id;
 }

@@ -141,7 +141,9 @@ TEST_F(Retrainings, keep_state_steps_and_runs) {
 }
 
 TEST_F(Retrainings, are_asked_for_by_persons_and_answered_once) {
+  const int64_t before = must(store->generation());
   const int64_t first = must(store->request_retraining("late", "new airport"));
+  EXPECT_NE(must(store->generation()), before);  // so that who answers looks
   const int64_t second = must(store->request_retraining("late", "again"));
   EXPECT_LT(first, second);
   EXPECT_EQ(must(store->audit(1)).at(0).what, "retrain");
