@@ -164,7 +164,7 @@ Result<serving::InferResponse> Inference::predict(const Call& call, const Chosen
   const auto begun = Flight::Clock::now();
   auto response = serving::infer(*chosen.live, request);
   if (response) call.flight->computed(begun, *response);
-  if (sink_ != nullptr)
+  if (is_heard())
     sink_->predicted(record_of({*chosen.live, chosen.prediction_id, chosen.request_id, request, response},
                                call.flight->seconds()));
   return response;
@@ -204,7 +204,7 @@ void Inference::predict_as_shadow(const Shadowed& shadowed) const {
   const auto response = serving::infer(live, *request);
   if (response) flight.computed(flight.begun(), *response);
   flight.count(response ? 200 : http_status(response.error()));
-  if (sink_ != nullptr)
+  if (is_heard())
     sink_->predicted(
         record_of({live, shadowed.prediction_id, shadowed.request_id, *request, response}, flight.seconds()));
 }

@@ -139,6 +139,7 @@ class Inference {
   InferenceSeries& series_of(const serving::LiveModel& live, std::string_view protocol) {
     return metrics_.series(live.deployment, live.version, live.role, protocol);
   }
+  bool is_heard() const { return sink_ != nullptr && sink_->listens(); }
   void predict_as_shadow(const Shadowed& shadowed) const;
 
   const serving::Deployments& deployments_;

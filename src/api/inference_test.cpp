@@ -1,5 +1,6 @@
 #include "api/inference.hpp"
 
+#include <atomic>
 #include <condition_variable>
 #include <future>
 #include <mutex>
@@ -34,6 +35,8 @@ class Sink final : public serving::PredictionSink {
     changed_.notify_all();
     if (record.role == "shadow") changed_.wait(lock, [&] { return !held_; });
   }
+  bool listens() const override { return listens_; }
+  void listen(bool listens) { listens_ = listens; }
   void hold(bool held) {
     const std::lock_guard lock(mutex_);
     held_ = held;
@@ -57,6 +60,7 @@ class Sink final : public serving::PredictionSink {
   std::condition_variable changed_;
   std::vector<Json> records_;
   bool held_ = false;
+  std::atomic<bool> listens_{true};
 };
 
 class Rollouts : public ::testing::Test, public TestServing {
@@ -114,6 +118,18 @@ TEST_F(Rollouts, an_answer_and_the_sink_have_one_id) {
   EXPECT_EQ(told[0]["inputs"][0]["data"], Json::array({1.0}));
   EXPECT_EQ(told[0]["outputs"][0]["name"], "score");
   EXPECT_EQ(told[0]["outputs"][0]["data"][0], score(theirs.response));
+}
+
+TEST_F(Rollouts, a_sink_that_does_not_listen_is_told_nothing) {
+  promote(1);
+  start();
+  sink.listen(false);
+  EXPECT_TRUE(ask("unheard").has_value());
+  sink.listen(true);
+  EXPECT_TRUE(ask("heard").has_value());
+  const auto told = sink.of_role("champion", 1);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0]["prediction_id"], "heard");
 }
 
 TEST_F(Rollouts, the_sink_is_told_of_what_failed) {

@@ -3,6 +3,7 @@
 // for.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -23,6 +24,9 @@ class ChallengerNumbers final : public serving::PredictionSink {
   /// Before anybody asks: where the metrics are. It must outlive this.
   void read_from(const api::Inference& inference) { inference_ = &inference; }
   void predicted(const serving::PredictionRecord& record) override;
+  bool listens() const override {
+    return any_.load(std::memory_order_relaxed) || (next_ != nullptr && next_->listens());
+  }
 
   /// In Prometheus' text format; empty while nothing challenges.
   std::string metrics() const;

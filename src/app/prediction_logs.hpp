@@ -33,6 +33,7 @@ class PredictionLogs final : public serving::PredictionSink {
   ~PredictionLogs() override;
   bool empty() const { return logs_.empty(); }
   void predicted(const serving::PredictionRecord& record) override;
+  bool listens() const override { return !empty(); }
   /// In Prometheus' text format; empty without logs.
   std::string metrics() const;
 

@@ -192,7 +192,7 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   if (!logs) return report(global, logs.error());
   const auto labels = monitoring::Labels::open(session->project);
   if (!labels) return report(global, labels.error());
-  ChallengerNumbers challengers((*logs)->empty() ? nullptr : logs->get());
+  ChallengerNumbers challengers(logs->get());
   api::Inference inference(*deployments, &challengers);
   challengers.read_from(inference);
   Notifier notifier(session->project, *session->registry, session->clock);

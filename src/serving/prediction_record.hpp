@@ -34,6 +34,8 @@ class PredictionSink {
  public:
   virtual ~PredictionSink() = default;
   virtual void predicted(const PredictionRecord& record) = 0;
+  /// Whether it wants any now. A record costs looks at the clock: while it does not, none need be made.
+  virtual bool listens() const { return true; }
 };
 
 }  // namespace tidemill::serving
