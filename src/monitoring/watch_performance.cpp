@@ -153,8 +153,8 @@ Result<void> Look::metric() {
       return labelled_rows ? metric(reference, of, slice) : estimate(reference, of, slice);
     };
     TM_CHECK(look(rows, ""));
-    if (chosen_slices(reference).empty()) continue;
     const std::vector<std::string> by = chosen_slices(reference);
+    if (by.empty()) continue;
     TM_TRY(const auto slices, count_rows(connection_, rows, {}, by));
     for (const SliceCounts& slice : slices)
       if (!slice.slice.column.empty())

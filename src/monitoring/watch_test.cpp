@@ -1,5 +1,6 @@
 #include "monitoring/watch.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -387,6 +388,20 @@ TEST_F(WatchHome, a_metric_without_labels_waits_for_them) {
   const auto findings = look(monitor);
   ASSERT_EQ(findings.size(), 1U);
   EXPECT_EQ(findings[0].state, State::NotEnoughData);
+}
+
+TEST_F(WatchHome, a_metrics_slice_that_the_log_does_not_have_is_said_once) {
+  write(rows_of(300, [](Row& row, size_t i) { row.score = static_cast<double>(i % 97) / 97; }));
+  package->calibration = {.kind = "isotonic", .x = {0, 1}, .y = {0, 1}};
+  Monitor monitor = monitor_of(Monitor::Kind::Metric, "roc_auc");
+  monitor.fail.reset();
+  monitor.min = 0.5;
+  monitor.estimated = true;
+  monitor.slices = {"gender", "dest"};
+  const auto findings = look(monitor);
+  EXPECT_EQ(
+      std::ranges::count(findings, "gender", [](const Finding& finding) { return finding.cause.slice; }), 1);
+  EXPECT_EQ(of(findings, "", "dest=JFK").state, State::Measured);
 }
 
 TEST_F(WatchHome, attribution_says_what_an_older_package_lacks) {
