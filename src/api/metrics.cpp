@@ -1,6 +1,7 @@
 #include "api/metrics.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
 
 #include <fmt/format.h>
@@ -9,23 +10,9 @@ namespace tidemill::api {
 
 namespace {
 
-// Deployment and model names are identifiers and never need escaping; kept here so that a name from elsewhere
-// cannot break the text.
-std::string escaped(std::string_view value) {
-  std::string out;
-  for (const char c : value) {
-    if (c == '\\' || c == '"') out += '\\';
-    if (c == '\n')
-      out += "\\n";
-    else
-      out += c;
-  }
-  return out;
-}
-
 std::string text_of(const InferenceSeries::Labels& labels) {
-  return fmt::format("model=\"{}\",version=\"{}\",role=\"{}\",protocol=\"{}\"", escaped(labels.model),
-                     labels.version, escaped(labels.role), escaped(labels.protocol));
+  return fmt::format("model=\"{}\",version=\"{}\",role=\"{}\",protocol=\"{}\"", label_value(labels.model),
+                     labels.version, label_value(labels.role), label_value(labels.protocol));
 }
 
 template <class T>
@@ -37,6 +24,24 @@ void sample(std::string& out, std::string_view name, std::string_view labels, T 
 
 void append_family(std::string& out, std::string_view name, std::string_view type, std::string_view help) {
   out += fmt::format("# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
+}
+
+std::string label_value(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\\' || c == '"') out += '\\';
+    if (c == '\n')
+      out += "\\n";
+    else
+      out += c;
+  }
+  return out;
+}
+
+std::string number_text(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
+  return fmt::format("{}", value);
 }
 
 template <size_t n>
@@ -207,7 +212,7 @@ void Metrics::append_triton(std::string& out) const {
   for (const auto& [key, series] : series_) {
     const auto& labels = series->labels();
     if (labels.version == 0) continue;
-    by_labels[fmt::format("model=\"{}\",version=\"{}\"", escaped(labels.model), labels.version)] +=
+    by_labels[fmt::format("model=\"{}\",version=\"{}\"", label_value(labels.model), labels.version)] +=
         series->totals();
   }
   using Totals = InferenceSeries::Totals;
@@ -299,14 +304,14 @@ std::string Metrics::text(const std::vector<Deployment>& deployments, MetricName
     for (const Deployment::Live& live : deployment.live)
       sample(out, "tidemill_model_info",
              fmt::format("model=\"{}\",registry_model=\"{}\",version=\"{}\",role=\"{}\"",
-                         escaped(deployment.model), escaped(live.registry_model), live.version,
-                         escaped(live.role)),
+                         label_value(deployment.model), label_value(live.registry_model), live.version,
+                         label_value(live.role)),
              1);
   const auto of_challengers = [&](std::string_view name, std::string_view help, auto value) {
     append_family(out, name, "gauge", help);
     for (const Deployment& deployment : deployments)
       if (deployment.challenger)
-        sample(out, name, fmt::format("model=\"{}\"", escaped(deployment.model)),
+        sample(out, name, fmt::format("model=\"{}\"", label_value(deployment.model)),
                value(*deployment.challenger));
   };
   of_challengers("tidemill_deployment_canary_share",
@@ -319,19 +324,19 @@ std::string Metrics::text(const std::vector<Deployment>& deployments, MetricName
       out, "tidemill_deployment_current", "gauge",
       "1 when a deployment serves the version that its alias names, 0 when that could not be loaded.");
   for (const Deployment& deployment : deployments)
-    sample(out, "tidemill_deployment_current", fmt::format("model=\"{}\"", escaped(deployment.model)),
+    sample(out, "tidemill_deployment_current", fmt::format("model=\"{}\"", label_value(deployment.model)),
            deployment.current ? 1 : 0);
   append_family(out, "tidemill_deployment_load_failures_total", "counter",
                 "Attempts to load the version that an alias names which failed.");
   for (const Deployment& deployment : deployments)
     sample(out, "tidemill_deployment_load_failures_total",
-           fmt::format("model=\"{}\"", escaped(deployment.model)), deployment.load_failures);
+           fmt::format("model=\"{}\"", label_value(deployment.model)), deployment.load_failures);
   append_family(out, "tidemill_deployment_table_age_seconds", "gauge",
                 "Time since the snapshot was made that a deployment's requests look things up in.");
   for (const Deployment& deployment : deployments)
     for (const Deployment::Table& table : deployment.tables)
       sample(out, "tidemill_deployment_table_age_seconds",
-             fmt::format("model=\"{}\",table=\"{}\"", escaped(deployment.model), escaped(table.name)),
+             fmt::format("model=\"{}\",table=\"{}\"", label_value(deployment.model), label_value(table.name)),
              table.age_seconds);
   if (names == MetricNames::OwnAndTriton) append_triton(out);
   return out;

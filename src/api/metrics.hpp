@@ -118,6 +118,10 @@ class InferenceSeries {
 
 /// What stands before the samples of a family, in Prometheus' text format.
 void append_family(std::string& out, std::string_view name, std::string_view type, std::string_view help);
+/// A label's value as it stands between quotes there.
+std::string label_value(std::string_view text);
+/// A sample's value as it stands there: "NaN", "+Inf", "-Inf", or digits that read back to the same number.
+std::string number_text(double value);
 
 /// Own: tidemill_*. OwnAndTriton: Triton's nv_inference_* beside them, for the dashboards that know these.
 enum class MetricNames { Own, OwnAndTriton };

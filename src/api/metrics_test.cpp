@@ -1,5 +1,8 @@
 #include "api/metrics.hpp"
 
+#include <limits>
+#include <string>
+
 #include <gtest/gtest.h>
 
 namespace tidemill::api {
@@ -29,6 +32,16 @@ TEST(Answers, tell_of_one_role_and_of_the_time_between) {
   EXPECT_GT(*since.quantile_seconds(0.999), 0.1);
   EXPECT_EQ(metrics.answers("late", 3, "canary").requests, 0U);
   EXPECT_EQ((before - before).quantile_seconds(0.99), std::nullopt);
+}
+
+TEST(MetricsText, has_labels_and_numbers_that_nothing_breaks_out_of) {
+  EXPECT_EQ(label_value("a\\b \"c\"\nd é"), "a\\\\b \\\"c\\\"\\nd é");
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(number_text(kInfinity), "+Inf");
+  EXPECT_EQ(number_text(-kInfinity), "-Inf");
+  EXPECT_EQ(number_text(std::numeric_limits<double>::quiet_NaN()), "NaN");
+  EXPECT_EQ(std::stod(number_text(0.1 + 0.2)), 0.1 + 0.2);
+  EXPECT_EQ(number_text(3), "3");
 }
 
 }  // namespace tidemill::api

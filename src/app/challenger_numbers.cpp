@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "api/metrics.hpp"
 #include "statistics/distances.hpp"
 
 namespace tidemill::app {
@@ -112,11 +113,11 @@ std::string ChallengerNumbers::metrics() const {
   std::map<std::string, monitoring::Facts::Challenger> numbers;
   for (const auto& [deployment, scores] : watched_) numbers[deployment] = numbers_of(deployment, *scores);
   const auto family = [&](std::string_view name, std::string_view help, auto value) {
-    out += fmt::format("# HELP {0} {1}\n# TYPE {0} gauge\n", name, help);
+    api::append_family(out, name, "gauge", help);
     for (const auto& [deployment, scores] : watched_)
       if (const std::optional<double> number = value(numbers[deployment]))
-        out += fmt::format("{}{{model=\"{}\",version=\"{}\"}} {}\n", name, deployment, scores->stage.version,
-                           *number);
+        out += fmt::format("{}{{model=\"{}\",version=\"{}\"}} {}\n", name, api::label_value(deployment),
+                           scores->stage.version, api::number_text(*number));
   };
   using Numbers = monitoring::Facts::Challenger;
   using Number = std::optional<double>;

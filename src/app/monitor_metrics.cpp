@@ -7,38 +7,19 @@
 
 #include <fmt/format.h>
 
+#include "api/metrics.hpp"
+
 namespace tidemill::app {
 
 namespace {
 
+using api::label_value;
 using monitoring::Finding;
-
-std::string label_value(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '\\' || c == '"') out += '\\';
-    if (c == '\n')
-      out += "\\n";
-    else
-      out += c;
-  }
-  return out;
-}
 
 std::string labels_of(const monitoring::Cause& cause) {
   return fmt::format("deployment=\"{}\",monitor=\"{}\",column=\"{}\",slice=\"{}\",version=\"{}\"",
                      label_value(cause.deployment), label_value(cause.monitor), label_value(cause.column),
                      label_value(cause.slice), cause.version == 0 ? "" : fmt::format("{}", cause.version));
-}
-
-std::string number_text(double value) {
-  if (value != value) return "NaN";
-  if (value > 1e308 * 1.7) return "+Inf";
-  return fmt::format("{}", value);
-}
-
-void begin_family(std::string& out, std::string_view name, std::string_view type, std::string_view help) {
-  out += fmt::format("# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
 }
 
 std::vector<const Finding*> exposed(const monitoring::LastLooks& looks) {
@@ -62,10 +43,10 @@ std::string metrics_of(const project::Project& project, const monitoring::Alerts
   if (project.monitors.empty()) return out;
   const std::vector<const Finding*> findings = exposed(looks);
   const auto each = [&](std::string_view name, std::string_view help, const auto& value) {
-    begin_family(out, name, "gauge", help);
+    api::append_family(out, name, "gauge", help);
     for (const Finding* finding : findings)
       if (const std::optional<double> number = value(*finding))
-        out += fmt::format("{}{{{}}} {}\n", name, labels_of(finding->cause), number_text(*number));
+        out += fmt::format("{}{{{}}} {}\n", name, labels_of(finding->cause), api::number_text(*number));
   };
   const auto if_measured = [](double Finding::* member) {
     return [member](const Finding& finding) {
@@ -81,19 +62,19 @@ std::string metrics_of(const project::Project& project, const monitoring::Alerts
        [](const Finding& finding) {
          return std::optional(finding.state == Finding::State::Measured ? 1.0 : 0.0);
        });
-  begin_family(out, "tidemill_monitor_last_evaluation_timestamp_seconds", "gauge",
-               "When a monitor was looked at last.");
+  api::append_family(out, "tidemill_monitor_last_evaluation_timestamp_seconds", "gauge",
+                     "When a monitor was looked at last.");
   for (const auto& [name, look] : looks)
     out += fmt::format(
         "tidemill_monitor_last_evaluation_timestamp_seconds{{deployment=\"{}\",monitor=\"{}\"}} {}\n",
         label_value(name.first), label_value(name.second), static_cast<double>(look.at.micros) / 1e6);
-  begin_family(out, "tidemill_monitor_interval_seconds", "gauge", "How often a monitor is looked at.");
+  api::append_family(out, "tidemill_monitor_interval_seconds", "gauge", "How often a monitor is looked at.");
   for (const auto& [deployment, monitors] : project.monitors)
     for (const project::Monitor& monitor : monitors)
       out += fmt::format("tidemill_monitor_interval_seconds{{deployment=\"{}\",monitor=\"{}\"}} {}\n",
                          label_value(deployment), label_value(monitor.name), monitor.every.seconds());
-  begin_family(out, "tidemill_monitor_failures_total", "counter",
-               "Times that a monitor could not be looked at.");
+  api::append_family(out, "tidemill_monitor_failures_total", "counter",
+                     "Times that a monitor could not be looked at.");
   out += fmt::format("tidemill_monitor_failures_total {}\n", failures);
 
   // Of every declared monitor, so that a rule sees it go back to 0.
@@ -108,7 +89,7 @@ std::string metrics_of(const project::Project& project, const monitoring::Alerts
   }
   const auto alerts_of = [&](std::string_view name, std::string_view help,
                              int std::pair<int, int>::* member) {
-    begin_family(out, name, "gauge", help);
+    api::append_family(out, name, "gauge", help);
     for (const auto& [monitor, count] : counts)
       out += fmt::format("{}{{deployment=\"{}\",monitor=\"{}\"}} {}\n", name, label_value(monitor.first),
                          label_value(monitor.second), count.*member);

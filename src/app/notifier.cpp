@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "api/metrics.hpp"
 #include "app/notifier_http.hpp"
 #include "base/log.hpp"
 #include "base/sha256.hpp"
@@ -180,9 +181,8 @@ bool Notifier::send(Receiver& receiver, const Json& message, const std::stop_tok
 std::string Notifier::metrics() const {
   std::string out;
   if (receivers_.empty()) return out;
-  out +=
-      "# HELP tidemill_notices_total Attempts to tell somebody, by what came of them.\n"
-      "# TYPE tidemill_notices_total counter\n";
+  api::append_family(out, "tidemill_notices_total", "counter",
+                     "Attempts to tell somebody, by what came of them.");
   for (const auto& receiver : receivers_)
     for (const auto& [outcome, count] :
          {std::pair<std::string_view, const std::atomic<uint64_t>*>{"delivered", &receiver->delivered},
@@ -191,9 +191,7 @@ std::string Notifier::metrics() const {
           {"dropped", &receiver->dropped}})
       out += fmt::format("tidemill_notices_total{{to=\"{}\",outcome=\"{}\"}} {}\n", receiver->name, outcome,
                          count->load());
-  out +=
-      "# HELP tidemill_notices_waiting Notices that are not told yet.\n"
-      "# TYPE tidemill_notices_waiting gauge\n";
+  api::append_family(out, "tidemill_notices_waiting", "gauge", "Notices that are not told yet.");
   for (const auto& receiver : receivers_)
     out += fmt::format("tidemill_notices_waiting{{to=\"{}\"}} {}\n", receiver->name,
                        outbox_.waiting(receiver->name).size());

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "api/metrics.hpp"
 #include "app/driven_clock.hpp"
 #include "app/output.hpp"
 #include "base/log.hpp"
@@ -34,15 +35,6 @@ std::string state_of_file(const Path& file) {
 std::vector<std::string> words_of(const std::string& selection) {
   std::istringstream in(selection);
   return {std::istream_iterator<std::string>(in), {}};
-}
-
-std::string labels_text(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '\\' || c == '"') out += '\\';
-    out += c;
-  }
-  return out;
 }
 
 }  // namespace
@@ -227,7 +219,7 @@ void Scheduler::end_run(Instant now) {
 std::string Scheduler::metrics() const {
   std::string out;
   const auto family = [&](std::string_view name, std::string_view help) {
-    out += fmt::format("# HELP {0} {1}\n# TYPE {0} gauge\n", name, help);
+    api::append_family(out, name, "gauge", help);
   };
   family("tidemill_scheduler_active",
          "1 where this process runs the schedules of its home, 0 where it stands by.");
@@ -239,7 +231,7 @@ std::string Scheduler::metrics() const {
       family(name, help);
       for (const auto& [schedule, one] : *kept)
         if (const std::optional<double> number = value(one))
-          out += fmt::format("{}{{schedule=\"{}\"}} {:.3f}\n", name, labels_text(schedule), *number);
+          out += fmt::format("{}{{schedule=\"{}\"}} {:.3f}\n", name, api::label_value(schedule), *number);
     };
     using Kept = registry::KeptSchedule;
     using Number = std::optional<double>;
@@ -260,7 +252,7 @@ std::string Scheduler::metrics() const {
   for (const std::string& name : models ? *models : std::vector<std::string>())
     if (const auto state = registry_->retraining(name); state && *state)
       stages += fmt::format("tidemill_retraining_stage{{registry_model=\"{}\",stage=\"{}\"}} 1\n",
-                            labels_text(name), (*state)->value("stage", "idle"));
+                            api::label_value(name), (*state)->value("stage", "idle"));
   if (stages.empty()) return out;
   family("tidemill_retraining_stage", "1 with the stage in which the retraining of a model is.");
   return out + stages;
