@@ -33,24 +33,22 @@ bool is_defined(const std::string& measure, const WatchedColumn& column) {
   return measure == "ks" || column.reference.baseline.standard_deviation.value_or(0) > 0;
 }
 
-/// A drift, with what it is about.
-struct Measured {
-  Cause cause;
-  Drift drift;
-};
+}  // namespace
 
-/// p-values of the columns of one slice together: at 20 columns, one in twenty is 0.05 by chance.
-void adjust(std::vector<Measured>& measured) {
+/// At 20 columns, one p-value in twenty is 0.05 by chance.
+void Look::add_drifts(std::vector<MeasuredDrift> measured) {
   std::vector<double> p_values;
-  for (const Measured& one : measured)
+  for (const MeasuredDrift& one : measured)
     if (one.drift.p_value) p_values.push_back(*one.drift.p_value);
   const std::vector<double> adjusted = statistics::benjamini_hochberg(p_values);
   size_t next = 0;
-  for (Measured& one : measured)
+  for (MeasuredDrift& one : measured) {
     if (one.drift.p_value) one.drift.p_value = adjusted[next++];
+    Finding finding = evaluate_drift(std::move(one.cause), limits_of(monitor_), one.drift);
+    finding.p_value = one.drift.p_value;
+    add(std::move(finding));
+  }
 }
-
-}  // namespace
 
 Result<void> Look::drift() {
   for (Watch::Kept* kept : kept_) TM_CHECK(drift(*kept));
@@ -85,20 +83,14 @@ Result<void> Look::drift(Watch::Kept& kept) {
     add_missing(cause("", reference.number), Topic::Drift,
                 "packages keep no reference of slices: reference: previous compares slices with the log");
   const Statistic statistic = statistic_of(monitor_.measure).value_or(Statistic::Psi);
-  std::vector<Measured> measured;
+  std::vector<MeasuredDrift> measured;
   for (size_t c = 0; c < columns.size(); ++c) {
     TM_TRY(const Maybe by_days, watch_.no_drift(kept, *columns[c], statistic, span_.days()));
     measured.push_back(
         {cause(columns[c]->name, reference.number),
          measure_drift(statistic, columns[c]->reference, slices[0].columns[c].places, {}, by_days)});
   }
-  adjust(measured);
-  for (Measured& one : measured) {
-    const Maybe p_value = one.drift.p_value;
-    Finding finding = evaluate_drift(std::move(one.cause), limits_of(monitor_), one.drift);
-    finding.p_value = p_value;
-    add(std::move(finding));
-  }
+  add_drifts(std::move(measured));
   return {};
 }
 
@@ -122,7 +114,7 @@ Result<void> Look::drift_against_log(Watch::Kept& kept, const std::vector<const 
                                        to_count, slice_columns));
     for (const SliceCounts& slice : now) {
       const auto other = std::ranges::find(then, slice.slice, &SliceCounts::slice);
-      std::vector<Measured> measured;
+      std::vector<MeasuredDrift> measured;
       for (size_t c = 0; c < part->size(); ++c) {
         const WatchedColumn& column = *(*part)[c];
         const double rows = other == then.end() ? 0 : sum(other->columns[c].places);
@@ -139,13 +131,7 @@ Result<void> Look::drift_against_log(Watch::Kept& kept, const std::vector<const 
         measured.push_back({std::move(of), measure_drift(statistic, column.reference, slice.columns[c].places,
                                                          other->columns[c].places, by_days)});
       }
-      adjust(measured);
-      for (Measured& one : measured) {
-        const Maybe p_value = one.drift.p_value;
-        Finding finding = evaluate_drift(std::move(one.cause), limits_of(monitor_), one.drift);
-        finding.p_value = p_value;
-        add(std::move(finding));
-      }
+      add_drifts(std::move(measured));
     }
   }
   return {};

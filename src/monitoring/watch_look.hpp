@@ -29,6 +29,12 @@ struct JudgedRows {
   size_t foreign = 0;  // rows whose label is no class
 };
 
+/// A drift, with what it is about.
+struct MeasuredDrift {
+  Cause cause;
+  Drift drift;
+};
+
 class Look {
  public:
   Look(Watch& watch, const WatchInput& input, engine::Connection connection)
@@ -56,6 +62,8 @@ class Look {
   // watch_distribution.cpp
   Result<void> drift();
   Result<void> drift(Watch::Kept& kept);
+  /// The columns of one slice: their p-values are adjusted together.
+  void add_drifts(std::vector<MeasuredDrift> measured);
   Result<void> drift_against_log(Watch::Kept& kept, const std::vector<const WatchedColumn*>& columns);
   Result<void> quality();
   Result<void> quality(const VersionReference& reference);
