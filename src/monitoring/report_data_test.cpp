@@ -119,20 +119,6 @@ TEST(ReportPeriod, is_round_and_gives_few_periods_with_enough_rows) {
   }
 }
 
-TEST(ReportLabel, is_read_as_the_model_means_it) {
-  forest::Package package;
-  EXPECT_EQ(label_number(package, "1"), 1);
-  EXPECT_EQ(label_number(package, "true"), 1);
-  EXPECT_EQ(label_number(package, "2"), std::nullopt);
-  EXPECT_EQ(label_number(package, "late"), std::nullopt);
-  package.classes = {"3", "9"};
-  EXPECT_EQ(label_number(package, "9.0"), 1);
-  EXPECT_EQ(label_number(package, "1"), std::nullopt);
-  package.classes.clear();
-  package.task = forest::Task::Regression;
-  EXPECT_EQ(label_number(package, "-2.5"), -2.5);
-}
-
 TEST_F(ReportOfLog, counts_and_measures_what_drifted) {
   std::vector<Row> rows;
   std::vector<double> xs;

@@ -1,13 +1,13 @@
 #include "monitoring/report_judged.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include <fmt/format.h>
 
 #include "engine/names.hpp"
 #include "monitoring/evaluate.hpp"
+#include "monitoring/judging.hpp"
 #include "monitoring/log_relation.hpp"
 #include "statistics/fairness.hpp"
 
@@ -18,12 +18,6 @@ namespace {
 constexpr size_t kMostValues = 4'000'000;  // rows × scores
 constexpr double kLeastLabels = 50;        // of a period, a slice or the whole, before a metric is shown
 constexpr statistics::BootstrapOptions kResampling{.resamples = 200};
-
-statistics::Task task_of(forest::Task task) {
-  return task == forest::Task::Binary       ? statistics::Task::Binary
-         : task == forest::Task::Multiclass ? statistics::Task::Multiclass
-                                            : statistics::Task::Regression;
-}
 
 /// A column whose values slice or group rows, and its value in each row: an index into names.
 struct Sliced {
@@ -48,17 +42,6 @@ struct Rows {
   }
 };
 
-/// Rows of a day resemble each other: days are drawn, or hours where there are too few of them, or else rows.
-statistics::Blocks blocks_of(const std::vector<int64_t>& times) {
-  for (const int64_t unit : {int64_t{86'400'000'000}, int64_t{3'600'000'000}}) {
-    std::vector<int64_t> ids;
-    for (const int64_t time : times) ids.push_back(time / unit);
-    statistics::Blocks blocks = statistics::make_blocks(ids);
-    if (blocks.count >= statistics::kMinBlocks) return blocks;
-  }
-  return statistics::blocks_of_single_rows(times.size());
-}
-
 class Judged {
  public:
   Judged(const ReportInput& input, const VersionReference& reference, engine::Connection& connection,
@@ -66,6 +49,7 @@ class Judged {
       : input_(input),
         reference_(reference),
         package_(*reference.package),
+        labels_(package_),
         connection_(connection),
         report_(report) {}
 
@@ -176,7 +160,7 @@ class Judged {
     const size_t k = rows_.outputs;
     for (size_t r = 0; r < chunk.rows(); ++r) {
       const std::string text(chunk.varchar(1, r));
-      const Maybe label = label_number(package_, text);
+      const Maybe label = labels_.of(text);
       if (!label && foreign_++ == 0) foreign_label_ = text;
       bool whole = label.has_value();
       for (size_t o = 0; o < k; ++o) whole = whole && std::isfinite(chunk.doubles(2 + o)[r]);
@@ -321,6 +305,7 @@ class Judged {
   const ReportInput& input_;
   const VersionReference& reference_;
   const forest::Package& package_;
+  const LabelNumbers labels_;
   engine::Connection& connection_;
   Report& report_;
   std::string relation_, where_;
@@ -333,23 +318,6 @@ class Judged {
 };
 
 }  // namespace
-
-Maybe label_number(const forest::Package& package, const std::string& text) {
-  double number = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool is_number = error == std::errc{} && stop == text.data() + text.size() && std::isfinite(number);
-  if (!package.classes.empty()) {
-    auto found = std::ranges::find(package.classes, text);
-    if (found == package.classes.end() && is_number)
-      found = std::ranges::find(package.classes, forest::category_text(number));
-    return found == package.classes.end() ? Maybe() : Maybe(found - package.classes.begin());
-  }
-  if (package.task == forest::Task::Binary) {
-    if (text == "true" || text == "false") return text == "true" ? 1 : 0;
-    if (number != 0 && number != 1) return {};
-  }
-  return is_number ? Maybe(number) : Maybe();
-}
 
 Result<void> add_judged(const ReportInput& input, const VersionReference& reference,
                         engine::Connection& connection, Report& report) {

@@ -19,7 +19,4 @@ void note_no_traffic(const std::string& why, Report& report);
 /// kRowsOfReportPeriod each.
 Duration report_period(Duration span, int64_t rows);
 
-/// The number of a label's text to this model: a class's index, or the number itself; nothing: none of its.
-Maybe label_number(const forest::Package& package, const std::string& text);
-
 }  // namespace tidemill::monitoring

@@ -1,13 +1,13 @@
 // What predictions were worth: metrics where labels are known, estimated ones where they are not yet, and
 // fairness.
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <map>
 
 #include <fmt/format.h>
 
 #include "engine/names.hpp"
+#include "monitoring/judging.hpp"
 #include "monitoring/log_relation.hpp"
 #include "monitoring/watch_look.hpp"
 
@@ -16,54 +16,7 @@ namespace tidemill::monitoring {
 namespace {
 
 constexpr size_t kMostValues = 4'000'000;  // rows × outputs that are read
-constexpr int64_t kDay = 86'400'000'000, kHour = 3'600'000'000;
 constexpr statistics::BootstrapOptions kResampling{.resamples = 500};
-
-statistics::Task task_of(forest::Task task) {
-  return task == forest::Task::Binary       ? statistics::Task::Binary
-         : task == forest::Task::Multiclass ? statistics::Task::Multiclass
-                                            : statistics::Task::Regression;
-}
-
-/// Rows of a day resemble each other: days are drawn, or hours where there are too few of them, or else rows.
-statistics::Blocks blocks_of(const std::vector<int64_t>& micros) {
-  for (const int64_t unit : {kDay, kHour}) {
-    std::vector<int64_t> ids;
-    for (const int64_t time : micros) ids.push_back(time / unit);
-    statistics::Blocks blocks = statistics::make_blocks(ids);
-    if (blocks.count >= statistics::kMinBlocks) return blocks;
-  }
-  return statistics::blocks_of_single_rows(micros.size());
-}
-
-/// From a label's text to its number: a class's index, or the number itself.
-class LabelReading {
- public:
-  explicit LabelReading(const forest::Package& package) : package_(package) {
-    for (size_t c = 0; c < package.classes.size(); ++c)
-      classes_.emplace(package.classes[c], static_cast<double>(c));
-  }
-  /// Nothing: it is no label of this model.
-  std::optional<double> read(const std::string& text) const {
-    if (const auto found = classes_.find(text); found != classes_.end()) return found->second;
-    double number = 0;
-    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    const bool is_number = error == std::errc{} && stop == text.data() + text.size() && std::isfinite(number);
-    if (!classes_.empty()) {
-      const auto found = is_number ? classes_.find(forest::category_text(number)) : classes_.end();
-      return found == classes_.end() ? std::nullopt : std::optional(found->second);
-    }
-    if (package_.task == forest::Task::Binary && (text == "true" || text == "false"))
-      return text == "true" ? 1 : 0;
-    if (!is_number || (package_.task == forest::Task::Binary && number != 0 && number != 1))
-      return std::nullopt;
-    return number;
-  }
-
- private:
-  const forest::Package& package_;
-  std::map<std::string, double> classes_;
-};
 
 std::vector<std::string> score_columns(const VersionReference& reference) {
   std::vector<std::string> names;
@@ -104,7 +57,7 @@ Result<JudgedRows> Look::read_rows(const VersionReference& reference, const std:
   const std::string sample =
       one_in > 1 ? fmt::format(" AND hash(prediction_id, \"row\") % {} = 0", one_in) : "";
   const forest::Package& package = *reference.package;
-  const LabelReading labels(package);
+  const LabelNumbers labels(package);
   const double threshold = package.threshold.value_or(0.5);
   std::vector<int64_t> times;
   std::map<std::string, uint32_t> groups;
@@ -118,7 +71,7 @@ Result<JudgedRows> Look::read_rows(const VersionReference& reference, const std:
           if (!whole || (labelled && chunk.is_null(1 + k, r)) || (!group.empty() && chunk.is_null(2 + k, r)))
             continue;
           if (labelled) {
-            const auto label = labels.read(std::string(chunk.varchar(1 + k, r)));
+            const auto label = labels.of(chunk.varchar(1 + k, r));
             if (!label) {
               ++read.foreign;
               continue;
