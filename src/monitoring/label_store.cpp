@@ -70,8 +70,6 @@ std::vector<engine::GivenValues> values_of(const std::vector<const Label*>& labe
   return values;
 }
 
-std::string instant_in_sql(Instant instant) { return fmt::format("TIMESTAMPTZ '{}'", to_text(instant)); }
-
 uint64_t count_at(const engine::Rows& rows, size_t column) {
   const auto* count = std::get_if<int64_t>(&rows.rows.at(0).at(column));
   return count == nullptr ? 0 : static_cast<uint64_t>(*count);
@@ -135,11 +133,7 @@ Result<std::unique_ptr<LabelStore>> LabelStore::open(LabelStoreOptions options) 
 
 /// An instance of its own each time: files are replaced under their names, and none may have kept them.
 Result<std::unique_ptr<engine::Database>> LabelStore::open_sql() const {
-  engine::DatabaseOptions opening;
-  opening.threads = 1;
-  opening.memory_bytes = kSqlMemory;
-  opening.allowed_folders = {folder_, log_folder(options_.home, options_.deployment)};
-  return engine::Database::open(opening);
+  return open_log(options_.home, 1, kSqlMemory);
 }
 
 Result<LabelCounts> LabelStore::take(const std::vector<Label>& labels, Instant now, Strangers strangers) {
@@ -208,7 +202,7 @@ Result<LabelCounts> LabelStore::count(engine::Connection& sql, Instant now) {
           "(before IS NULL AND lag IS NOT NULL){}, CAST(coalesce(sum(lag) FILTER (before IS NULL), 0) AS "
           "DOUBLE) FROM (SELECT *, CASE WHEN time IS NOT NULL THEN greatest(0, epoch_us({}) - "
           "epoch_us(time)) / 1e6 END AS lag FROM judged)",
-          instant_in_sql({now.micros - options_.matures_after.micros}), lags, instant_in_sql(now))));
+          sql_of({now.micros - options_.matures_after.micros}), lags, sql_of(now))));
   LabelCounts counts;
   counts.fresh = count_at(rows, 0);
   counts.same = count_at(rows, 1);
@@ -237,7 +231,7 @@ Result<void> LabelStore::write(engine::Connection& sql, Instant now) {
   return publish_rows(sql,
                       fmt::format("SELECT prediction_id, \"row\", key, label, {} AS label_at, CAST({} AS "
                                   "BIGINT) AS number {}",
-                                  instant_in_sql(now), number, rows),
+                                  sql_of(now), number, rows),
                       folder_, number);
 }
 
@@ -258,7 +252,7 @@ Result<void> LabelStore::put_together(engine::Connection& sql, Instant now) {
       sql,
       fmt::format("SELECT * FROM read_parquet([{}], hive_partitioning = false) WHERE label_at >= {} QUALIFY "
                   "row_number() OVER (PARTITION BY prediction_id, \"row\", key ORDER BY number DESC) = 1",
-                  list, instant_in_sql({now.micros - options_.retain.micros})),
+                  list, sql_of({now.micros - options_.retain.micros})),
       folder_, number));
   // Only now: until then each label is there twice, with one number.
   for (const Path& file : small)
@@ -274,7 +268,7 @@ Result<std::optional<LabelStore::Share>> LabelStore::share(Instant now) const {
          sql.query(fmt::format(
              "SELECT count(*), count(label) FROM {} WHERE time <= {} AND error IS NULL AND role <> 'shadow'",
              labelled_relation(options_.home, options_.deployment),
-             instant_in_sql({now.micros - options_.matures_after.micros}))));
+             sql_of({now.micros - options_.matures_after.micros}))));
   return Share{static_cast<int64_t>(count_at(rows, 0)), static_cast<int64_t>(count_at(rows, 1))};
 }
 

@@ -1,8 +1,9 @@
 #include "monitoring/log_relation.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
-#include "engine/database.hpp"
 #include "monitoring/label_text.hpp"
 #include "monitoring/log_table.hpp"
 #include "monitoring/roll.hpp"
@@ -12,6 +13,8 @@ namespace tidemill::monitoring {
 namespace {
 
 using engine::GivenKind;
+
+constexpr const char *kLogs = "predictions", *kLabels = "labels";  // in the home
 
 std::string_view type_of(GivenKind kind) {
   switch (kind) {
@@ -55,8 +58,20 @@ std::string log_rows(const Path& home, const std::string& deployment, std::strin
 
 }  // namespace
 
-Path log_folder(const Path& home, const std::string& deployment) { return home / "predictions" / deployment; }
-Path label_folder(const Path& home, const std::string& deployment) { return home / "labels" / deployment; }
+Path log_folder(const Path& home, const std::string& deployment) { return home / kLogs / deployment; }
+Path label_folder(const Path& home, const std::string& deployment) { return home / kLabels / deployment; }
+
+Result<std::unique_ptr<engine::Database>> open_log(const Path& home, int threads, int64_t memory_bytes) {
+  engine::DatabaseOptions opening;
+  opening.threads = threads;
+  opening.memory_bytes = memory_bytes;
+  opening.allowed_folders = {home / kLogs, home / kLabels};
+  return engine::Database::open(opening);
+}
+
+std::string sql_of(Instant instant) {
+  return fmt::format("TIMESTAMPTZ '{}'", to_text(Instant{std::max<int64_t>(instant.micros, 0)}));
+}
 
 std::string log_relation(const Path& home, const std::string& deployment) {
   return "(" + log_rows(home, deployment, "") + ")";
@@ -91,9 +106,8 @@ std::string matured_relation(const Path& home, const std::string& deployment, co
       labels.missing.is_null()
           ? "label"
           : fmt::format("coalesce(label, {})", engine::quote_text(label_text(labels.missing)));
-  return fmt::format("(SELECT * REPLACE ({} AS label) FROM {} WHERE time <= TIMESTAMPTZ '{}')", missing,
-                     labelled_relation(home, deployment),
-                     to_text(Instant{at.micros - labels.matures_after.micros}));
+  return fmt::format("(SELECT * REPLACE ({} AS label) FROM {} WHERE time <= {})", missing,
+                     labelled_relation(home, deployment), sql_of({at.micros - labels.matures_after.micros}));
 }
 
 }  // namespace tidemill::monitoring

@@ -1,14 +1,16 @@
 // The log and the labels of a deployment as relations of SQL. Each text stands behind FROM, in parentheses of
 // its own, and names the files that there are now: make it anew for each look. Rows are in the files after at
-// most the roll interval. A database that reads it may see the home's folders predictions and labels.
+// most the roll interval.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "base/file.hpp"
+#include "engine/database.hpp"
 #include "project/project.hpp"
 
 namespace tidemill::monitoring {
@@ -16,6 +18,12 @@ namespace tidemill::monitoring {
 /// Where they lie.
 Path log_folder(const Path& home, const std::string& deployment);
 Path label_folder(const Path& home, const std::string& deployment);
+
+/// A database in which these relations can be read. threads 0: all cores; memory_bytes 0: its own default.
+Result<std::unique_ptr<engine::Database>> open_log(const Path& home, int threads, int64_t memory_bytes);
+
+/// "TIMESTAMPTZ '…'"; of what was before 1970, 1970.
+std::string sql_of(Instant instant);
 
 /// One row a predicted row: own_columns() first, then answers and features of all versions, put together by
 /// name. Without any file: own_columns() and no rows.

@@ -25,6 +25,11 @@ TEST(LogRelation, of_no_log_has_the_columns_of_every_log_and_no_rows) {
             "label_at TIMESTAMP WITH TIME ZONE");
 }
 
+TEST(LogRelation, instants_in_sql_begin_with_1970) {
+  EXPECT_EQ(sql_of(kTen), "TIMESTAMPTZ '2026-11-29T10:00:00Z'");
+  EXPECT_EQ(sql_of({-1}), sql_of({0}));
+}
+
 TEST(LogRelation, puts_the_columns_of_all_versions_together) {
   LogForTests log;
   log.log("2026-11-29T10-a", 1, {"x"}, {{"a", "7", kTen}});

@@ -92,11 +92,10 @@ class Judged {
     relation_ = declared ? matured_relation(home, report_.deployment, labels->second, report_.window_end)
                          : labelled_relation(home, report_.deployment);
     TM_TRY(has_, connection_.describe(fmt::format("SELECT * FROM {}", relation_)));
-    where_ = fmt::format(
-        "{} WHERE time >= TIMESTAMPTZ '{}' AND time < TIMESTAMPTZ '{}' AND error IS NULL AND model = {} AND "
-        "version = {}",
-        relation_, to_text(Instant{std::max<int64_t>(report_.window_begin.micros, 0)}),
-        to_text(report_.window_end), engine::quote_text(report_.model), report_.version);
+    where_ =
+        fmt::format("{} WHERE time >= {} AND time < {} AND error IS NULL AND model = {} AND version = {}",
+                    relation_, sql_of(report_.window_begin), sql_of(report_.window_end),
+                    engine::quote_text(report_.model), report_.version);
     TM_TRY(const auto counts,
            connection_.query(fmt::format("SELECT count(*), count(label) FROM {}", where_)));
     report_.performance.predictions = std::get<int64_t>(counts.rows[0][0]);

@@ -24,10 +24,6 @@ constexpr std::array<int64_t, 17> kRound{kMinute,      2 * kMinute, 5 * kMinute,
 /// A name that no column of a log has.
 constexpr const char* kPeriod = "tidemill report period";
 
-std::string instant_sql(Instant instant) {
-  return fmt::format("TIMESTAMPTZ '{}'", to_text(Instant{std::max<int64_t>(instant.micros, 0)}));
-}
-
 class Live {
  public:
   Live(const ReportInput& input, const VersionReference& reference, Report& report,
@@ -59,7 +55,7 @@ class Live {
  private:
   std::string where(const std::string& more) const {
     return fmt::format("{} WHERE time >= {} AND time < {} AND model = {}{}", relation_,
-                       instant_sql(report_.window_begin), instant_sql(report_.window_end),
+                       sql_of(report_.window_begin), sql_of(report_.window_end),
                        engine::quote_text(report_.model), more);
   }
 
@@ -219,11 +215,7 @@ Duration report_period(Duration span, int64_t rows) {
 }
 
 Result<void> add_live(const ReportInput& input, const VersionReference& reference, Report& report) {
-  engine::DatabaseOptions opening;
-  opening.threads = input.threads;
-  opening.memory_bytes = input.memory_bytes;
-  opening.allowed_folders = {input.project->home / "predictions", input.project->home / "labels"};
-  TM_TRY(const auto database, engine::Database::open(opening));
+  TM_TRY(const auto database, open_log(input.project->home, input.threads, input.memory_bytes));
   TM_TRY(engine::Connection connection, database->connect());
   return Live(input, reference, report, std::move(connection)).add();
 }

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "engine/names.hpp"
-#include "monitoring/log_relation.hpp"
 #include "monitoring/watch_look.hpp"
 
 namespace tidemill::monitoring {
@@ -28,8 +27,6 @@ std::string text_of(const project::PredictionLog& log) {
 
 }  // namespace
 
-std::string sql_of(Instant instant) { return fmt::format("TIMESTAMPTZ '{}'", to_text(instant)); }
-
 Result<Evaluation> Watch::look(const WatchInput& input) {
   Evaluation evaluation{
       input.deployment->name, input.monitor->name, input.window_end, input.monitor->fire_after, {}};
@@ -46,11 +43,7 @@ Result<Evaluation> Watch::look(const WatchInput& input) {
     return evaluation;
   }
   if (kept_.size() >= kMaxKept) kept_.clear();
-  engine::DatabaseOptions opening;
-  opening.threads = input.threads;
-  opening.memory_bytes = input.memory_bytes;
-  opening.allowed_folders = {input.home / "predictions", input.home / "labels"};
-  TM_TRY(const auto database, engine::Database::open(opening));
+  TM_TRY(const auto database, open_log(input.home, input.threads, input.memory_bytes));
   TM_TRY(engine::Connection connection, database->connect());
   Look look(*this, input, std::move(connection));
   TM_TRY(evaluation.findings, look.findings());
@@ -164,8 +157,7 @@ std::string Look::rows_in(const Span& span, int version) const {
 
 std::string Look::named_rows_in(const std::string& relation, const Span& span, int version) const {
   return fmt::format("{} WHERE time >= {} AND time < {} AND error IS NULL AND model = {} AND {}", relation,
-                     sql_of({std::max<int64_t>(span.begin.micros, 0)}), sql_of(span.end),
-                     engine::quote_text(input_.deployment->model),
+                     sql_of(span.begin), sql_of(span.end), engine::quote_text(input_.deployment->model),
                      version == 0 ? "role <> 'shadow'" : fmt::format("version = {}", version));
 }
 

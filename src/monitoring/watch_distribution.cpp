@@ -187,8 +187,8 @@ Result<void> Look::type_errors() {
          connection_.query(fmt::format("SELECT count(*) FILTER (error IN ('infer.datatype', 'infer.range', "
                                        "'predict.type')), count(*) FROM {} "
                                        "WHERE time >= {} AND time < {} AND model = {} AND role <> 'shadow'",
-                                       relation_, sql_of({std::max<int64_t>(span_.begin.micros, 0)}),
-                                       sql_of(span_.end), engine::quote_text(input_.deployment->model))));
+                                       relation_, sql_of(span_.begin), sql_of(span_.end),
+                                       engine::quote_text(input_.deployment->model))));
   const auto count = [&](size_t i) { return static_cast<double>(std::get<int64_t>(counts.rows[0][i])); };
   add(evaluate_quality(cause(), limits_of(monitor_), {.failing = count(0), .rows = count(1)}));
   return {};

@@ -6,6 +6,7 @@
 
 #include "engine/database.hpp"
 #include "monitoring/declared.hpp"
+#include "monitoring/log_relation.hpp"
 #include "monitoring/watch.hpp"
 
 namespace tidemill::monitoring {
@@ -100,8 +101,5 @@ class Look {
   Span span_;
   std::vector<Finding> found_;
 };
-
-/// "TIMESTAMPTZ '…'"
-std::string sql_of(Instant instant);
 
 }  // namespace tidemill::monitoring

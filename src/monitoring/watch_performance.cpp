@@ -8,7 +8,6 @@
 
 #include "engine/names.hpp"
 #include "monitoring/judging.hpp"
-#include "monitoring/log_relation.hpp"
 #include "monitoring/watch_look.hpp"
 
 namespace tidemill::monitoring {

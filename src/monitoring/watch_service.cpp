@@ -12,8 +12,7 @@ Result<void> Look::traffic() {
   const double sample = input_.deployment->log->sample;
   TM_TRY(const auto read,
          connection_.query(fmt::format("SELECT count(*) FILTER (time >= {}), min(epoch_us(time)) FROM {}",
-                                       sql_of({std::max<int64_t>(span_.begin.micros, 0)}),
-                                       rows_in({{0}, span_.end}, 0))));
+                                       sql_of(span_.begin), rows_in({{0}, span_.end}, 0))));
   const auto rows = static_cast<double>(std::get<int64_t>(read.rows[0][0]));
   const auto* oldest = std::get_if<int64_t>(&read.rows[0][1]);
   Instant begin = span_.begin;
