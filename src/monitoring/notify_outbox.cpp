@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "monitoring/roll.hpp"
+
 namespace tidemill::monitoring {
 
 namespace {
@@ -28,17 +30,7 @@ Result<size_t> Outbox::add(const std::string& to, const Notice& notice) const {
   return dropped;
 }
 
-std::vector<Path> Outbox::waiting(const std::string& to) const {
-  std::vector<Path> files;
-  std::error_code ignored;
-  for (std::filesystem::directory_iterator entry(folder_, ignored), end; entry != end;
-       entry.increment(ignored)) {
-    const std::string name = entry->path().filename().native();
-    if (name.ends_with(ending(to)) && !name.starts_with('.')) files.push_back(entry->path());
-  }
-  std::ranges::sort(files);
-  return files;
-}
+std::vector<Path> Outbox::waiting(const std::string& to) const { return files_ending(folder_, ending(to)); }
 
 Result<Notice> Outbox::read(const Path& file) {
   TM_TRY(const std::string text, read_file(file, kMaxNoticeBytes));
