@@ -8,7 +8,6 @@
 #include "api/metrics.hpp"
 #include "app/notifier_http.hpp"
 #include "base/log.hpp"
-#include "base/sha256.hpp"
 
 namespace tidemill::app {
 
@@ -80,10 +79,15 @@ Result<void> Notifier::tell(const Event& event) {
   notice.text = event.text;
   notice.at = event.at;
   notice.details = event.details;
-  constexpr size_t kIdDigits = 32;
-  notice.id =
-      sha256(fmt::format("{}\n{}\n{}", notice.event, event.at.micros, event.text)).substr(0, kIdDigits);
+  notice.id = monitoring::notice_id(fmt::format("{}\n{}\n{}", notice.event, event.at.micros, event.text));
   return keep(notice);
+}
+
+EventSink Notifier::sink() {
+  return [this](const Event& event) {
+    if (const auto told = tell(event); !told)
+      log::error("a notice is lost: {}: {}", event.text, told.error().message);
+  };
 }
 
 void Notifier::deliver_until(const std::stop_token& stop) {

@@ -31,6 +31,8 @@ class Notifier {
   /// They are durable when it returns. Errors: io.*. Thread-safe.
   Result<void> tell(const AlertEvents& events, Instant now);
   Result<void> tell(const Event& event);
+  /// For a scheduler: tells, and logs what is lost. Not longer than this lives.
+  EventSink sink();
   /// In Prometheus' text format; empty without `notify`.
   std::string metrics() const;
 

@@ -113,10 +113,7 @@ Result<std::unique_ptr<Scheduler>> open_scheduler(const GlobalOptions& global,
       std::ranges::any_of(project.models, [](const auto& each) { return !each.second.imported; });
   if (project.schedules.empty() && !trains) return nullptr;
   SchedulerOptions options{.global = global};
-  options.tell = [&notifier](const Event& event) {
-    if (const auto told = notifier.tell(event); !told)
-      log::error("a notice is lost: {}: {}", event.text, told.error().message);
-  };
+  options.tell = notifier.sink();
   options.sources.challenger = [&deployments, &challengers](const std::string& name,
                                                             const registry::Rollout* rollout) {
     const auto live = deployments.live(name);

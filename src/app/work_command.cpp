@@ -9,7 +9,6 @@
 #include "app/output.hpp"
 #include "app/scheduler.hpp"
 #include "app/watcher.hpp"
-#include "base/log.hpp"
 
 namespace tidemill::app {
 
@@ -29,11 +28,7 @@ int work(const GlobalOptions& global) {
   Watcher watcher(session->project, *session->registry, {.told = [&](const AlertEvents& events, Instant now) {
                     return notifier.tell(events, now);
                   }});
-  const auto tell = [&notifier](const Event& event) {
-    if (const auto told = notifier.tell(event); !told)
-      log::error("a notice is lost: {}: {}", event.text, told.error().message);
-  };
-  auto scheduler = Scheduler::open(session->project, {.global = global, .tell = tell});
+  auto scheduler = Scheduler::open(session->project, {.global = global, .tell = notifier.sink()});
   if (!scheduler) return report(global, scheduler.error());
   (*scheduler)->begin();
   const Watching watching(session->project, session->clock, watcher);

@@ -11,7 +11,7 @@ namespace tidemill::monitoring {
 
 namespace {
 
-constexpr size_t kIdDigits = 16;
+constexpr size_t kIdDigits = 32;
 constexpr Duration kOccurrenceLasts{int64_t{5} * 60'000'000};  // that something which happened is shown
 
 std::string_view alert_name(Topic topic) {
@@ -89,6 +89,8 @@ Result<Notice> notice_from_json(const Json& json) {
   return notice;
 }
 
+std::string notice_id(std::string_view what) { return sha256(what).substr(0, kIdDigits); }
+
 Notice notice_of(const AlertEvent& event, Instant now) {
   const Alert& alert = event.alert;
   Notice notice;
@@ -101,9 +103,8 @@ Notice notice_of(const AlertEvent& event, Instant now) {
   notice.details["value"] = json_number(alert.value);
   notice.details["limit"] = json_number(alert.limit);
   notice.details["since"] = to_text(alert.since);
-  const std::string what =
-      fmt::format("{}\n{}\n{}", canonical(to_json(alert.cause)), notice.event, alert.since.micros);
-  notice.id = sha256(what).substr(0, kIdDigits);
+  notice.id =
+      notice_id(fmt::format("{}\n{}\n{}", canonical(to_json(alert.cause)), notice.event, alert.since.micros));
   return notice;
 }
 

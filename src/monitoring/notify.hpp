@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.hpp"
@@ -28,6 +29,8 @@ struct Sender {
   std::string project, environment;
 };
 
+/// Of what tells an event from every other.
+std::string notice_id(std::string_view what);
 Notice notice_of(const AlertEvent& event, Instant now);
 
 /// {"event", "project", "environment", "text", "at", "id", and the details}.
