@@ -10,7 +10,6 @@ namespace tidemill::app {
 
 namespace {
 
-constexpr int kLowPriority = 10;
 constexpr std::string_view kFirstToGo = "500\n";  // of 1000, in /proc/PID/oom_score_adj
 constexpr size_t kKeptOutput = size_t{16} << 10;
 constexpr Duration kGrace{30'000'000};

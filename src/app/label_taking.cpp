@@ -5,17 +5,13 @@
 #include <condition_variable>
 #include <mutex>
 
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include "base/log.hpp"
+#include "base/process.hpp"
 
 namespace tidemill::app {
 
 namespace {
 
-constexpr int kLowPriority = 10;
 constexpr int64_t kPauseFactor = 20;  // so many times as long as a look took: 5 % of a core at most
 constexpr Duration kLeastPause{100'000};
 
@@ -52,7 +48,7 @@ LabelTaking::LabelTaking(const project::Project& project, const registry::Regist
   if (labels.all().empty()) return;
   const std::chrono::microseconds pause(std::max(every, kLeastPause).micros);
   thread_ = std::jthread([&project, &registry, &labels, pause](const std::stop_token& stop) {
-    ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kLowPriority);
+    lower_thread_priority();
     LabelTaker taker(project, registry, labels);
     std::mutex mutex;
     std::condition_variable_any changed;

@@ -3,14 +3,11 @@
 #include <chrono>
 #include <condition_variable>
 
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <fmt/format.h>
 
 #include "api/metrics.hpp"
 #include "base/log.hpp"
+#include "base/process.hpp"
 #include "monitoring/log_relation.hpp"
 
 namespace tidemill::app {
@@ -22,7 +19,6 @@ using monitoring::LogColumn;
 using monitoring::LoggedVersion;
 using monitoring::ValueKind;
 
-constexpr int kLowPriority = 10;
 constexpr std::string_view kScores = "scores";  // of all classes
 
 std::string score_of(const std::string& label) { return "score_" + label; }
@@ -183,7 +179,7 @@ void PredictionLogs::predicted(const serving::PredictionRecord& record) {
 }
 
 void PredictionLogs::roll_until(const std::stop_token& stop) {
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kLowPriority);
+  lower_thread_priority();
   std::mutex mutex;
   std::condition_variable_any changed;
   std::unique_lock lock(mutex);

@@ -1,9 +1,6 @@
 #include "app/scheduler.hpp"
 
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <condition_variable>
 #include <sstream>
@@ -14,12 +11,12 @@
 #include "app/driven_clock.hpp"
 #include "app/output.hpp"
 #include "base/log.hpp"
+#include "base/process.hpp"
 
 namespace tidemill::app {
 
 namespace {
 
-constexpr int kLowPriority = 10;
 constexpr int kLockHeld = 5;
 constexpr auto kWaitForHome = std::chrono::seconds(5);
 constexpr Duration kDecideEvery{60'000'000};
@@ -86,7 +83,7 @@ void Scheduler::stop() {
 }
 
 void Scheduler::work(const std::stop_token& stop) {
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kLowPriority);
+  lower_thread_priority();
   std::mutex mutex;
   std::condition_variable_any never;
   std::unique_lock lock(mutex);

@@ -4,14 +4,11 @@
 #include <chrono>
 #include <condition_variable>
 
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <fmt/format.h>
 
 #include "app/monitor_metrics.hpp"
 #include "base/log.hpp"
+#include "base/process.hpp"
 #include "forest/package.hpp"
 #include "monitoring/declared.hpp"
 
@@ -22,7 +19,6 @@ namespace {
 using monitoring::Evaluation;
 using monitoring::Finding;
 
-constexpr int kLowPriority = 10;
 constexpr auto kPoll = std::chrono::seconds(1);
 constexpr size_t kFollowsEvery = 10;  // polls
 
@@ -200,7 +196,7 @@ Watching::Watching(const project::Project& project, std::shared_ptr<const Clock>
 }
 
 void Watching::watch_until(const std::stop_token& stop) {
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kLowPriority);
+  lower_thread_priority();
   std::mutex mutex;
   std::condition_variable_any changed;
   std::unique_lock lock(mutex);

@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <csignal>
+#include <thread>
 
 #include "base/clock.hpp"
 #include "base/file.hpp"
@@ -157,6 +160,19 @@ TEST(Process, a_child_ends_by_sigpipe_though_we_ignore_it) {
   std::signal(SIGPIPE, SIG_DFL);
   ASSERT_TRUE(exit);
   EXPECT_EQ(exit->code, 128 + SIGPIPE);
+}
+
+TEST(Process, one_thread_stands_back_and_the_others_do_not) {
+  const auto nice_now = [] { return ::getpriority(PRIO_PROCESS, static_cast<id_t>(::gettid())); };
+  const int before = nice_now();
+  constexpr int kLowest = 19;  // anybody may
+  int within = 0;
+  std::thread([&] {
+    lower_thread_priority(kLowest);
+    within = nice_now();
+  }).join();
+  EXPECT_EQ(within, kLowest);
+  EXPECT_EQ(nice_now(), before);
 }
 
 TEST(Process, says_when_a_command_does_not_exist) {

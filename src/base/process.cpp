@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <array>
@@ -236,6 +237,11 @@ Result<ChildExit> run_child(const ChildOptions& options) {
     if (!pipe.is_open() || !pipe.wait_for_output(kPoll) || !pipe.hand_over(options.on_output))
       std::this_thread::sleep_for(kPoll);
   }
+}
+
+// Linux has priorities for threads, too.
+void lower_thread_priority(int nice) {
+  static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), nice));
 }
 
 }  // namespace tidemill

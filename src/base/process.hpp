@@ -1,4 +1,5 @@
-// Child processes in groups of their own, with output to files and a time limit that ends the whole group.
+// Child processes in groups of their own, with output to files and a time limit that ends the whole group;
+// and how far threads and processes stand back behind others.
 #pragma once
 
 #include <atomic>
@@ -45,5 +46,10 @@ std::optional<int64_t> process_start_ticks(int pid);
 /// Ends every process of the group if its leader is still the one that started at start_ticks, or the leader
 /// is gone but members remain.
 void end_process_group(int pid, int64_t start_ticks);
+
+/// The nice value of what is done beside serving.
+inline constexpr int kLowPriority = 10;
+/// Of the calling thread. Where it is refused the thread is like any other.
+void lower_thread_priority(int nice = kLowPriority);
 
 }  // namespace tidemill

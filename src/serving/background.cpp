@@ -1,8 +1,8 @@
 #include "serving/background.hpp"
 
-#include <sys/resource.h>
-#include <unistd.h>
 #include <bit>
+
+#include "base/process.hpp"
 
 namespace tidemill::serving {
 
@@ -62,8 +62,7 @@ bool Background::take(Work& work, size_t& bytes) {
 
 void Background::run() {
   constexpr int kLowest = 19;
-  // Linux has it for a thread. Where it is refused the thread is like any other.
-  static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kLowest));
+  lower_thread_priority(kLowest);
   while (!stopped_.load()) {
     const uint32_t seen = rings_.load();
     Work work;
