@@ -6,7 +6,7 @@
 
 #include "app/commands.hpp"
 #include "app/output.hpp"
-#include "app/watcher.hpp"
+#include "monitoring/kept.hpp"
 
 namespace tidemill::app {
 
@@ -49,10 +49,11 @@ bool comes_before(const Alert* a, const Alert* b) {
 int alerts(const GlobalOptions& global, const AlertsOptions& options) {
   auto session = open_session(global, registry::Options::Mode::ReadOnly);
   if (!session) return report(global, session.error());
-  const auto kept = kept_alerts(*session->registry);
+  const auto kept = monitoring::kept_alerts(*session->registry);
   if (!kept) return report(global, kept.error());
+  const monitoring::Alerts known = kept->value_or(monitoring::Alerts());
   std::vector<const Alert*> shown;
-  for (const auto& [cause, alert] : kept->by_cause)
+  for (const auto& [cause, alert] : known.by_cause)
     if (options.all || (alert.state != Alert::State::Resolved && !alert.silent)) shown.push_back(&alert);
   std::ranges::stable_sort(shown, comes_before);
   if (global.json) {

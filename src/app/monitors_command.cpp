@@ -7,6 +7,7 @@
 #include "app/output.hpp"
 #include "app/references.hpp"
 #include "app/watcher.hpp"
+#include "monitoring/kept.hpp"
 
 namespace tidemill::app {
 
@@ -133,7 +134,7 @@ Result<int> show(const GlobalOptions& global, const Session& session, const Moni
       has_failed = has_failed || looked.error.has_value();
     }
   } else {
-    TM_TRY(auto looks, kept_looks(*session.registry));
+    TM_TRY(auto looks, monitoring::kept_looks(*session.registry));
     for (Looked& looked : all)
       if (const auto found = looks.find({looked.deployment, looked.monitor->name}); found != looks.end())
         looked.look = std::move(found->second);

@@ -8,6 +8,7 @@
 #include "api/metrics.hpp"
 #include "app/notifier_http.hpp"
 #include "base/log.hpp"
+#include "monitoring/kept.hpp"
 
 namespace tidemill::app {
 
@@ -141,10 +142,10 @@ void Notifier::tell_alertmanager(const std::stop_token& stop) {
   if (receiver == receivers_.end() || !wants("firing")) return;
   const Instant now = clock_->now();
   if (now < (*receiver)->next) return;
-  const auto text = registry_.memo(kMonitoringMemos, kAlertsMemo);
+  const auto text = monitoring::kept_alerts_text(registry_);
   if (!text || !*text) return;
   if (**text == alerts_told_ && now < alerts_next_) return;
-  const auto alerts = kept_alerts(registry_);
+  const auto alerts = monitoring::alerts_from_text(**text);
   if (!alerts) return;  // the watcher says what is wrong with them
   for (const Json& message : monitoring::alertmanager_messages(*alerts, sender_, now))
     if (!send(**receiver, message, stop)) return;

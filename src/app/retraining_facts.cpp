@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "monitoring/kept.hpp"
 #include "pipeline/decide.hpp"
 
 namespace tidemill::app {
@@ -141,12 +142,10 @@ Result<Facts> gather_facts(const project::Project& project, registry::Registry& 
          request.id});
   const auto deployment = project.deployments.find(policy.deployment);
   if (deployment == project.deployments.end()) return facts;
-  TM_TRY(const auto kept, registry.memo("monitoring", "alerts"));
+  TM_TRY(const auto alerts, monitoring::kept_alerts(registry));
   const auto monitors = project.monitors.find(policy.deployment);
-  if (kept && monitors != project.monitors.end()) {
-    TM_TRY(const Json json, parse_json(*kept));
-    TM_TRY(const monitoring::Alerts alerts, monitoring::alerts_from_json(json));
-    auto wishes = monitoring::wishes_of(alerts, policy.deployment, monitors->second, facts.champion);
+  if (alerts && monitors != project.monitors.end()) {
+    auto wishes = monitoring::wishes_of(*alerts, policy.deployment, monitors->second, facts.champion);
     facts.standing = std::move(wishes.retrain);
     facts.rollback = std::move(wishes.rollback);
     facts.bad_data = std::move(wishes.bad_data);

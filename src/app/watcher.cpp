@@ -11,6 +11,7 @@
 #include "base/process.hpp"
 #include "forest/package.hpp"
 #include "monitoring/declared.hpp"
+#include "monitoring/kept.hpp"
 
 namespace tidemill::app {
 
@@ -47,22 +48,7 @@ forest::ObjectReader reader_of(const registry::Registry& registry) {
   return [&registry](const std::string& object) { return registry.read_object(object); };
 }
 
-template <class State>
-Result<State> kept(const registry::Registry& registry, const char* key, Result<State> (*read)(const Json&)) {
-  TM_TRY(const auto text, registry.memo(kMonitoringMemos, key));
-  if (!text) return State{};
-  TM_TRY(const Json json, parse_json(*text, key));
-  return read(json);
-}
-
 }  // namespace
-
-Result<monitoring::Alerts> kept_alerts(const registry::Registry& registry) {
-  return kept(registry, kAlertsMemo, monitoring::alerts_from_json);
-}
-Result<monitoring::LastLooks> kept_looks(const registry::Registry& registry) {
-  return kept(registry, kLooksMemo, monitoring::last_looks);
-}
 
 Looker::Looker(const project::Project& project, const registry::Registry& registry, int threads)
     : project_(project),
@@ -118,10 +104,10 @@ Watcher::Watcher(const project::Project& project, registry::Registry& registry, 
       looker_(project, registry, options_.threads) {}
 
 Result<void> Watcher::read() {
-  TM_TRY(auto alerts, kept_alerts(registry_));
-  TM_TRY(auto looks, kept_looks(registry_));
+  TM_TRY(auto alerts, monitoring::kept_alerts(registry_));
+  TM_TRY(auto looks, monitoring::kept_looks(registry_));
   const std::lock_guard lock(mutex_);
-  alerts_ = std::move(alerts);
+  alerts_ = alerts ? *std::move(alerts) : monitoring::Alerts();
   looks_ = std::move(looks);
   return {};
 }
@@ -174,9 +160,7 @@ Result<Watcher::Step> Watcher::watch_once(Instant now) {
   if (stepped.untracked > 0)
     log::warning("{} more causes fail than are followed ({})", stepped.untracked, monitoring::kMaxAlerts);
   if (options_.told && !step.events.empty()) TM_CHECK(options_.told(step.events, now));
-  TM_CHECK(registry_.set_memos(kMonitoringMemos,
-                               {{kAlertsMemo, tidemill::to_text(monitoring::to_json(stepped.alerts))},
-                                {kLooksMemo, tidemill::to_text(monitoring::state_of(looks))}}));
+  TM_CHECK(monitoring::keep(registry_, stepped.alerts, looks));
   const std::lock_guard lock(mutex_);
   alerts_ = std::move(stepped.alerts);
   looks_ = std::move(looks);

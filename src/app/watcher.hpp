@@ -1,9 +1,6 @@
 // Watches what is served: every monitor at its `every`, from the log to alerts that are kept, and what each
 // found last. One process of a home does it at a time; any other can read what is kept.
-//
-// Kept as memos of kind "monitoring": "alerts" (monitoring::Alerts) and "looks" (monitoring::LastLooks),
-// written together. Whoever is told of events is told before they are kept: after a crash between the two,
-// again.
+// Whoever is told of events is told before they are kept: after a crash between the two, again.
 #pragma once
 
 #include <functional>
@@ -22,14 +19,6 @@
 #include "registry/registry.hpp"
 
 namespace tidemill::app {
-
-inline constexpr const char* kMonitoringMemos = "monitoring";
-inline constexpr const char* kAlertsMemo = "alerts";
-inline constexpr const char* kLooksMemo = "looks";
-
-/// What is kept; nothing was found yet: empty. Error monitoring.state.
-Result<monitoring::Alerts> kept_alerts(const registry::Registry& registry);
-Result<monitoring::LastLooks> kept_looks(const registry::Registry& registry);
 
 /// Looks as the project's monitors say, at whatever time; keeps nothing but what it works out of packages.
 class Looker {

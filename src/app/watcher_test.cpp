@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "app/monitor_metrics.hpp"
+#include "monitoring/kept.hpp"
 #include "registry/registry_test_support.hpp"
 
 namespace tidemill::app {
@@ -91,7 +92,7 @@ TEST_F(WatchedHome, a_window_counts_once_also_over_a_restart) {
   EXPECT_TRUE(step->events.empty());
   EXPECT_EQ(again->watch_once(minute(2))->looked.size(), 2U) << "of the deployments that can be looked at";
   EXPECT_EQ(told.size(), 2U) << "what fires is told once";
-  EXPECT_EQ(kept_looks(*registry)->size(), 2U);
+  EXPECT_EQ(monitoring::kept_looks(*registry)->size(), 2U);
 }
 
 TEST_F(WatchedHome, what_could_not_be_told_is_not_kept_and_told_the_next_time) {
@@ -99,10 +100,10 @@ TEST_F(WatchedHome, what_could_not_be_told_is_not_kept_and_told_the_next_time) {
   is_deaf = true;
   const auto one = watcher();
   EXPECT_EQ(one->watch_once(minute(1)).error().code, "io.disk_full");
-  EXPECT_TRUE(kept_alerts(*registry)->by_cause.empty());
+  EXPECT_EQ(monitoring::kept_alerts(*registry).value(), std::nullopt);
   is_deaf = false;
   EXPECT_EQ(one->watch_once(minute(1))->events.size(), 2U);
-  EXPECT_EQ(kept_alerts(*registry)->by_cause.size(), 2U);
+  EXPECT_EQ(monitoring::kept_alerts(*registry).value()->by_cause.size(), 2U);
 }
 
 TEST_F(WatchedHome, alerts_of_a_monitor_that_is_gone_end) {
@@ -112,13 +113,13 @@ TEST_F(WatchedHome, alerts_of_a_monitor_that_is_gone_end) {
   const auto step = watcher()->watch_once(minute(1));
   ASSERT_EQ(step->events.size(), 1U);
   EXPECT_EQ(step->events[0].what, AlertEvent::What::Resolved);
-  EXPECT_EQ(kept_looks(*registry)->count({"blind", "traffic"}), 0U);
+  EXPECT_EQ(monitoring::kept_looks(*registry)->count({"blind", "traffic"}), 0U);
 }
 
 TEST_F(WatchedHome, a_state_that_cannot_be_read_stops_watching_and_stays) {
-  ASSERT_TRUE(registry->set_memos(kMonitoringMemos, {{kAlertsMemo, "{\"format\": 99}"}}));
+  ASSERT_TRUE(registry->set_memos(monitoring::kWatchMemos, {{monitoring::kAlertsMemo, "{\"format\": 99}"}}));
   EXPECT_EQ(watcher()->watch_once(minute(1)).error().code, "monitoring.state");
-  EXPECT_EQ(registry->memo(kMonitoringMemos, kAlertsMemo)->value(), "{\"format\": 99}");
+  EXPECT_EQ(registry->memo(monitoring::kWatchMemos, monitoring::kAlertsMemo)->value(), "{\"format\": 99}");
 }
 
 TEST(LastLooks, come_back_from_what_is_kept_to_the_same_bits) {

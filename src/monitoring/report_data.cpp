@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "monitoring/kept.hpp"
 #include "monitoring/report_live.hpp"
 
 namespace tidemill::monitoring {
@@ -43,15 +44,16 @@ void add_alerts(const ReportInput& input, Report& report) {
         input.deployment->name);
     return;
   }
-  const auto memo = input.registry->memo("monitoring", "alerts");
-  const auto json = memo && *memo ? parse_json(**memo) : Result<Json>(Json());
-  const auto alerts = json && json->is_object() ? alerts_from_json(*json) : Result<Alerts>(Alerts{});
-  if (!memo || !*memo || !json || !alerts) {
-    report.notes["alerts"] = "No server has looked at the monitors yet.";
+  const auto kept = kept_alerts(*input.registry);
+  if (!kept || !*kept) {
+    report.notes["alerts"] = kept ? "No server has looked at the monitors yet."
+                                  : fmt::format("What the monitors found cannot be read: {} [{}].",
+                                                kept.error().message, kept.error().code);
     return;
   }
+  const Alerts& alerts = **kept;
   report.is_watched = true;
-  for (const auto& [cause, alert] : alerts->by_cause)
+  for (const auto& [cause, alert] : alerts.by_cause)
     if (cause.deployment == input.deployment->name) report.alerts.push_back(alert);
   std::ranges::stable_sort(report.alerts, [](const Alert& a, const Alert& b) {
     const auto rank = [](const Alert& alert) {
