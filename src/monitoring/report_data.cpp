@@ -110,7 +110,7 @@ struct Act {
   std::string who, reason;
 };
 Result<Act> act_of(const registry::Registry& registry, const registry::Release& release,
-                   const std::vector<registry::AuditEntry>& audit) {
+                   const std::string& model, const std::vector<registry::AuditEntry>& audit) {
   if (!release.run.empty()) {
     TM_TRY(const auto run, registry.run(release.run));
     return Act{run ? run->by : "", "passed the gate in run " + release.run};
@@ -121,6 +121,8 @@ Result<Act> act_of(const registry::Registry& registry, const registry::Release& 
     if (entry.what != "promote" && entry.what != "rollback" && entry.what != "rollback_release" &&
         entry.what != "retire")
       continue;
+    // The rollback of a release names no model: it is of all.
+    if (const std::string of = text(member(entry.details, "model")); !of.empty() && of != model) continue;
     const int64_t apart = std::abs(entry.at.micros - release.made_at.micros);
     if (apart >= nearest) continue;
     nearest = apart;
@@ -145,7 +147,7 @@ Result<void> add_moves(const ReportInput& input, Report& report) {
     if (const auto model = release.aliases.find(report.model); model != release.aliases.end())
       if (const auto found = model->second.find(alias); found != model->second.end()) now = found->second;
     if (now != before) {
-      TM_TRY(const Act act, act_of(*input.registry, release, audit));
+      TM_TRY(const Act act, act_of(*input.registry, release, report.model, audit));
       report.moves.push_back({release.made_at, now, before, act.who, act.reason});
     }
     before = now;

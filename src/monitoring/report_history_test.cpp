@@ -71,4 +71,13 @@ TEST_F(ReportOfHome, says_whether_anybody_watched_or_why_that_is_not_known) {
   EXPECT_NE(unread.notes.at("alerts").find("[monitoring.state]"), std::string::npos);
 }
 
+TEST_F(ReportOfHome, tells_who_moved_its_own_alias) {
+  must(store->promote("late", 1, "champion", ""));
+  const auto others = must(registry::Registry::open({home.path(), home.clock, "bob@there"}));
+  must(others->promote("other", 1, "champion", ""));
+  const Report made = report();
+  ASSERT_EQ(made.moves.size(), 1U);
+  EXPECT_EQ(made.moves[0].who, "ann@here") << "bob moved another one at the same time";
+}
+
 }  // namespace tidemill::monitoring
