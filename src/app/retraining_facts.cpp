@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "app/run_trouble.hpp"
 #include "monitoring/kept.hpp"
 #include "pipeline/decide.hpp"
 
@@ -68,15 +69,6 @@ std::optional<int> version_in_report(const registry::Run& run, const std::string
   return std::nullopt;
 }
 
-std::string error_of(const registry::Run& run) {
-  if (run.report.contains("error") && run.report["error"].contains("message"))
-    return run.report["error"]["message"].get<std::string>();
-  for (const Json& step : run.report.value("steps", Json::array()))
-    if (step.contains("error") && step["error"].is_object())
-      return fmt::format("{}: {}", step.value("step", ""), step["error"].value("message", ""));
-  return "see tidemill runs show " + run.id;
-}
-
 }  // namespace
 
 Result<Facts::Run> run_facts(registry::Registry& registry, const std::string& model,
@@ -108,7 +100,10 @@ Result<Facts::Run> run_facts(registry::Registry& registry, const std::string& mo
   }
   // The version was made and recorded, whatever else of the run failed.
   if (facts.status == Status::Failed && facts.candidate) facts.status = Status::Done;
-  if (facts.status == Status::Failed) facts.error = error_of(*run);
+  if (facts.status == Status::Failed) {
+    facts.error = trouble_of(*run);
+    if (facts.error.empty()) facts.error = "see tidemill runs show " + run->id;
+  }
   for (const registry::StepRecord& step : steps)
     facts.snapshot_taken = facts.snapshot_taken || step.table.has_value();
   return facts;

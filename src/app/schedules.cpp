@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "app/run_trouble.hpp"
 #include "base/log.hpp"
 #include "base/sha256.hpp"
 #include "pipeline/fingerprint.hpp"
@@ -36,16 +37,6 @@ Result<std::string> fingerprint_of(const project::Project& project, const projec
                                                    : value);
   }
   return all.hex();
-}
-
-/// What went wrong in a run, in a sentence.
-std::string trouble_of(const registry::Run& run) {
-  if (run.report.contains("error") && run.report["error"].contains("message"))
-    return run.report["error"]["message"].get<std::string>();
-  for (const Json& step : run.report.value("steps", Json::array()))
-    if (step.contains("error") && step["error"].is_object() && step["error"].contains("message"))
-      return fmt::format("{}: {}", step.value("step", ""), step["error"]["message"].get<std::string>());
-  return {};
 }
 
 }  // namespace
