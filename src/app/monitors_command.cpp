@@ -106,12 +106,7 @@ Json json_of(const std::vector<Looked>& all) {
 
 Result<std::vector<Looked>> chosen(const Session& session, const std::string& deployment) {
   const auto& monitors = session.project.monitors;
-  if (!deployment.empty() && !session.project.deployments.contains(deployment)) {
-    std::vector<std::string> names;
-    for (const auto& [name, _] : session.project.deployments) names.push_back(name);
-    return user_error("usage.unknown_deployment", fmt::format("there is no deployment '{}'", deployment), {},
-                      hint_of_names(deployment, names));
-  }
+  if (!deployment.empty()) TM_CHECK(find_deployment(session, deployment));
   std::vector<Looked> all;
   for (const auto& [name, of] : monitors)
     for (const project::Monitor& monitor : of)
