@@ -37,6 +37,11 @@ Result<std::optional<Move>> move_by_id(Database& database, int64_t id);
 /// Withdraws the key of the step that made this version, and the other way round.
 Result<void> withdraw_version(Database& database, const std::string& model, int version);
 Result<void> restore_version(Database& database, const std::string& model, int version);
+/// Clears the withdrawal of an output, with its audit entry; false: there was none.
+Result<bool> reinstate_output(Registry::Impl& impl, const std::string& step, const std::string& key);
+/// The same for the tables that predict() made with this version, and for those made of them, as long as what
+/// is live of each was made by the same statement.
+Result<void> reinstate_made_with(Registry::Impl& impl, const std::string& model, int version);
 Result<void> put_on_hold(Database& database, const std::string& model, const std::string& reason);
 Result<std::optional<std::string>> hold_of(Database& database, const std::string& model);
 Result<void> write_anchor(Database& database, const std::string& model, int version);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "registry/impl.hpp"
+#include "registry/moves.hpp"
 #include "registry/rows.hpp"
 
 namespace tidemill::registry {
@@ -55,10 +56,8 @@ Result<std::map<std::string, Registry::Output>> Registry::all_outputs() const {
   return outputs;
 }
 
-Result<void> Registry::reinstate(const std::string& step, const std::string& key) {
-  const std::lock_guard guard(impl_->mutex);
-  Database& database = impl_->database;
-  TM_TRY(Transaction transaction, impl_->begin_write("reinstate an output"));
+Result<bool> reinstate_output(Registry::Impl& impl, const std::string& step, const std::string& key) {
+  Database& database = impl.database;
   // Without bytes there is nothing to reinstate: forget the withdrawal, and the step is made again.
   TM_CHECK(
       database.run("DELETE FROM outputs WHERE step = ?1 AND key = ?2 AND withdrawn = 1 AND table_id IS NULL "
@@ -68,8 +67,16 @@ Result<void> Registry::reinstate(const std::string& step, const std::string& key
   TM_CHECK(database.run("UPDATE outputs SET withdrawn = 0 WHERE step = ?1 AND key = ?2 AND withdrawn = 1",
                         step, key));
   changed += database.changes();
-  if (changed == 0) return {};
-  TM_CHECK(impl_->add_audit("reinstate", {{"step", step}, {"key", key}}));
+  if (changed == 0) return false;
+  TM_CHECK(impl.add_audit("reinstate", {{"step", step}, {"key", key}}));
+  return true;
+}
+
+Result<void> Registry::reinstate(const std::string& step, const std::string& key) {
+  const std::lock_guard guard(impl_->mutex);
+  TM_TRY(Transaction transaction, impl_->begin_write("reinstate an output"));
+  TM_TRY(const bool changed, reinstate_output(*impl_, step, key));
+  if (!changed) return {};
   return impl_->commit(transaction);
 }
 

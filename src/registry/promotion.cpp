@@ -37,6 +37,7 @@ Result<void> Registry::promote(const std::string& model, int version, const std:
                         AliasTarget{version, now ? std::optional(now->id) : std::nullopt}, reason));
   }
   TM_CHECK(restore_version(database, model, version));  // a person wants it: no longer withdrawn
+  TM_CHECK(reinstate_made_with(*impl_, model, version));
   if (alias == kChampion) TM_CHECK(write_anchor(database, model, version));
   TM_CHECK(impl_->add_audit("promote", {{"model", model},
                                         {"version", version},
