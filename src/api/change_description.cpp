@@ -68,7 +68,8 @@ Description describe_promote() {
                                  {"force", Json{{"type", "boolean"},
                                                 {"description",
                                                  "Also when its features are of other kinds, or its task is "
-                                                 "another, than of the version that it replaces."}}}},
+                                                 "another, than of the version that it replaces, or a "
+                                                 "deployment could not serve it."}}}},
                                 Json::array({"version"})),
                          moved(Json::object()));
 }

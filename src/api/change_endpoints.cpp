@@ -86,6 +86,7 @@ Result<Json> promote(Changes& changes, registry::Registry& registry, const Reque
     auto kept = serving::check_keeps_callers(registry, {parameters.model, version, alias});
     if (!kept) kept.error().hint = R"(when they know: "force": true)";
     TM_CHECK(kept);
+    TM_CHECK(changes.deployments().check_promotion({parameters.model, version, alias}, registry));
   }
   TM_CHECK(registry.promote(parameters.model, version, alias, reason));
   changes.deployments().refresh(registry);

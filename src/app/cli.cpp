@@ -298,7 +298,7 @@ int run_cli(int argc, char** argv) {
   promote_app->add_flag("--release-hold", promote_options.release_hold,
                         "allow promotions again after a rollback");
   promote_app->add_flag("--force", promote_options.force,
-                        "although its features are of other kinds, or its task is another");
+                        "although callers would have to know, or a deployment could not serve it");
   promote_app->callback([&] { command = [&] { return promote(global, promote_options); }; });
 
   RollbackOptions rollback_options;

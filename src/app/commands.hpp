@@ -80,7 +80,7 @@ struct PromoteOptions {
   std::string alias = "champion";
   std::string reason;
   bool release_hold = false;
-  bool force = false;  // although its callers would have to know
+  bool force = false;  // although its callers would have to know, or a deployment could not serve it
 };
 struct RollbackOptions {
   std::string model;

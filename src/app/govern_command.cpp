@@ -7,7 +7,7 @@
 #include "app/commands.hpp"
 #include "app/output.hpp"
 #include "app/references.hpp"
-#include "serving/promotion.hpp"
+#include "serving/deployments.hpp"
 
 namespace tidemill::app {
 
@@ -49,11 +49,13 @@ registry::Registry::Pinned pinned_versions(const project::Project& project) {
   return pinned;
 }
 
-Result<void> check_callers(const registry::Registry& registry, const PromoteOptions& options, int version) {
-  auto kept = serving::check_keeps_callers(registry, {options.model, version, options.alias});
+Result<void> check_as_served(const Session& session, const PromoteOptions& options, int version) {
+  const serving::Promotion wanted{options.model, version, options.alias};
+  auto kept = serving::check_keeps_callers(*session.registry, wanted);
   if (!kept)
     kept.error().hint = fmt::format("when they know: tidemill promote {} {} --force", options.model, version);
-  return kept;
+  TM_CHECK(kept);
+  return serving::Deployments::check_promotion(session.project, wanted, *session.registry);
 }
 
 }  // namespace
@@ -66,7 +68,7 @@ int promote(const GlobalOptions& global, const PromoteOptions& options) {
     if (!options.version.empty()) {
       TM_TRY(const auto named, registry.version(options.model, options.version));
       version = named.number;
-      if (!options.force) TM_CHECK(check_callers(registry, options, version));
+      if (!options.force) TM_CHECK(check_as_served(session, options, version));
     }
     if (options.release_hold) {
       TM_CHECK(registry.release_hold(options.model));

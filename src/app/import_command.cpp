@@ -9,6 +9,7 @@
 #include "forest/imported.hpp"
 #include "project/scalar.hpp"
 #include "project/yaml.hpp"
+#include "serving/deployments.hpp"
 
 namespace tidemill::app {
 
@@ -132,6 +133,16 @@ void hint_at_declaration(const project::Project& project, const std::string& mod
              model, near.empty() ? "" : fmt::format(" ({})", near));
 }
 
+/// The version is there by now: what is refused is its alias.
+Result<void> check_as_served(const Session& session, const ImportOptions& options, int version) {
+  auto served = serving::Deployments::check_promotion(
+      session.project, {options.model, version, options.alias}, *session.registry);
+  if (!served)
+    served.error().message = fmt::format("imported as version {0}, but it is not {1}@{2}: {3}", version,
+                                         options.model, options.alias, served.error().message);
+  return served;
+}
+
 /// "; 7 of its 12 rounds, up to the best": empty where all are used.
 std::string rounds_text(const forest::Package& package) {
   const int64_t in_file = package.provenance.value("rounds_in_file", int64_t{0});
@@ -155,8 +166,10 @@ Result<int> import_model(const GlobalOptions& global, const Session& session, co
   TM_TRY(const registry::ObjectId manifest,
          registry.put_bytes(tidemill::to_text(forest::to_json(package), 1) + "\n"));
   TM_TRY(const registry::Version version, record(session, options.model, manifest, package.provenance));
-  if (!options.alias.empty())
+  if (!options.alias.empty()) {
+    TM_CHECK(check_as_served(session, options, version.number));
     TM_CHECK(registry.promote(options.model, version.number, options.alias, "imported"));
+  }
   if (!global.quiet) hint_at_declaration(session.project, options.model);
   if (global.json) {
     print_json({{"model", options.model},

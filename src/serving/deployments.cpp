@@ -52,9 +52,9 @@ Duration pause_after(int failures) {
 
 }  // namespace
 
-std::unique_ptr<Deployments> Deployments::open(const project::Project& project, registry::Registry& registry,
-                                               std::shared_ptr<const Clock> clock,
-                                               std::shared_ptr<ComputeSlots> slots) {
+std::unique_ptr<Deployments> Deployments::declare(const project::Project& project,
+                                                  std::shared_ptr<const Clock> clock,
+                                                  std::shared_ptr<ComputeSlots> slots) {
   auto deployments = std::make_unique<Deployments>();
   deployments->clock_ = std::move(clock);
   deployments->compute_slots_ = std::move(slots);
@@ -70,6 +70,13 @@ std::unique_ptr<Deployments> Deployments::open(const project::Project& project, 
     slot->live.store(std::make_shared<const LiveDeployment>());
     deployments->slots_.emplace(name, std::move(slot));
   }
+  return deployments;
+}
+
+std::unique_ptr<Deployments> Deployments::open(const project::Project& project, registry::Registry& registry,
+                                               std::shared_ptr<const Clock> clock,
+                                               std::shared_ptr<ComputeSlots> slots) {
+  auto deployments = declare(project, std::move(clock), std::move(slots));
   deployments->refresh(registry);
   return deployments;
 }
@@ -252,6 +259,33 @@ Result<void> Deployments::check_rollout(const registry::Rollout& wanted, registr
   std::erase(loaded, nullptr);
   TM_CHECK(load_challenger(slot.declared, wanted, registry, loaded, *live->champion));
   return {};
+}
+
+Result<void> Deployments::check_promotion(const Promotion& wanted, registry::Registry& registry) {
+  const std::lock_guard lock(refresh_mutex_);
+  const std::string number = std::to_string(wanted.version);
+  TM_TRY(const registry::Version version, registry.version(wanted.model, number));
+  if (version.state == "rejected" || version.retired || version.dropped) return {};
+  for (const auto& [name, slot] : slots_) {
+    if (slot->declared.model != wanted.model || slot->declared.version != wanted.alias) continue;
+    const auto live = slot->live.load();
+    Loaded loaded{live->champion, live->challenger};
+    std::erase(loaded, nullptr);
+    auto served = load_version(slot->declared, {number, wanted.alias}, registry, loaded);
+    if (served) continue;
+    Error error = std::move(served).error();
+    error.kind = ErrorKind::User;
+    error.code = "serving.cannot_serve";
+    error.message = fmt::format("deployment {} could not serve version {} of {}: {}", name, wanted.version,
+                                wanted.model, error.message);
+    return std::unexpected(std::move(error));
+  }
+  return {};
+}
+
+Result<void> Deployments::check_promotion(const project::Project& project, const Promotion& wanted,
+                                          registry::Registry& registry) {
+  return declare(project, system_clock(), one_a_core())->check_promotion(wanted, registry);
 }
 
 int Deployments::refresh(registry::Registry& registry) {

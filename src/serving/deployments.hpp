@@ -16,6 +16,7 @@
 #include "project/project.hpp"
 #include "registry/registry.hpp"
 #include "serving/compute_slots.hpp"
+#include "serving/promotion.hpp"
 
 namespace tidemill::serving {
 
@@ -86,6 +87,14 @@ class Deployments {
   /// serving.inputs, serving.sticky, and those of loading. The deployment must be one of them. Thread-safe.
   Result<void> check_rollout(const registry::Rollout& wanted, registry::Registry& registry);
 
+  /// Whether every deployment that names the alias could serve the version: it is loaded as refresh() would
+  /// do it, and let go again. What the registry itself will refuse is no obstacle here. Error
+  /// serving.cannot_serve, with the deployment and the reason. Thread-safe.
+  Result<void> check_promotion(const Promotion& wanted, registry::Registry& registry);
+  /// The same where nothing is loaded, and nothing else is.
+  static Result<void> check_promotion(const project::Project& project, const Promotion& wanted,
+                                      registry::Registry& registry);
+
  private:
   struct Slot {
     project::Deployment declared;
@@ -99,6 +108,10 @@ class Deployments {
     std::shared_ptr<const LiveModel> previous;  // the champion before, without what it looks things up in: to
                                                 // go back to it takes no loading
   };
+  /// Nothing is loaded yet.
+  static std::unique_ptr<Deployments> declare(const project::Project& project,
+                                              std::shared_ptr<const Clock> clock,
+                                              std::shared_ptr<ComputeSlots> slots);
   static std::shared_ptr<ComputeSlots> one_a_core() { return std::make_shared<ComputeSlots>(); }
   struct Outcome {
     bool swapped = false, failed = false;
