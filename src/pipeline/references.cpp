@@ -30,13 +30,20 @@ class References {
     for (const auto& [name, target] : project_.exports)
       if (known_table(target.table, target.place, "export " + name))
         for (const std::string& key : target.key)
-          require(target.table, key, target.place, "export " + name + ", key");
+          require(target.table, key, written(target, "key", key), "export " + name + ", key");
     for (const auto& [name, labels] : project_.labels) check_labels(name, labels);
     return std::move(errors_);
   }
 
  private:
   static Place or_else(const Place& place, const Place& other) { return place.file.empty() ? other : place; }
+
+  /// The place of the column's name under this key, of a source, model, export or labels.
+  template <class Declared>
+  static Place written(const Declared& declared, const char* key, const std::string& column) {
+    const auto found = declared.places.find(fmt::format("{} {}", key, column));
+    return found == declared.places.end() ? declared.place : found->second;
+  }
 
   bool known_table(const std::string& table, const Place& place, const std::string& described) {
     if (project_.is_table(table)) return true;
@@ -62,12 +69,15 @@ class References {
 
   void check_source(const project::Source& source) {
     const std::string described = "source " + source.name;
-    for (const std::string& key : source.key) require(source.name, key, source.place, described + ", key");
-    require(source.name, source.time_column, source.place, described + ", time_column");
-    require(source.name, source.watermark, source.place, described + ", watermark");
+    const auto named = [&](const char* key, const std::string& column) {
+      require(source.name, column, written(source, key, column), fmt::format("{}, {}", described, key));
+    };
+    for (const std::string& key : source.key) named("key", key);
+    named("time_column", source.time_column);
+    named("watermark", source.watermark);
     for (const auto& [column, known] : source.known_at) {
-      require(source.name, column, source.place, described + ", known_at");
-      require(source.name, known, source.place, described + ", known_at");
+      named("known_at", column);
+      named("known_at", known);
     }
     check_checks(source.name, quality::checks_of(source), source.place, described);
   }
@@ -102,23 +112,24 @@ class References {
     const auto columns = columns_.find(model.from);
     if (columns == columns_.end()) return;
     const size_t before = errors_.size();
-    const auto each = [&](const std::vector<std::string>& names, const Place& place,
-                          const std::string& what) {
-      for (const std::string& name : names)
-        require(model.from, name, or_else(place, model.place), described + ", " + what);
+    const auto at = [&](const std::string& name, const Place& place, const std::string& what) {
+      require(model.from, name, or_else(place, model.place), described + ", " + what);
     };
-    each(model.key, model.place, "key");
-    each({model.target}, model.place, "target");
-    each({model.weight}, model.place, "weight");
-    each({model.split.column}, model.split.place, "split");
-    each(model.include, model.place, "features");
-    each(model.exclude, model.place, "features");
-    each(model.slices, model.place, "slices");
-    each(model.fairness_groups, model.place, "fairness");
-    for (const auto& [column, type] : model.types) each({column}, model.place, "types");
+    const auto each = [&](const std::vector<std::string>& names, const char* key, const char* what) {
+      for (const std::string& name : names) at(name, written(model, key, name), what);
+    };
+    each(model.key, "key", "key");
+    each({model.target}, "target", "target");
+    each({model.weight}, "weight", "weight");
+    at(model.split.column, model.split.place, "split");
+    each(model.include, "include", "features");
+    each(model.exclude, "exclude", "features");
+    each(model.slices, "slices", "slices");
+    each(model.fairness_groups, "groups", "fairness");
+    for (const auto& [column, type] : model.types) each({column}, "types", "types");
     for (const project::GateRule& rule : model.gate) {
-      each({rule.column}, rule.place, "gate");
-      for (const auto& [column, value] : rule.slice) each({column}, rule.place, "gate, slice");
+      at(rule.column, rule.place, "gate");
+      for (const auto& [column, value] : rule.slice) at(column, rule.place, "gate, slice");
     }
     if (errors_.size() > before) return;
     // The champion's features are held against at the run: what is new since then depends on which version is
@@ -134,8 +145,9 @@ class References {
   void check_labels(const std::string& deployment, const project::Labels& labels) {
     const std::string described = "labels " + deployment;
     if (!known_table(labels.from, labels.place, described)) return;
-    for (const std::string& key : labels.key) require(labels.from, key, labels.place, described + ", key");
-    require(labels.from, labels.value, labels.place, described + ", value");
+    for (const std::string& key : labels.key)
+      require(labels.from, key, written(labels, "key", key), described + ", key");
+    require(labels.from, labels.value, written(labels, "value", labels.value), described + ", value");
   }
 
   /// A column that requests have: of the source whose rows they are, or a feature, of what is declared or of

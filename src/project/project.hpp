@@ -65,6 +65,9 @@ struct Freshness {
   Place place;
 };
 
+/// Where the project file names columns: "key id" is the place of `id` under `key`.
+using Places = std::map<std::string, Place>;
+
 struct Connection {
   std::string name;
   std::string type;  // "postgres"
@@ -98,6 +101,7 @@ struct Source {
   Retry retry;
   std::optional<Duration> timeout;
   Place place;
+  Places places;
 };
 
 struct Transform {
@@ -191,6 +195,7 @@ struct Model {
   std::vector<Check> checks;  // point_in_time goes here
   std::optional<Duration> timeout;
   Place place;
+  Places places;
 };
 
 /// How a new version takes over a deployment.
@@ -280,6 +285,7 @@ struct Labels {
   Duration matures_after{0};
   Json missing;  // what a label is that never came, once matured; null: unknown
   Place place;
+  Places places;
 };
 
 /// Who is told, and of what.
@@ -303,6 +309,7 @@ struct Export {
   Retry retry;
   std::optional<Duration> timeout;
   Place place;
+  Places places;
 };
 
 /// When runs begin by themselves: by the clock, or when sources have new data.

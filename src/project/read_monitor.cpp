@@ -184,6 +184,7 @@ std::map<std::string, Labels> read_labels(const Reader& project) {
     labels.place = place;
     labels.from = reader.text("from");
     labels.key = reader.texts("key");
+    labels.places = reader.places_of({"key", "value"});
     labels.value = reader.text("value");
     labels.matures_after = reader.duration("matures_after").value_or(labels.matures_after);
     if (reader.has("missing")) labels.missing = reader.json("missing");

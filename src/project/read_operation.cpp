@@ -126,6 +126,7 @@ Export read_export(const std::string& table, const YamlNode& node, const Place& 
               : mode == "append" ? Export::Mode::Append
                                  : Export::Mode::Replace;
   made.key = reader.texts("key");
+  made.places = reader.places_of({"key"});
   made.retry = read_retries(reader.object("retries"));
   made.timeout = reader.duration("timeout");
   if (reader.has("key") && reader.has("mode") && made.mode != Export::Mode::Merge)

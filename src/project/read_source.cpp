@@ -123,6 +123,7 @@ Source read_source(const std::string& name, const YamlNode& node, const Place& p
   Source source;
   source.name = name;
   source.place = place;
+  source.places = reader.places_of({"key", "time_column", "watermark", "known_at"});
   source.paths = reader.texts("path");
   source.connection = reader.text("connection");
   source.table = reader.text("table");

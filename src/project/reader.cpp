@@ -38,6 +38,29 @@ Place Reader::place_of(const std::string& key) const {
   return place;
 }
 
+std::map<std::string, Place> Reader::places_of(std::initializer_list<const char*> keys) const {
+  std::map<std::string, Place> places;
+  for (const char* key : keys) {
+    const YamlNode* found = node(key);
+    if (found == nullptr) continue;
+    const auto note = [&](const YamlNode& name) {
+      const auto text = text_of(name);
+      if (!text) return;
+      Place place = place_;
+      place.line = name.line;
+      place.column = name.column;
+      places.emplace(fmt::format("{} {}", key, *text), std::move(place));
+    };
+    note(*found);
+    for (const YamlNode& item : found->items) note(item);
+    for (const YamlEntry& entry : found->entries) {
+      note(entry.key);
+      note(entry.value);
+    }
+  }
+  return places;
+}
+
 std::string Reader::text(const std::string& key, std::string standard) const {
   const YamlNode* found = node(key);
   if (found == nullptr) return standard;

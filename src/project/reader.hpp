@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
@@ -26,6 +27,10 @@ class Reader {
   const YamlNode* node(const std::string& key) const;
   /// The place of the key's value; the object's own when it is absent.
   Place place_of(const std::string& key) const;
+
+  /// Of each text under these keys, which are one or a list or a map (names and values): "key text" → where
+  /// it stands.
+  std::map<std::string, Place> places_of(std::initializer_list<const char*> keys) const;
 
   std::string text(const std::string& key, std::string standard = {}) const;
   std::vector<std::string> texts(const std::string& key) const;  // one or a list
