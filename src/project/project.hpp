@@ -355,6 +355,9 @@ struct Project {
   /// The deployment through whose rollout a model's new champions go: the first by name that serves its
   /// champion and declares a shadow or canary; null: none does.
   const Deployment* rollout_of(const std::string& model) const;
+  /// The columns that name a row to a deployment: the key of its request source; where requests are features,
+  /// of what its model learns from. Empty: there is none.
+  std::vector<std::string> key_of(const Deployment& deployment) const;
   /// The declared place of a table ("source flights", "transform features"); empty Place when there is none.
   Place place_of_table(const std::string& table) const;
   bool is_table(const std::string& table) const {

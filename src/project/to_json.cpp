@@ -340,6 +340,15 @@ const Deployment* Project::rollout_of(const std::string& model) const {
   return nullptr;
 }
 
+std::vector<std::string> Project::key_of(const Deployment& deployment) const {
+  if (!deployment.request.empty()) {
+    const auto source = sources.find(deployment.request);
+    return source == sources.end() ? std::vector<std::string>() : source->second.key;
+  }
+  const auto model = models.find(deployment.model);
+  return model == models.end() ? std::vector<std::string>() : model->second.key;
+}
+
 Place Project::place_of_table(const std::string& table) const {
   if (const auto source = sources.find(table); source != sources.end()) return source->second.place;
   if (const auto transform = transforms.find(table); transform != transforms.end())
