@@ -108,8 +108,9 @@ Result<Json> list_runs(Registry& registry, const RegistryOptions& options, TextT
     list.push_back(to_json(run));
     const double seconds =
         run.ended_at ? Duration{run.ended_at->micros - run.started_at.micros}.seconds() : 0;
-    text.add({run.id, run.status, run.selection.empty() ? "all" : run.selection, human_time(run.started_at),
-              run.ended_at ? human_seconds(seconds) : "", commit_of(run.git_commit, run.git_dirty)});
+    text.add({run.id, run.status, run.selection.empty() ? "all" : run.selection, run.by,
+              human_time(run.started_at), run.ended_at ? human_seconds(seconds) : "",
+              commit_of(run.git_commit, run.git_dirty)});
   }
   return list;
 }
@@ -319,7 +320,7 @@ Result<int> retire(const GlobalOptions& global, Registry& registry, const Regist
 Result<int> list(const GlobalOptions& global, Registry& registry, const RegistryOptions& options) {
   TextTable text =
       options.what == "runs"
-          ? TextTable({{"run"}, {"status"}, {"selection"}, {"started"}, {"time", true}, {"commit"}})
+          ? TextTable({{"run"}, {"status"}, {"selection"}, {"by"}, {"started"}, {"time", true}, {"commit"}})
       : options.what == "models"
           ? TextTable(
                 {{"model"}, {"version", true}, {"aliases"}, {"state"}, {"metric"}, {"made"}, {"commit"}})
