@@ -20,6 +20,20 @@ TEST(Sha256, matches_the_published_digest_of_abc) {
   EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+TEST(ConstantTime, texts_are_equal_when_every_byte_is) {
+  for (size_t size = 0; size < 40; ++size) {
+    const std::string text(size, 'x');
+    EXPECT_TRUE(equal_in_constant_time(text, std::string(size, 'x')));
+    EXPECT_FALSE(equal_in_constant_time(text, text + "x"));
+    for (size_t at = 0; at < size; ++at)
+      for (const char other : {'y', '\xf8', '\0'}) {
+        std::string changed = text;
+        changed[at] = other;
+        EXPECT_FALSE(equal_in_constant_time(text, changed)) << size << " " << at;
+      }
+  }
+}
+
 // The reference generator's first outputs for the seed 1234567: each is mix() of the next state.
 TEST(Mix, is_the_finish_of_the_published_splitmix64) {
   constexpr uint64_t kStep = 0x9e3779b97f4a7c15ULL, kSeed = 1234567;

@@ -22,7 +22,7 @@ void draw(std::span<unsigned char> out) {
 // forks has the same ones as its child, so this is for who does not.
 class RandomBytes {
  public:
-  /// So many as `out` has, 256 at most.
+  /// So many as `out` has, 1 024 at most.
   void take(std::span<unsigned char> out) {
     if (left_ < out.size()) {
       draw(bytes_);
@@ -35,7 +35,7 @@ class RandomBytes {
   }
 
  private:
-  std::array<unsigned char, 256> bytes_{};
+  std::array<unsigned char, 1024> bytes_{};
   size_t left_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <span>
 
 #include <openssl/crypto.h>
@@ -64,7 +65,18 @@ std::string hmac_sha256(std::string_view key, std::string_view message) {
 }
 
 bool equal_in_constant_time(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+  if (a.size() != b.size()) return false;
+  uint64_t difference = 0;
+  size_t at = 0;
+  for (; at + sizeof difference <= a.size(); at += sizeof difference) {
+    uint64_t x = 0, y = 0;
+    std::memcpy(&x, a.data() + at, sizeof x);
+    std::memcpy(&y, b.data() + at, sizeof y);
+    difference |= x ^ y;
+    asm("" : "+r"(difference));  // the compiler must not see that the first difference decides
+  }
+  const int rest = CRYPTO_memcmp(a.data() + at, b.data() + at, a.size() - at);
+  return (difference | static_cast<uint64_t>(rest)) == 0;
 }
 
 std::string sha256(std::string_view bytes) {
