@@ -411,6 +411,15 @@ TIDEMILL_VBMI inline uint64_t decisions(const uint8_t* top, const KeyRegisters& 
   return _mm512_cmpge_epu8_mask(key, _mm512_loadu_si512(top));
 }
 
+/// The nodes of eight trees that their decisions lead to, each 2·at + the bit of its parent.
+TIDEMILL_VBMI inline __m512i descend(__m512i right, uint32_t steps) {
+  const __m512i one = _mm512_set1_epi64(1);
+  __m512i at = one;
+  for (uint32_t step = 0; step < steps; ++step)
+    at = _mm512_add_epi64(_mm512_add_epi64(at, at), _mm512_and_si512(_mm512_srlv_epi64(right, at), one));
+  return at;
+}
+
 template <bool Wide, bool One, class T>
 TIDEMILL_VBMI void walk_tops(const Compiled<T, uint8_t>& forest, const T* rows, size_t count, T* margins,
                              const Scratch<T, uint8_t>& scratch) {
@@ -428,13 +437,12 @@ TIDEMILL_VBMI void walk_tops(const Compiled<T, uint8_t>& forest, const T* rows, 
         continue;
       }
       const uint32_t steps = group.depth < kTopDepth ? group.depth : kTopDepth;
-      uint64_t right[kTreesInFlight];
-      size_t at[kTreesInFlight] = {1, 1, 1, 1, 1, 1, 1, 1};
+      alignas(64) uint64_t right[kTreesInFlight];
+      alignas(64) size_t at[kTreesInFlight];
 #pragma GCC unroll 8
       for (size_t j = 0; j < kTreesInFlight; ++j) right[j] = decisions<Wide>(group.tops + 128 * j, keys);
-      for (uint32_t step = 0; step < steps; ++step)
-#pragma GCC unroll 8
-        for (size_t j = 0; j < kTreesInFlight; ++j) at[j] = 2 * at[j] + (right[j] >> at[j] & 1);
+      _mm512_store_si512(at, descend(_mm512_load_si512(right), steps));
+      asm("" : "+m"(at));  // eight numbers from here on: what is left of the way looks up one by one
       body::walk_perfect(group, scratch.keys, steps, at, sums);
     }
     sums.end();

@@ -116,7 +116,8 @@ inline void keys_of_row(const Compiled<T, K>& forest, const T* row, K* keys) {
     const uint32_t rank = body::rank<Isa>(column, x);
     for (uint32_t k = column.first_key; k < column.first_key + column.keys; ++k) {
       const NumericKey& key = forest.numeric_keys[k];
-      keys[k] = static_cast<K>(is_missing(x, key.zero_is_missing) ? key.missing : rank);
+      const bool as_ranked = key.missing == 0 && key.zero_is_missing == 0;  // NaN has rank 0 by itself
+      keys[k] = static_cast<K>(!as_ranked && is_missing(x, key.zero_is_missing) ? key.missing : rank);
     }
   }
   for (size_t c = 0; c < forest.category_columns; ++c) {
