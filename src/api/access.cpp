@@ -153,8 +153,17 @@ bool Access::use(const registry::Tokens& tokens) {
   }
   const auto closes = [](const registry::Token& token) { return !token.revoked_at; };
   if (std::ranges::any_of(tokens.all, closes)) demands_token_.store(true);
+  const uint64_t serial = known->serial;
   known_.store(std::move(known));
+  serial_.store(serial);
   return true;
+}
+
+const Access::Known& Access::known() const {
+  // A thread keeps what it saw last: to look whether it is still current is all that most requests do.
+  thread_local std::shared_ptr<const Known> seen;
+  if (seen == nullptr || seen->serial != serial_.load()) seen = known_.load();
+  return *seen;
 }
 
 Access::Claim Access::claim(const Request& request) {
@@ -210,7 +219,8 @@ Result<const Access::Entry*> Access::find(const Known& known, std::string_view a
     TM_TRY(entry, verify(known, authorization));
     verified = {known.serial, std::string(authorization), entry};
   }
-  if (!entry->token->usable(options_.clock->now()))
+  const registry::Token& token = *entry->token;
+  if (!token.usable(token.expires_at ? options_.clock->now() : Instant{}))
     return user_error("http.unauthorized", "the token has expired or was revoked");
   return entry;
 }
@@ -227,8 +237,7 @@ std::expected<std::string, Refusal> Access::allow(const Claim& claim, Scope scop
     TM_CHECK(allow_without_token(scope));
     return {};
   }
-  const auto known = known_.load();
-  TM_TRY(const Entry* entry, find(*known, claim.authorization));
+  TM_TRY(const Entry* entry, find(known(), claim.authorization));
   if (!has_scope(*entry->token, scope, deployment)) return lacks(*entry->token, scope, deployment);
   const auto wait = entry->rate == nullptr ? std::nullopt : entry->rate->take(options_.clock->now());
   if (!wait) {
@@ -245,8 +254,7 @@ std::expected<std::string, Refusal> Access::allow(const Claim& claim, Scope scop
 Result<void> Access::could_allow(const Claim& claim, Scope scope) const {
   if (scope == Scope::Open) return {};
   if (!demands_token()) return allow_without_token(scope);
-  const auto known = known_.load();
-  TM_TRY(const Entry* entry, find(*known, claim.authorization));
+  TM_TRY(const Entry* entry, find(known(), claim.authorization));
   if (!has_scope(*entry->token, scope, std::nullopt)) return lacks(*entry->token, scope, "");
   return {};
 }

@@ -81,6 +81,8 @@ class Access {
     registry::Tokens tokens;
     std::map<std::string_view, Entry> by_id;
   };
+  /// What is used now; it stays until this thread asks again.
+  const Known& known() const;
   Result<const Entry*> find(const Known& known, std::string_view authorization) const;
   static Result<const Entry*> verify(const Known& known, std::string_view authorization);
   Result<void> allow_without_token(Scope scope) const;
@@ -88,6 +90,7 @@ class Access {
   const AccessOptions options_;
   std::atomic<bool> demands_token_;
   std::atomic<std::shared_ptr<const Known>> known_;
+  std::atomic<uint64_t> serial_{0};  // of known_
 };
 
 /// The token in an Authorization header: a Bearer's, or the password of Basic. Empty where there is none.

@@ -58,11 +58,11 @@ void Lane::give_block(std::unique_ptr<char[]> block) {
 }
 
 std::string_view Lane::date_now() {
-  const auto now = std::chrono::system_clock::now();
-  if (now >= date_until || now + std::chrono::seconds(2) < date_until) {  // or the clock was set back
+  if (loop->now() >= date_until) {
+    const auto now = std::chrono::system_clock::now();
     const auto second = std::chrono::floor<std::chrono::seconds>(now);
     date = http_date(second);
-    date_until = second + std::chrono::seconds(1);
+    date_until = loop->now() + (second + std::chrono::seconds(1) - now);
   }
   return date;
 }

@@ -36,7 +36,7 @@ struct Lane {
   bool draining = false;  // every answer is the last of its connection
   std::vector<std::unique_ptr<char[]>> free_blocks = {};
   std::string date = {};  // of the second that is
-  std::chrono::system_clock::time_point date_until = {};
+  SteadyTime date_until = {};
   /// The connection may be gone when it returns.
   std::function<void(Connection&)> ended = {};
   /// Their short requests have come: first all are answered, then all answers are written, so that each part

@@ -176,17 +176,34 @@ InferenceSeries::Answers Metrics::answers(std::string_view model, int version, s
   return all;
 }
 
+uint64_t Metrics::next_serial() {
+  static std::atomic<uint64_t> serials{0};
+  return ++serials;
+}
+
 InferenceSeries& Metrics::series(std::string_view model, int version, std::string_view role,
                                  std::string_view protocol) {
+  // A thread mostly counts where it counted last.
+  struct Last {
+    uint64_t serial = 0;  // of the metrics
+    InferenceSeries* series = nullptr;
+  };
+  thread_local Last last;
   const Key key{model, version, role, protocol};
+  if (last.serial == serial_ && last.series->key() == key) return *last.series;
+  last = {serial_, &find_or_make(key)};
+  return *last.series;
+}
+
+InferenceSeries& Metrics::find_or_make(const Key& key) {
   {
     const std::shared_lock lock(mutex_);
     if (const auto found = series_.find(key); found != series_.end()) return *found->second;
   }
+  const auto& [model, version, role, protocol] = key;
   auto made = std::make_unique<InferenceSeries>(
       InferenceSeries::Labels{std::string(model), version, std::string(role), std::string(protocol)});
-  const auto& labels = made->labels();
-  const Key own{labels.model, labels.version, labels.role, labels.protocol};
+  const Key own = made->key();
   const std::unique_lock lock(mutex_);
   return *series_.try_emplace(own, std::move(made)).first->second;
 }

@@ -26,7 +26,7 @@ class Histogram {
     size_t bucket = 0;
     while (bucket < n && value > bounds_[bucket]) ++bucket;
     buckets_[bucket].fetch_add(1, std::memory_order_relaxed);
-    sum_.fetch_add(value, std::memory_order_relaxed);
+    if (value != 0) sum_.fetch_add(value, std::memory_order_relaxed);
   }
   double sum() const { return sum_.load(std::memory_order_relaxed); }
   uint64_t count() const;
@@ -105,6 +105,8 @@ class InferenceSeries {
 
  private:
   friend class Metrics;
+  using Key = std::tuple<std::string_view, int, std::string_view, std::string_view>;
+  Key key() const { return {labels_.model, labels_.version, labels_.role, labels_.protocol}; }
   static constexpr std::array kCodes{200, 400, 401, 403, 404, 413, 415, 429, 500, 501, 503, 504};
 
   const Labels labels_;
@@ -161,8 +163,11 @@ class Metrics {
   std::string text(const std::vector<Deployment>& deployments, MetricNames names) const;
 
  private:
-  void append_triton(std::string& out) const;                                         // the mutex is held
-  using Key = std::tuple<std::string_view, int, std::string_view, std::string_view>;  // into the labels
+  using Key = InferenceSeries::Key;  // into the labels
+  InferenceSeries& find_or_make(const Key& key);
+  void append_triton(std::string& out) const;  // the mutex is held
+  static uint64_t next_serial();
+  const uint64_t serial_ = next_serial();  // no two of this process have the same
   mutable std::shared_mutex mutex_;
   std::map<Key, std::unique_ptr<InferenceSeries>> series_;
 };

@@ -44,4 +44,17 @@ TEST(MetricsText, has_labels_and_numbers_that_nothing_breaks_out_of) {
   EXPECT_EQ(number_text(3), "3");
 }
 
+TEST(Metrics, give_a_thread_the_series_that_it_asks_for) {
+  Metrics one, other;
+  InferenceSeries& first = one.series("late", 1, "champion", "v2");
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(&one.series("late", 1, "champion", "v2"), &first);
+    EXPECT_NE(&one.series("late", 2, "champion", "v2"), &first);
+    EXPECT_NE(&one.series("late", 1, "canary", "v2"), &first);
+    EXPECT_NE(&one.series("late", 1, "champion", "grpc"), &first);
+    EXPECT_NE(&one.series("", 0, "", "v2"), &first);
+    EXPECT_NE(&other.series("late", 1, "champion", "v2"), &first);
+  }
+}
+
 }  // namespace tidemill::api

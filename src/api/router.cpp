@@ -94,8 +94,9 @@ std::expected<Router::Admitted, Response> Router::admit(const Request& head) con
   const auto refuse = [&](const Error& error) {
     return std::unexpected(error_reply(error, form_at(head.path)));
   };
-  if (const auto admitted = access_.admit(claim); !admitted) return refuse(admitted.error());
-  Parameters parameters;
+  if (const auto may = access_.admit(claim); !may) return refuse(may.error());
+  std::expected<Admitted, Response> admitted;
+  Parameters& parameters = admitted->parameters;
   const auto* endpoints = paths_.find(head.path, parameters);
   if (endpoints == nullptr) return refuse(not_found(fmt::format("there is nothing at {}", head.path)));
   const std::string_view method = head.method == "HEAD" ? "GET" : head.method;
@@ -114,15 +115,16 @@ std::expected<Router::Admitted, Response> Router::admit(const Request& head) con
   if (!may)
     return std::unexpected(error_reply(may.error().error, endpoint.description().form, may.error().wait));
   parameters.caller = std::move(*may);
-  return Admitted{&endpoint, std::move(parameters)};
+  admitted->endpoint = &endpoint;
+  return admitted;
 }
 
-Answer Router::answer(const Request& request, Admitted admitted) const {
+Answer Router::answer(const Request& request, const Admitted& admitted) const {
   const Endpoint& endpoint = *admitted.endpoint;
   if (!is_coded(request)) return endpoint.answer(request, admitted.parameters);
   return answer_coded(
       request, max_body_bytes_,
-      [&endpoint, parameters = std::move(admitted.parameters)](const Request& decoded) {
+      [&endpoint, parameters = admitted.parameters](const Request& decoded) {
         return endpoint.answer(decoded, parameters);
       },
       endpoint.description().form);
@@ -130,7 +132,7 @@ Answer Router::answer(const Request& request, Admitted admitted) const {
 
 Answer Router::answer(const Request& request) const {
   auto admitted = admit(request);
-  return admitted ? answer(request, std::move(*admitted)) : std::move(admitted).error();
+  return admitted ? answer(request, *admitted) : std::move(admitted).error();
 }
 
 Begun Router::begin(const Request& head) const {

@@ -45,11 +45,11 @@ class Router {
   /// How errors are said beside the path's endpoints: as the endpoints do that begin like it.
   ErrorForm form_at(std::string_view path) const;
   struct Admitted {
-    const Endpoint* endpoint;
+    const Endpoint* endpoint = nullptr;
     Parameters parameters;
   };
   std::expected<Admitted, Response> admit(const Request& head) const;
-  Answer answer(const Request& request, Admitted admitted) const;
+  Answer answer(const Request& request, const Admitted& admitted) const;
   const std::vector<Endpoint> endpoints_;
   PathTree paths_;
   const Access& access_;
