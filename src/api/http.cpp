@@ -7,6 +7,8 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include "api/text_writer.hpp"
+
 namespace tidemill::api {
 
 namespace {
@@ -24,12 +26,19 @@ constexpr auto kTokenCharacters = [] {
   return is;
 }();
 
+constexpr auto is_token_character = [](char c) { return kTokenCharacters[static_cast<unsigned char>(c)]; };
+
 bool is_token(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(),
-                                      [](char c) { return kTokenCharacters[static_cast<unsigned char>(c)]; });
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_character);
 }
 
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+constexpr auto kLower = [] {
+  std::array<char, 256> lower{};
+  for (size_t c = 0; c < lower.size(); ++c)
+    lower[c] = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  return lower;
+}();
+constexpr char lower(char c) { return kLower[static_cast<unsigned char>(c)]; }
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -239,19 +248,22 @@ Result<void> parse_head(std::string_view text, Head& head) {
   }
 
   Said said;
-  while (!rest.empty()) {
-    const std::string_view field = take_line(rest);
-    if (field.empty()) break;
+  while (!rest.empty() && !rest.starts_with("\r\n")) {
     if (head.request.headers.size() >= kMaxHeaders)
       return user_error("http.head_too_large", fmt::format("more than {} headers", kMaxHeaders));
-    const size_t colon = field.find(':');
-    if (colon == field.npos || !is_token(field.substr(0, colon)))
+    const auto colon = std::find_if_not(rest.begin(), rest.end(), is_token_character);
+    if (colon == rest.begin() || colon == rest.end() || *colon != ':')
       return bad_request("a header line is not 'name: value'");
-    const std::string_view value = trimmed(field.substr(colon + 1));
-    if (std::any_of(value.begin(), value.end(), [](char c) { return c == '\0' || c == '\r' || c == '\n'; }))
+    const std::string_view name(rest.begin(), colon);
+    rest.remove_prefix(name.size() + 1);
+    const std::string_view sent = rest.substr(0, rest.find('\r'));
+    rest.remove_prefix(sent.size());
+    if (!rest.starts_with("\r\n") || sent.find('\n') != sent.npos || sent.find('\0') != sent.npos)
       return bad_request("a header's value has control characters");
-    head.request.headers.emplace_back(field.substr(0, colon), value);
-    TM_CHECK(apply_header(head, said, field.substr(0, colon), value));
+    rest.remove_prefix(2);
+    const std::string_view value = trimmed(sent);
+    head.request.headers.emplace_back(name, value);
+    TM_CHECK(apply_header(head, said, name, value));
   }
   return check_headers(head, said, version == "HTTP/1.0");
 }
@@ -333,15 +345,20 @@ std::string_view reason_phrase(int status) {
   return "Unknown";
 }
 
-void append_head(std::string& out, const Response& response, Persistence persistence, std::string_view date) {
+void append_head(std::string& text, const Response& response, Persistence persistence,
+                 std::string_view date) {
+  constexpr size_t kUsual = 256;
+  TextWriter out(text, kUsual);
   const auto line = [&](std::string_view name, std::string_view value) {
-    out.append(name).append(": ").append(value).append("\r\n");
+    out.add(name);
+    out.add(": ");
+    out.add(value);
+    out.add("\r\n");
   };
   if (response.status == 200) {
-    out += "HTTP/1.1 200 OK\r\n";
+    out.add("HTTP/1.1 200 OK\r\n");
   } else {
-    fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", response.status,
-                   reason_phrase(response.status));
+    out.add(fmt::format("HTTP/1.1 {} {}\r\n", response.status, reason_phrase(response.status)));
   }
   line("Content-Type", response.content_type);
   const fmt::format_int length(response.body.size());
@@ -350,7 +367,7 @@ void append_head(std::string& out, const Response& response, Persistence persist
   if (persistence == Persistence::Close) line("Connection", "close");
   if (persistence == Persistence::SaidKeepAlive) line("Connection", "keep-alive");
   for (const auto& [name, value] : response.headers) line(name, value);
-  out += "\r\n";
+  out.add("\r\n");
 }
 
 std::string http_date(std::chrono::system_clock::time_point time) {

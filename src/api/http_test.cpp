@@ -39,6 +39,10 @@ TEST(Http, refuses_what_could_be_read_in_two_ways) {
   EXPECT_EQ(code_of("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\n"), "http.bad_request");
   EXPECT_EQ(code_of("POST / HTTP/1.1\r\nHost : a\r\n\r\n"), "http.bad_request");
   EXPECT_EQ(code_of("GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n"), "http.bad_request");
+  for (const std::string_view line : {"X", "X\r\nY: 1", ": 1", "X Y: 1", "X: a\nY: b", "X: a\rb", "X: a\r\r"})
+    EXPECT_EQ(code_of("GET / HTTP/1.1\r\nHost: a\r\n" + std::string(line) + "\r\n\r\n"), "http.bad_request")
+        << line;
+  EXPECT_EQ(code_of(std::string("GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 35)), "http.bad_request");
   EXPECT_EQ(code_of("GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n"), "http.bad_request");
   EXPECT_EQ(code_of("GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n"), "http.bad_request");
   EXPECT_EQ(code_of("GET / HTTP/1.1\r\n\r\n"), "http.bad_request");

@@ -1,8 +1,8 @@
 #include "api/json_tensor.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <iterator>
 #include <limits>
 
 #include <fmt/compile.h>
@@ -17,14 +17,13 @@ namespace {
 using serving::Tensor;
 
 // A whole number keeps its point: to a reader it stays a floating-point number.
-void append_number(std::string& out, double number) {
-  if (!std::isfinite(number)) {  // JSON has no NaN
-    out += "null";
-    return;
-  }
-  const size_t before = out.size();
-  fmt::format_to(std::back_inserter(out), FMT_COMPILE("{}"), number);
-  if (out.find_first_not_of("-0123456789", before) == out.npos) out += ".0";
+void append_number(TextWriter& out, double number) {
+  if (!std::isfinite(number)) return out.add("null");  // JSON has no NaN
+  constexpr size_t kLongest = 32;                      // -2.2250738585072014e-308 has 24 characters
+  std::array<char, kLongest> text;
+  const std::string_view written(text.data(), fmt::format_to(text.data(), FMT_COMPILE("{}"), number));
+  out.add(written);
+  if (std::ranges::all_of(written, [](char c) { return c == '-' || (c >= '0' && c <= '9'); })) out.add(".0");
 }
 
 // One tensor's data on its way into its column.
@@ -178,25 +177,25 @@ class DataReader {
 
 }  // namespace
 
-void append_json_text(std::string& out, std::string_view text) {
+void append_json_text(TextWriter& out, std::string_view text) {
   if (!std::ranges::all_of(text, is_plain_in_json)) {
-    out += to_text(Json(text));
+    out.add(to_text(Json(text)));
     return;
   }
-  out += '"';
-  out += text;
-  out += '"';
+  out.add("\"");
+  out.add(text);
+  out.add("\"");
 }
 
-void append_json(std::string& out, const Tensor& tensor, size_t i) {
+void append_json(TextWriter& out, const Tensor& tensor, size_t i) {
   if (tensor.datatype == "BYTES") {
     const auto text = tensor.texts.at(i);
     if (text)
       append_json_text(out, *text);
     else
-      out += "null";
+      out.add("null");
   } else if (tensor.datatype == "BOOL") {
-    out += tensor.numbers[i] != 0 ? "true" : "false";
+    out.add(tensor.numbers[i] != 0 ? "true" : "false");
   } else {
     append_number(out, tensor.numbers[i]);
   }

@@ -3,6 +3,7 @@
 
 #include "api/datatype.hpp"
 #include "api/json_reading.hpp"
+#include "api/text_writer.hpp"
 
 namespace tidemill::api {
 
@@ -12,8 +13,8 @@ namespace tidemill::api {
 Result<void> read_tensor_json(od::array data, const DataType& type, size_t values, serving::Tensor& tensor);
 
 /// One value of a tensor, as JSON; a number keeps its point, NaN and a missing text are null.
-void append_json(std::string& out, const serving::Tensor& tensor, size_t i);
+void append_json(TextWriter& out, const serving::Tensor& tensor, size_t i);
 /// Appends the text as a JSON string, quotes included; as to_text() would write it.
-void append_json_text(std::string& out, std::string_view text);
+void append_json_text(TextWriter& out, std::string_view text);
 
 }  // namespace tidemill::api

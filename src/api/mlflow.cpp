@@ -157,16 +157,22 @@ Result<serving::InferRequest> parse_invocation_csv(std::string_view body, const 
 }
 
 std::string invocation_reply(const serving::InferResponse& response) {
-  std::string out = "{\"predictions\": [";
-  const Tensor& tensor = response.outputs.front();
-  const size_t width = tensor.shape.size() == 2 ? static_cast<size_t>(tensor.shape[1]) : 1;
-  for (size_t i = 0; i < tensor.values(); ++i) {
-    if (i > 0) out += ", ";
-    if (width > 1 && i % width == 0) out += '[';
-    append_json(out, tensor, i);
-    if (width > 1 && i % width == width - 1) out += ']';
+  std::string reply;
+  {
+    constexpr size_t kUsual = 64;
+    TextWriter out(reply, kUsual);
+    out.add("{\"predictions\": [");
+    const Tensor& tensor = response.outputs.front();
+    const size_t width = tensor.shape.size() == 2 ? static_cast<size_t>(tensor.shape[1]) : 1;
+    for (size_t i = 0; i < tensor.values(); ++i) {
+      if (i > 0) out.add(", ");
+      if (width > 1 && i % width == 0) out.add("[");
+      append_json(out, tensor, i);
+      if (width > 1 && i % width == width - 1) out.add("]");
+    }
+    out.add("]}");
   }
-  return out + "]}";
+  return reply;
 }
 
 }  // namespace tidemill::api

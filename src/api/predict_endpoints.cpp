@@ -28,29 +28,38 @@ Result<Format> format_of(const Request& request) {
 }
 
 /// "score":0.5,"decision":true; several values of a row are a list.
-std::string outputs_of(const serving::InferResponse& response, size_t row) {
-  std::string out;
+void write_outputs(TextWriter& out, const serving::InferResponse& response, size_t row) {
   for (const serving::Tensor& tensor : response.outputs) {
     const size_t width = tensor.values() / response.rows;
     const bool list = tensor.shape.size() > 1;
-    out += "," + to_text(Json(tensor.name)) + (list ? ":[" : ":");
+    out.add(",");
+    append_json_text(out, tensor.name);
+    out.add(list ? ":[" : ":");
     for (size_t i = 0; i < width; ++i) {
-      if (i > 0) out += ',';
+      if (i > 0) out.add(",");
       append_json(out, tensor, row * width + i);
     }
-    if (list) out += ']';
+    if (list) out.add("]");
   }
-  return out;
 }
 
 std::string body_of(const serving::InferResponse& response, const std::string& prediction_id,
                     const std::vector<std::string>& keys) {
-  std::string out =
+  std::string body =
       fmt::format("{{\"deployment\":{},\"version\":{},\"prediction_id\":{},\"predictions\":[",
                   to_text(Json(response.deployment)), response.version, to_text(Json(prediction_id)));
-  for (size_t row = 0; row < keys.size(); ++row)
-    out += (row == 0 ? "{" : ",{") + keys[row] + outputs_of(response, row) + "}";
-  return out + "]}";
+  {
+    constexpr size_t kUsualOfRow = 64;
+    TextWriter out(body, (keys.size() + 1) * kUsualOfRow);
+    for (size_t row = 0; row < keys.size(); ++row) {
+      out.add(row == 0 ? "{" : ",{");
+      out.add(keys[row]);
+      write_outputs(out, response, row);
+      out.add("}");
+    }
+    out.add("]}");
+  }
+  return body;
 }
 
 Result<serving::RequestRows> rows_of(const serving::LiveModel& live, Format format, std::string_view body) {

@@ -15,30 +15,33 @@ namespace {
 
 using serving::Tensor;
 
-void append_whole(std::string& out, int64_t number) {
+void append_whole(TextWriter& out, int64_t number) {
   const fmt::format_int text(number);
-  out.append(text.data(), text.size());
+  out.add({text.data(), text.size()});
 }
 
-void append_head(std::string& out, const Tensor& tensor) {
-  out += "{\"name\":";
+void append_head(TextWriter& out, const Tensor& tensor) {
+  out.add("{\"name\":");
   append_json_text(out, tensor.name);
-  out.append(",\"datatype\":\"").append(tensor.datatype).append("\",\"shape\":[");
+  out.add(",\"datatype\":\"");
+  out.add(tensor.datatype);
+  out.add("\",\"shape\":[");
   for (size_t d = 0; d < tensor.shape.size(); ++d) {
-    if (d > 0) out += ',';
+    if (d > 0) out.add(",");
     append_whole(out, tensor.shape[d]);
   }
-  out += ']';
+  out.add("]");
 }
 
-void append_tensor(std::string& out, const Tensor& tensor) {
+void append_tensor(TextWriter& out, const Tensor& tensor) {
   append_head(out, tensor);
-  out += ",\"data\":[";
-  for (size_t i = 0; i < tensor.values(); ++i) {
-    if (i > 0) out += ',';
+  out.add(",\"data\":[");
+  const size_t values = tensor.values();
+  for (size_t i = 0; i < values; ++i) {
+    if (i > 0) out.add(",");
     append_json(out, tensor, i);
   }
-  out += "]}";
+  out.add("]}");
 }
 
 Json info_json(const std::vector<serving::TensorInfo>& infos) {
@@ -70,29 +73,29 @@ Tensor classified(const Tensor& tensor, size_t n, const std::vector<std::string>
   return out;
 }
 
-V2Reply infer_reply(const V2Request& request, const serving::InferResponse& response,
-                    const std::vector<std::string>& classes) {
-  std::string out, binary;
-  constexpr size_t kUsual = 512;
-  out.reserve(kUsual);
-  out = "{\"model_name\":";
+namespace {
+
+// What goes behind the JSON goes into `binary`; whether any does.
+bool write_reply(const V2Request& request, const serving::InferResponse& response,
+                 const std::vector<std::string>& classes, TextWriter& out, std::string& binary) {
   bool any_binary = false;
+  out.add("{\"model_name\":");
   append_json_text(out, response.deployment);
-  out += ",\"model_version\":\"";
+  out.add(",\"model_version\":\"");
   append_whole(out, response.version);
-  out += '"';
+  out.add("\"");
   if (!response.id.empty()) {
-    out += ",\"id\":";
+    out.add(",\"id\":");
     append_json_text(out, response.id);
   }
-  out += ",\"outputs\":[";
+  out.add(",\"outputs\":[");
   for (size_t i = 0; i < response.outputs.size(); ++i) {
     const OutputForm form = i < request.named.size() ? request.named[i] : request.all;
     const bool labelled = form.classes > 0 && response.outputs[i].datatype != "BYTES";
     std::optional<Tensor> chosen;
     if (labelled) chosen = classified(response.outputs[i], form.classes, classes);
     const Tensor& tensor = labelled ? *chosen : response.outputs[i];
-    if (i > 0) out += ',';
+    if (i > 0) out.add(",");
     if (!form.binary) {
       append_tensor(out, tensor);
       continue;
@@ -101,14 +104,30 @@ V2Reply infer_reply(const V2Request& request, const serving::InferResponse& resp
     const size_t before = binary.size();
     append_tensor_bytes(binary, tensor);
     append_head(out, tensor);
-    out += ",\"parameters\":{\"binary_data_size\":";
+    out.add(",\"parameters\":{\"binary_data_size\":");
     append_whole(out, static_cast<int64_t>(binary.size() - before));
-    out += "}}";
+    out.add("}}");
   }
-  out += "]}";
-  if (!any_binary) return {std::move(out), {}};
-  const size_t json_bytes = out.size();
-  return {std::move(out) + binary, json_bytes};
+  out.add("]}");
+  return any_binary;
+}
+
+}  // namespace
+
+V2Reply infer_reply(const V2Request& request, const serving::InferResponse& response,
+                    const std::vector<std::string>& classes) {
+  constexpr size_t kUsual = 400;
+  V2Reply reply;
+  std::string binary;
+  bool any_binary = false;
+  {
+    TextWriter out(reply.body, kUsual);
+    any_binary = write_reply(request, response, classes, out, binary);
+  }
+  if (!any_binary) return reply;
+  reply.json_bytes = reply.body.size();
+  reply.body += binary;
+  return reply;
 }
 
 Json model_metadata(const serving::LiveModel& live) {
