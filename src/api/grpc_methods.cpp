@@ -56,8 +56,12 @@ GrpcAnswer infer(Inference& inference, const Parameters& parameters, std::string
   Inference::Call call = inference.begin(parameters.deployment, "grpc", parameters.deadline);
   if (const auto can = inference.check(call, parameters.version); !can)
     return refuse(call, can.error(), reply);
-  return in_turn<GrpcReply>(
-      call, bytes.size(), [bytes] { return read_infer_request(bytes); },
+  return in_turn<GrpcReply, V2Request>(
+      call, bytes.size(),
+      [bytes](V2Request& into) -> Result<void> {
+        TM_TRY(into, read_infer_request(bytes));
+        return {};
+      },
       [&inference, reply](const Inference::Call& asking, const V2Request& read) {
         return predict(inference, asking, read, reply);
       },

@@ -27,11 +27,12 @@ struct Made {
   const serving::LiveModel& live;
   std::string_view prediction_id, request_id;
   const serving::InferRequest& request;
-  const Result<serving::InferResponse>& response;
+  const Result<void>& done;
+  const serving::InferResponse& response;
 };
 serving::PredictionRecord record_of(const Made& made, double seconds) {
   constexpr double kMicros = 1e6;
-  const Error* error = made.response ? nullptr : &made.response.error();
+  const Error* error = made.done ? nullptr : &made.done.error();
   return {.prediction_id = made.prediction_id,
           .request_id = made.request_id,
           .deployment = made.live.deployment,
@@ -44,7 +45,7 @@ serving::PredictionRecord record_of(const Made& made, double seconds) {
           .status = error == nullptr ? 200 : http_status(*error),
           .error = error == nullptr ? std::string_view() : std::string_view(error->code),
           .request = made.request,
-          .response = error == nullptr ? &*made.response : nullptr};
+          .response = error == nullptr ? &made.response : nullptr};
 }
 
 }  // namespace
@@ -159,41 +160,45 @@ Inference::Chosen Inference::choose(const Call& call, const Asked& asked,
   return chosen;
 }
 
-Result<serving::InferResponse> Inference::predict(const Call& call, const Chosen& chosen,
-                                                  const serving::InferRequest& request) const {
+Result<void> Inference::predict(const Call& call, const Chosen& chosen, const serving::InferRequest& request,
+                                serving::InferResponse& response) const {
   const auto begun = Flight::Clock::now();
-  auto response = serving::infer(*chosen.live, request);
-  if (response) call.flight->computed(begun, *response);
+  auto done = serving::infer(*chosen.live, request, response);
+  if (done) call.flight->computed(begun, response);
   if (is_heard())
-    sink_->predicted(record_of({*chosen.live, chosen.prediction_id, chosen.request_id, request, response},
-                               call.flight->seconds()));
-  return response;
+    sink_->predicted(
+        record_of({*chosen.live, chosen.prediction_id, chosen.request_id, request, done, response},
+                  call.flight->seconds()));
+  return done;
 }
 
 Result<Inference::Predicted> Inference::predict(const Call& call, const Asked& asked,
                                                 const serving::InferRequest& request) {
+  Predicted predicted;
+  TM_CHECK(predict(call, asked, request, predicted));
+  return predicted;
+}
+
+Result<void> Inference::predict(const Call& call, const Asked& asked, const serving::InferRequest& request,
+                                Predicted& predicted) {
   std::optional<std::string> key;
   const forest::Package& champion = call.live->predictor->package();
   if (const std::string_view column = sticky(call); !column.empty())
     key = serving::key_of(request.inputs, champion, column);
-  Predicted predicted{choose(call, asked, key), {}};
+  predicted.chosen = choose(call, asked, key);
   const serving::LiveModel& live = *predicted.chosen.live;
-  if (&live == call.live) {
-    TM_TRY(predicted.response, predict(call, predicted.chosen, request));
-  } else {
-    const forest::Package& canary = live.predictor->package();
-    TM_TRY(predicted.response,
-           serving::same_inputs(champion, canary)
-               ? predict(call, predicted.chosen, request)
-               : predict(call, predicted.chosen, serving::adapted(request, champion, canary)));
-  }
-  if (!call.all->has_shadow()) return predicted;  // nobody asks how large it is
+  const forest::Package& package = live.predictor->package();
+  const bool takes_it = &live == call.live || serving::same_inputs(champion, package);
+  TM_CHECK(takes_it ? predict(call, predicted.chosen, request, predicted.response)
+                    : predict(call, predicted.chosen, serving::adapted(request, champion, package),
+                              predicted.response));
+  if (!call.all->has_shadow()) return {};  // nobody asks how large it is
   shadow(call, predicted.chosen, serving::bytes_of(request), [&] {
     return [request, all = call.all](const serving::LiveModel& shadow) -> Result<serving::InferRequest> {
       return serving::adapted(request, all->champion->predictor->package(), shadow.predictor->package());
     };
   });
-  return predicted;
+  return {};
 }
 
 void Inference::predict_as_shadow(const Shadowed& shadowed) const {
@@ -201,12 +206,13 @@ void Inference::predict_as_shadow(const Shadowed& shadowed) const {
   Flight flight(*shadowed.series, Flight::Clock::time_point::max());
   const auto request = shadowed.make(live);
   if (!request) return flight.count(http_status(request.error()));
-  const auto response = serving::infer(live, *request);
-  if (response) flight.computed(flight.begun(), *response);
-  flight.count(response ? 200 : http_status(response.error()));
+  serving::InferResponse response;
+  const auto done = serving::infer(live, *request, response);
+  if (done) flight.computed(flight.begun(), response);
+  flight.count(done ? 200 : http_status(done.error()));
   if (is_heard())
-    sink_->predicted(
-        record_of({live, shadowed.prediction_id, shadowed.request_id, *request, response}, flight.seconds()));
+    sink_->predicted(record_of({live, shadowed.prediction_id, shadowed.request_id, *request, done, response},
+                               flight.seconds()));
 }
 
 bool Inference::ready(const std::string& deployment, std::string_view version) const {

@@ -24,7 +24,9 @@ class Flight {
       : series_(&series), begun_(Clock::now()), deadline_(deadline) {
     series.begin();
   }
-  ~Flight() { count(is_late() ? 504 : 503); }
+  ~Flight() {
+    if (!counted_) count(is_late() ? 504 : 503);
+  }
   Flight(const Flight&) = delete;
   Flight& operator=(const Flight&) = delete;
   /// Another version answers than the one that it began with.
@@ -87,7 +89,7 @@ class Inference {
   /// Who answers a request under which id: decided once, and the same for the answer, its header and the
   /// sink.
   struct Chosen {
-    const serving::LiveModel* live;  // stays as long as the call
+    const serving::LiveModel* live = nullptr;  // stays as long as the call
     std::string prediction_id;
     std::string_view request_id;
   };
@@ -95,9 +97,9 @@ class Inference {
   static std::string_view sticky(const Call& call);
   /// key: the value of sticky(); nothing: the prediction id decides.
   Chosen choose(const Call& call, const Asked& asked, const std::optional<std::string>& key);
-  /// Tells the sink. request: of the chosen version's features.
-  Result<serving::InferResponse> predict(const Call& call, const Chosen& chosen,
-                                         const serving::InferRequest& request) const;
+  /// Tells the sink. request: of the chosen version's features. response: in whose memory it is made.
+  Result<void> predict(const Call& call, const Chosen& chosen, const serving::InferRequest& request,
+                       serving::InferResponse& response) const;
   /// Where the challenger is a shadow, has it predict the same, later and on a thread of low priority. copy()
   /// → std::function<Result<InferRequest>(const LiveModel&)> that owns what it needs, asked for only if there
   /// is room for `bytes`.
@@ -110,6 +112,9 @@ class Inference {
   };
   /// All of it, for requests that are features.
   Result<Predicted> predict(const Call& call, const Asked& asked, const serving::InferRequest& request);
+  /// The same into the memory of another, whatever that says.
+  Result<void> predict(const Call& call, const Asked& asked, const serving::InferRequest& request,
+                       Predicted& predicted);
 
   bool ready() const { return accepting_.load() && deployments_.ready(); }
   bool ready(const std::string& deployment, std::string_view version) const;

@@ -271,6 +271,35 @@ TEST_F(Rollouts, a_challenger_with_other_features_answers_the_champions_callers)
   EXPECT_EQ(ask("x", matrix).value().response.version, other);
 }
 
+// Versions of other tasks leave other outputs behind.
+TEST_F(Rollouts, an_answer_made_in_the_memory_of_another_is_the_same) {
+  add_version({"a"}, forest::Task::Regression, 0.5);
+  add_version({"a"}, forest::Task::Regression);
+  start();
+  serving::InferResponse kept;
+  for (const int version : {1, 4, 2, 5, 4, 5, 1}) {
+    promote(version);
+    deployments->refresh(*store);
+    const auto live = deployments->find("late");
+    ASSERT_NE(live, nullptr);
+    for (const std::vector<std::string>& outputs :
+         {std::vector<std::string>{}, {version < 4 ? "decision" : "prediction"}}) {
+      InferRequest request = request_of();
+      request.outputs = outputs;
+      const auto anew = serving::infer(*live, request).value();
+      ASSERT_TRUE(serving::infer(*live, request, kept));
+      ASSERT_EQ(kept.outputs.size(), anew.outputs.size());
+      EXPECT_TRUE(kept.version == version && kept.rows == anew.rows && kept.id == anew.id);
+      for (size_t i = 0; i < anew.outputs.size(); ++i) {
+        const serving::Tensor &a = anew.outputs[i], &b = kept.outputs[i];
+        EXPECT_TRUE(a.name == b.name && a.datatype == b.datatype && a.shape == b.shape &&
+                    a.texts == b.texts && a.numbers == b.numbers)
+            << a.name;
+      }
+    }
+  }
+}
+
 TEST_F(Rollouts, what_is_dropped_past_its_deadline_counts_as_late) {
   promote(1);
   start();

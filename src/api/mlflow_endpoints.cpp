@@ -39,10 +39,12 @@ Answer invoke(Inference& inference, const Request& request, const std::string& d
   const std::string type = media_type(request);
   const bool csv = type == "text/csv";
   if (!csv && !type.empty() && type != "application/json") return refuse(call, other_media_type(type));
-  return in_turn<Response>(
+  return in_turn<Response, serving::InferRequest>(
       call, request.body.size(),
-      [&body = request.body, &package = call.live->predictor->package(), csv] {
-        return csv ? parse_invocation_csv(body, package) : parse_invocation(body, package);
+      [&body = request.body, &package = call.live->predictor->package(),
+       csv](serving::InferRequest& into) -> Result<void> {
+        TM_TRY(into, csv ? parse_invocation_csv(body, package) : parse_invocation(body, package));
+        return {};
       },
       [&inference, asked = asked_of(request)](const Inference::Call& asking,
                                               const serving::InferRequest& read) {

@@ -11,7 +11,8 @@ namespace tidemill::api {
 
 /// Usual: {"id": …, "inputs": [{"name": …, "shape": …, "datatype": …, "data": …}, …]}, nothing else, each
 /// once, "data" the last of its input; texts are printable ASCII without escapes. Then it is exactly what the
-/// general reader makes of it. False: in another form, or wrong, and `out` is of no use.
+/// general reader makes of it, whatever was in `out`, whose memory is used again. False: in another form, or
+/// wrong, and `out` is of no use.
 bool read_plain_request(std::string_view body, V2Request& out);
 
 }  // namespace tidemill::api

@@ -83,7 +83,8 @@ Result<Response> answer(Inference& inference, const Inference::Call& call, const
   const auto begun = std::chrono::steady_clock::now();
   TM_TRY(inputs.inputs, chosen.live->row_features->features(std::move(rows)));
   if (call.flight->is_late()) return std::unexpected(too_late());  // its SQL took that long
-  TM_TRY(const serving::InferResponse predicted, inference.predict(call, chosen, inputs));
+  serving::InferResponse predicted;
+  TM_CHECK(inference.predict(call, chosen, inputs, predicted));
   call.flight->computed(begun, predicted);  // its features too
   inference.shadow(call, chosen, request.body.size(), [&] {
     return [body = std::string(request.body),

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <utility>
 #include <variant>
 
 #include "api/inference.hpp"
@@ -36,29 +37,29 @@ Turn<Reply> later(const Inference::Call& call, Do work) {
   });
 }
 
-/// parse() → Result<Request>, tensors or what has them as `infer`; predict(const Call&, const Request&) →
-/// Reply; refuse(const Call&, const Error&) → Reply. What they refer to stays until the reply; the call may
-/// be another copy of it. bytes: what there is to parse.
-template <class Reply, class Parse, class Predict, class Refuse>
+/// A Request is tensors, or what has them as `infer`. parse(Request&) → Result<void>, whatever was in it;
+/// predict(const Call&, const Request&) → Reply; refuse(const Call&, const Error&) → Reply. What they refer
+/// to stays until the reply; the call may be another copy of it. bytes: what there is to parse.
+template <class Reply, class Request, class Parse, class Predict, class Refuse>
 Turn<Reply> in_turn(const Inference::Call& call, size_t bytes, const Parse& parse, const Predict& predict,
                     const Refuse& refuse) {
   using Call = Inference::Call;
   if (bytes > kMostBytesAtOnce)
     return later<Reply>(call, [parse, predict, refuse](const Call& queued) {
-      auto request = parse();
-      return request ? predict(queued, *request) : refuse(queued, request.error());
+      Request request;
+      const auto parsed = parse(request);
+      return parsed ? predict(queued, request) : refuse(queued, parsed.error());
     });
-  auto request = parse();
-  if (!request) return refuse(call, request.error());
+  thread_local Request request;  // the next one is read into its memory
+  if (const auto parsed = parse(request); !parsed) return refuse(call, parsed.error());
   bool long_one = false;
-  if constexpr (requires { request->infer; })
-    long_one = Inference::takes_long(call, request->infer);
+  if constexpr (requires { request.infer; })
+    long_one = Inference::takes_long(call, request.infer);
   else
-    long_one = Inference::takes_long(call, *request);
-  if (!long_one) return predict(call, *request);
-  return later<Reply>(
-      call, [predict, kept = std::make_shared<const std::decay_t<decltype(*request)>>(std::move(*request))](
-                const Call& queued) { return predict(queued, *kept); });
+    long_one = Inference::takes_long(call, request);
+  if (!long_one) return predict(call, request);
+  return later<Reply>(call, [predict, kept = std::make_shared<const Request>(std::exchange(request, {}))](
+                                const Call& queued) { return predict(queued, *kept); });
 }
 
 }  // namespace tidemill::api

@@ -22,6 +22,10 @@ struct V2Request {
   std::vector<OutputForm> named;  // of infer.outputs
   /// Its parameter `timeout`: past it, from its last byte on, it is not computed any more.
   std::optional<std::chrono::microseconds> timeout = {};
+  /// How many bytes each input has behind the JSON; nothing of those whose values are in it.
+  std::vector<std::optional<size_t>> binary_bytes = {};
+  /// What all but the values was read from, where all values are behind it; else empty.
+  std::string json = {};
 };
 
 /// Of the parameter's value; as Triton has it, 0 is none.
@@ -33,6 +37,9 @@ std::optional<std::chrono::microseconds> timeout_of(uint64_t micros);
 /// binary tensors begin (Inference-Header-Content-Length). Errors: v2.*, infer.* and json.* (User), with the
 /// input's name; v2.unsupported for parameters that would change the answer.
 Result<V2Request> parse_infer_request(std::string_view body, std::optional<size_t> json_bytes = {});
+/// The same into the memory of another request, whatever that says; quicker where only the values behind the
+/// JSON differ from its own.
+Result<void> parse_infer_request(std::string_view body, std::optional<size_t> json_bytes, V2Request& request);
 /// The same by the general reader alone, which takes every form: what the quick one (plain_request.hpp) is
 /// held against.
 Result<V2Request> parse_any_infer_request(std::string_view body, std::optional<size_t> json_bytes = {});

@@ -26,12 +26,15 @@ Response predict(Inference& inference, const Inference::Call& call, Inference::A
     return finish(call, error_reply(in_time.error()));
   // The protocol's own word for it comes before the header.
   if (!request.infer.id.empty()) asked.prediction_id = asked.request_id = request.infer.id;
-  auto predicted = inference.predict(call, asked, request.infer);
-  if (!predicted) return finish(call, error_reply(predicted.error()));
+  constexpr size_t kMostKeptRows = 64;
+  thread_local Inference::Predicted predicted;  // the next one is made in its memory
+  if (predicted.response.rows > kMostKeptRows) predicted = {};
+  if (const auto done = inference.predict(call, asked, request.infer, predicted); !done)
+    return finish(call, error_reply(done.error()));
   V2Reply reply =
-      infer_reply(request, predicted->response, predicted->chosen.live->predictor->package().classes);
+      infer_reply(request, predicted.response, predicted.chosen.live->predictor->package().classes);
   Response response{200, "application/json", std::move(reply.body), {}};
-  add_prediction_headers(response, std::move(predicted->chosen));
+  add_prediction_headers(response, std::move(predicted.chosen));
   if (reply.json_bytes) {
     response.content_type = "application/octet-stream";
     response.headers.emplace_back("Inference-Header-Content-Length", std::to_string(*reply.json_bytes));
@@ -57,9 +60,11 @@ Answer infer(Inference& inference, const Request& request, const Parameters& par
   if (const auto can = inference.check(call, parameters.version); !can) return refuse(call, can.error());
   const auto json_bytes = json_bytes_of(request);
   if (!json_bytes) return refuse(call, json_bytes.error());
-  return in_turn<Response>(
+  return in_turn<Response, V2Request>(
       call, request.body.size(),
-      [&body = request.body, json_bytes = *json_bytes] { return parse_infer_request(body, json_bytes); },
+      [&body = request.body, json_bytes = *json_bytes](V2Request& into) {
+        return parse_infer_request(body, json_bytes, into);
+      },
       [&inference, asked = asked_of(request)](const Inference::Call& asking, const V2Request& read) {
         return predict(inference, asking, asked, read);
       },

@@ -227,8 +227,7 @@ Result<Header> read_header(od::document& document) {
 // What the JSON says, ready to be answered but for the values behind it.
 struct Body {
   V2Request request;
-  std::vector<std::optional<size_t>> binary_bytes;  // of each input
-  size_t allowed = 0;                               // values that are behind the JSON
+  size_t allowed = 0;  // values that are behind the JSON
 };
 
 Result<Body> read_body(od::document& document) {
@@ -240,7 +239,7 @@ Result<Body> read_body(od::document& document) {
   request.infer.inputs.reserve(header.inputs.size());
   for (Input& input : header.inputs) {
     request.infer.inputs.push_back(std::move(input.tensor));
-    body.binary_bytes.push_back(input.binary_bytes);
+    request.binary_bytes.push_back(input.binary_bytes);
   }
   request.all.binary = header.binary_outputs;
   request.timeout = header.timeout;
@@ -252,40 +251,40 @@ Result<Body> read_body(od::document& document) {
 }
 
 // The values behind the JSON, in the order of the inputs, to the last byte.
-Result<void> read_binary(const Body& body, std::string_view bytes, std::vector<Tensor>& inputs) {
-  size_t allowed = body.allowed;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    if (!body.binary_bytes[i]) continue;
-    const size_t size = *body.binary_bytes[i];
+Result<void> read_binary(std::string_view bytes, size_t allowed, V2Request& request) {
+  for (size_t i = 0; i < request.infer.inputs.size(); ++i) {
+    if (!request.binary_bytes[i]) continue;
+    Tensor& input = request.infer.inputs[i];
+    const size_t size = *request.binary_bytes[i];
     if (size > bytes.size())
       return malformed(fmt::format("input '{}' is to have {} bytes behind the JSON, and there are {}",
-                                   inputs[i].name, size, bytes.size()));
-    TM_TRY(const DataType* type, find_datatype(inputs[i]));
-    TM_TRY(const size_t values, serving::take_values(inputs[i], allowed));
-    TM_CHECK(read_tensor_bytes(bytes.substr(0, size), *type, values, inputs[i]));
+                                   input.name, size, bytes.size()));
+    TM_TRY(const DataType* type, find_datatype(input));
+    TM_TRY(const size_t values, serving::take_values(input, allowed));
+    input.texts.clear();
+    TM_CHECK(read_tensor_bytes(bytes.substr(0, size), *type, values, input));
     bytes.remove_prefix(size);
   }
   if (bytes.empty()) return {};
   return malformed(fmt::format("{} bytes behind the JSON belong to no input", bytes.size()));
 }
 
-// A client whose values are all behind the JSON sends the same JSON again and again: a thread remembers what
-// it read last. Null where it is not that.
-Result<const Body*> remembered(std::string_view json) {
+Result<void> read_any(std::string_view body, std::optional<size_t> json_bytes, V2Request& request) {
   constexpr size_t kMostRemembered = size_t{16} << 10;
-  struct Remembered {
-    std::string json;
-    Body body;
-  };
-  thread_local Remembered last;
-  if (json.size() > kMostRemembered) return nullptr;
-  if (last.json.empty() || last.json != json) {
-    TM_TRY(Body body, read_values_json(json, read_body));
-    if (!std::ranges::all_of(body.binary_bytes, [](const auto& bytes) { return bytes.has_value(); }))
-      return nullptr;
-    last = {std::string(json), std::move(body)};
-  }
-  return &last.body;
+  if (json_bytes.value_or(0) > body.size())
+    return malformed(fmt::format("Inference-Header-Content-Length is {}, the body has {} bytes", *json_bytes,
+                                 body.size()));
+  const std::string_view json = body.substr(0, json_bytes.value_or(body.size()));
+  const std::string_view behind = body.substr(json.size());
+  // A client whose values are all behind the JSON sends the same JSON again and again.
+  if (json_bytes && !json.empty() && json == request.json)
+    return read_binary(behind, serving::kMaxValuesPerRequest, request);
+  TM_TRY(Body read, read_values_json(json, read_body));
+  request = std::move(read.request);
+  const bool all_behind =
+      std::ranges::all_of(request.binary_bytes, [](const auto& bytes) { return bytes.has_value(); });
+  if (json_bytes && all_behind && json.size() <= kMostRemembered) request.json = json;
+  return read_binary(behind, read.allowed, request);
 }
 
 }  // namespace
@@ -306,26 +305,20 @@ std::optional<std::chrono::microseconds> timeout_of(uint64_t micros) {
 }
 
 Result<V2Request> parse_infer_request(std::string_view body, std::optional<size_t> json_bytes) {
-  if (!json_bytes)
-    if (V2Request plain; read_plain_request(body, plain)) return plain;
-  return parse_any_infer_request(body, json_bytes);
+  V2Request request;
+  TM_CHECK(parse_infer_request(body, json_bytes, request));
+  return request;
+}
+
+Result<void> parse_infer_request(std::string_view body, std::optional<size_t> json_bytes,
+                                 V2Request& request) {
+  if (!json_bytes && read_plain_request(body, request)) return {};
+  return read_any(body, json_bytes, request);
 }
 
 Result<V2Request> parse_any_infer_request(std::string_view body, std::optional<size_t> json_bytes) {
-  if (json_bytes.value_or(0) > body.size())
-    return malformed(fmt::format("Inference-Header-Content-Length is {}, the body has {} bytes", *json_bytes,
-                                 body.size()));
-  const std::string_view json = body.substr(0, json_bytes.value_or(body.size()));
-  const std::string_view behind = body.substr(json.size());
-  TM_TRY(const Body* known, json_bytes ? remembered(json) : nullptr);
-  if (known != nullptr) {
-    V2Request request = known->request;
-    TM_CHECK(read_binary(*known, behind, request.infer.inputs));
-    return request;
-  }
-  TM_TRY(Body read, read_values_json(json, read_body));
-  V2Request request = std::move(read.request);
-  TM_CHECK(read_binary(read, behind, request.infer.inputs));
+  V2Request request;
+  TM_CHECK(read_any(body, json_bytes, request));
   return request;
 }
 

@@ -1,5 +1,6 @@
 #include "api/v2.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -223,15 +224,70 @@ TEST(V2, reads_binary_tensors_behind_the_json) {
 }
 
 TEST(V2, a_header_that_comes_again_has_the_values_that_come_with_it) {
+  V2Request request;
   const std::string json =
       R"({"inputs":[{"name":"x","shape":[2],"datatype":"UINT8","parameters":{"binary_data_size":2}}]})";
   for (const std::string bytes : {"ab", "cd", "cd", "ab"}) {
-    const auto request = parse_infer_request(json + bytes, json.size());
-    ASSERT_TRUE(request);
-    EXPECT_EQ(request->infer.inputs[0].numbers,
+    ASSERT_TRUE(parse_infer_request(json + bytes, json.size(), request));
+    EXPECT_EQ(request.infer.inputs[0].numbers,
               (std::vector<double>{static_cast<double>(bytes[0]), static_cast<double>(bytes[1])}));
   }
-  EXPECT_EQ(parse_infer_request(json + "a", json.size()).error().code, "v2.malformed");
+  EXPECT_EQ(parse_infer_request(json + "a", json.size(), request).error().code, "v2.malformed");
+}
+
+// Bodies of every form, right ones and wrong ones, one behind the other.
+RC_GTEST_PROP(V2, what_is_read_into_another_requests_memory_is_as_if_into_new, ()) {
+  struct Body {
+    std::string json, behind;
+    bool binary = true;
+  };
+  const std::string texts("\1\0\0\0t\0\0\0\0", 9);
+  const auto numbers = [](std::string_view name, int bytes) {
+    return fmt::format(
+        R"({{"name":"{}","shape":[2],"datatype":"UINT8","parameters":{{"binary_data_size":{}}}}})", name,
+        bytes);
+  };
+  const std::string text =
+      R"({"name":"t","shape":[2],"datatype":"BYTES","parameters":{"binary_data_size":9}})";
+  const std::vector<Body> bodies{
+      {R"({"id":"q","inputs":[{"name":"x","shape":[1,2],"datatype":"FP64","data":[1,null]}]})", "", false},
+      {R"({"inputs":[{"name":"t","shape":[2],"datatype":"BYTES","data":["a","b"]},)"
+       R"({"name":"x","shape":[2,1],"datatype":"INT8","data":[[1],[2]]}]})",
+       "", false},
+      {R"({"parameters":{"timeout":5,"binary_data_output":true},"inputs":[{"name":"x","shape":[1],)"
+       R"("datatype":"FP64","data":[3]}],"outputs":[{"name":"o","parameters":{"classification":2}}]})",
+       "", false},
+      {R"({"id":"r","inputs":[{"name":"x","shape":[1],"datatype":"FP32","data":[1)", "", false},
+      {R"({"inputs":[)" + numbers("n", 2) + "]}", "ab"},
+      {R"({"inputs":[)" + numbers("n", 2) + "]}", "cd"},
+      {R"({"inputs":[)" + numbers("n", 2) + "]}", "abc"},
+      {R"({"inputs":[)" + numbers("n", 1) + "]}", "a"},
+      {R"({"inputs":[)" + text + "," + numbers("n", 2) + R"(],"parameters":{"binary_data_output":true}})",
+       texts + "ab"},
+      {R"({"inputs":[)" + text + R"(,{"name":"x","shape":[1],"datatype":"FP64","data":[3]}]})", texts},
+      {"{", "ab"},
+      {"", "ab"}};
+  V2Request kept;
+  for (const size_t at :
+       *rc::gen::container<std::vector<size_t>>(rc::gen::inRange<size_t>(0, bodies.size()))) {
+    const auto& [json, behind, binary] = bodies[at];
+    const auto json_bytes = binary ? std::optional(json.size()) : std::nullopt;
+    const auto anew = parse_infer_request(json + behind, json_bytes);
+    const auto again = parse_infer_request(json + behind, json_bytes, kept);
+    RC_ASSERT(anew.has_value() == again.has_value());
+    if (!anew) {
+      RC_ASSERT(anew.error().message == again.error().message);
+      continue;
+    }
+    RC_ASSERT(anew->infer.id == kept.infer.id && anew->infer.outputs == kept.infer.outputs);
+    RC_ASSERT(anew->timeout == kept.timeout && anew->all.binary == kept.all.binary);
+    RC_ASSERT(std::ranges::equal(anew->named, kept.named, {}, &OutputForm::classes, &OutputForm::classes));
+    RC_ASSERT(std::ranges::equal(anew->infer.inputs, kept.infer.inputs, [](const auto& a, const auto& b) {
+      const auto same = [](double x, double y) { return x == y || (std::isnan(x) && std::isnan(y)); };
+      return a.name == b.name && a.datatype == b.datatype && a.shape == b.shape && a.texts == b.texts &&
+             std::ranges::equal(a.numbers, b.numbers, same);
+    }));
+  }
 }
 
 TEST(V2, takes_binary_tensors_to_the_last_byte_and_no_further) {

@@ -15,6 +15,7 @@ using forest::Cell;
 using forest::Task;
 
 constexpr size_t kMostTextShown = 60;  // bytes of a value in a message
+constexpr size_t kFewValues = 256;     // need no memory of the heap
 
 Cell text_cell(const Tensor& tensor, size_t i) {
   const auto text = tensor.texts.at(i);
@@ -25,7 +26,7 @@ Cell text_cell(const Tensor& tensor, size_t i) {
 template <class T>
 struct Encoded {
   size_t rows = 0;
-  std::vector<T> values;
+  fmt::basic_memory_buffer<T, kFewValues> values;
   forest::InputCounts counts;
 };
 
@@ -137,92 +138,108 @@ Result<void> encode_columns(const forest::Predictor& predictor, const std::vecto
 }
 
 template <class T>
-Result<Encoded<T>> encode(const forest::Predictor& predictor, const std::vector<Tensor>& inputs) {
+Result<void> encode(const forest::Predictor& predictor, const std::vector<Tensor>& inputs,
+                    Encoded<T>& encoded) {
   const size_t features = predictor.package().features.size();
   if (inputs.empty()) return user_error("infer.no_inputs", "the request has no inputs");
   for (const Tensor& tensor : inputs) {
     TM_TRY(const size_t values, values_of_shape(tensor));
     TM_CHECK(check_count(tensor, values));
   }
-  Encoded<T> encoded;
   encoded.rows = static_cast<size_t>(inputs[0].shape[0]);
   if (encoded.rows * features > kMaxValuesPerRequest)
     return user_error("infer.too_large",
                       fmt::format("{} rows of {} features in one request (limit {} values)", encoded.rows,
                                   features, kMaxValuesPerRequest));
-  encoded.values.assign(encoded.rows * features, std::numeric_limits<T>::quiet_NaN());
+  encoded.values.resize(encoded.rows * features);
   const bool matrix =
       inputs.size() == 1 && inputs[0].shape.size() == 2 && !predictor.find_feature(inputs[0].name);
-  if (matrix) {
-    TM_CHECK(encode_matrix(predictor, inputs[0], encoded));
-  } else {
-    TM_CHECK(encode_columns(predictor, inputs, encoded));
-  }
-  return encoded;
+  if (matrix) return encode_matrix(predictor, inputs[0], encoded);
+  std::ranges::fill(encoded.values, std::numeric_limits<T>::quiet_NaN());
+  return encode_columns(predictor, inputs, encoded);
 }
 
-struct Scores {
-  size_t rows = 0;
-  std::vector<double> values;  // rows × outputs
-  forest::InputCounts counts;
-};
-
-template <class T>
-Result<Scores> score(const forest::Predictor& predictor, const std::vector<Tensor>& inputs) {
-  TM_TRY(const Encoded<T> encoded, encode<T>(predictor, inputs));
-  Scores scores{encoded.rows, std::vector<double>(encoded.rows * predictor.outputs()), encoded.counts};
-  predictor.predict(encoded.values, scores.values);
-  return scores;
-}
-
-// The outputs of output_tensors(), filled.
-std::vector<Tensor> answers(const forest::Package& package, size_t outputs, Scores scores) {
-  const size_t rows = scores.rows;
-  const auto row_count = static_cast<int64_t>(rows);
-  std::vector<Tensor> out;
-  out.reserve(3);
+// Makes the outputs of output_tensors() of the scores, so many a row as the forest has outputs.
+void fill_outputs(const forest::Predictor& predictor, std::vector<double> scores, InferResponse& response) {
+  const forest::Package& package = predictor.package();
+  size_t count = 0;
   const auto add = [&](std::string_view name, std::string_view datatype) -> Tensor& {
-    Tensor& tensor = out.emplace_back();
+    Tensor& tensor = response.outputs[count++];
+    tensor.clear();
     tensor.name = name;
     tensor.datatype = datatype;
-    tensor.shape.assign(1, row_count);
+    tensor.shape.push_back(static_cast<int64_t>(response.rows));
     return tensor;
   };
   switch (package.task) {
     case Task::Binary: {
-      std::vector<double> decisions(rows);
-      for (size_t r = 0; r < rows; ++r)
-        decisions[r] = scores.values[r] >= package.threshold.value_or(0.5) ? 1.0 : 0.0;
-      add("score", "FP64").numbers = std::move(scores.values);
-      add("decision", "BOOL").numbers = std::move(decisions);
-      return out;
+      response.outputs.resize(2);
+      Tensor& all = add("score", "FP64");
+      Tensor& decisions = add("decision", "BOOL");
+      const double threshold = package.threshold.value_or(0.5);
+      for (const double score : scores) decisions.numbers.push_back(score >= threshold ? 1.0 : 0.0);
+      all.numbers = std::move(scores);
+      return;
     }
     case Task::Multiclass: {
+      response.outputs.resize(2);
+      const size_t classes = predictor.outputs();
       Tensor& all = add("scores", "FP64");
-      all.shape.push_back(static_cast<int64_t>(outputs));
-      all.numbers = scores.values;
+      all.shape.push_back(static_cast<int64_t>(classes));
       Tensor& labels = add("label", "BYTES");
-      for (size_t r = 0; r < rows; ++r) {
-        const double* row = scores.values.data() + r * outputs;
-        const auto best = static_cast<size_t>(std::max_element(row, row + outputs) - row);
+      for (size_t r = 0; r < response.rows; ++r) {
+        const double* row = scores.data() + r * classes;
+        const auto best = static_cast<size_t>(std::max_element(row, row + classes) - row);
         labels.texts.add(best < package.classes.size() ? package.classes[best] : std::to_string(best));
       }
-      return out;
+      all.numbers = std::move(scores);
+      return;
     }
     case Task::Regression:
       break;
   }
-  add("prediction", "FP64").numbers = scores.values;
-  if (!package.conformal_half_width) return out;
-  const double half_width = *package.conformal_half_width;
-  Tensor& low = add("low", "FP64");
-  for (const double value : scores.values) low.numbers.push_back(value - half_width);
-  Tensor& high = add("high", "FP64");
-  for (const double value : scores.values) high.numbers.push_back(value + half_width);
-  return out;
+  response.outputs.resize(package.conformal_half_width ? 3 : 1);
+  Tensor& all = add("prediction", "FP64");
+  if (package.conformal_half_width) {
+    const double half_width = *package.conformal_half_width;
+    Tensor& low = add("low", "FP64");
+    for (const double value : scores) low.numbers.push_back(value - half_width);
+    Tensor& high = add("high", "FP64");
+    for (const double value : scores) high.numbers.push_back(value + half_width);
+  }
+  all.numbers = std::move(scores);
+}
+
+template <class T>
+Result<void> predict(const forest::Predictor& predictor, const std::vector<Tensor>& inputs,
+                     InferResponse& response) {
+  Encoded<T> encoded;
+  TM_CHECK(encode(predictor, inputs, encoded));
+  response.rows = encoded.rows;
+  response.counts = encoded.counts;
+  std::vector<double> scores;
+  if (!response.outputs.empty()) scores.swap(response.outputs.front().numbers);  // for their memory
+  scores.resize(encoded.rows * predictor.outputs());
+  predictor.predict(std::span<const T>(encoded.values.data(), encoded.values.size()), scores);
+  fill_outputs(predictor, std::move(scores), response);
+  return {};
 }
 
 }  // namespace
+
+void TextColumn::clear() {
+  bytes_.clear();
+  ends_.clear();
+  missing_.clear();
+}
+
+void Tensor::clear() {
+  name.clear();
+  datatype.clear();
+  shape.clear();
+  numbers.clear();
+  texts.clear();
+}
 
 std::optional<std::string_view> TextColumn::at(size_t i) const {
   if (missing_[i]) return std::nullopt;
@@ -311,13 +328,20 @@ std::vector<TensorInfo> output_tensors(const forest::Package& package) {
 }
 
 Result<InferResponse> infer(const LiveModel& live, const InferRequest& request) {
+  InferResponse response;
+  TM_CHECK(infer(live, request, response));
+  return response;
+}
+
+Result<void> infer(const LiveModel& live, const InferRequest& request, InferResponse& response) {
   const forest::Predictor& predictor = *live.predictor;
-  TM_TRY(Scores scores, predictor.forest().precision == forest::Precision::Float
-                            ? score<float>(predictor, request.inputs)
-                            : score<double>(predictor, request.inputs));
-  InferResponse response{live.deployment, live.version, request.id, {}, scores.rows, scores.counts};
-  response.outputs = answers(predictor.package(), predictor.outputs(), std::move(scores));
-  if (request.outputs.empty()) return response;
+  response.deployment = live.deployment;
+  response.version = live.version;
+  response.id = request.id;
+  TM_CHECK(predictor.forest().precision == forest::Precision::Float
+               ? predict<float>(predictor, request.inputs, response)
+               : predict<double>(predictor, request.inputs, response));
+  if (request.outputs.empty()) return {};
   std::vector<Tensor> chosen;
   for (const std::string& name : request.outputs) {
     const auto at = std::ranges::find(response.outputs, name, &Tensor::name);
@@ -332,7 +356,7 @@ Result<InferResponse> infer(const LiveModel& live, const InferRequest& request) 
     chosen.push_back(*at);
   }
   response.outputs = std::move(chosen);
-  return response;
+  return {};
 }
 
 }  // namespace tidemill::serving

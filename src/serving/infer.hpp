@@ -26,6 +26,8 @@ class TextColumn {
   size_t bytes() const { return bytes_.size() + ends_.size() * sizeof(size_t); }
   /// Nothing where the value is missing.
   std::optional<std::string_view> at(size_t i) const;
+  /// As new, but for its memory.
+  void clear();
   bool operator==(const TextColumn&) const = default;
 
  private:
@@ -46,6 +48,8 @@ struct Tensor {
   std::vector<double> numbers = {};  // unless BYTES; NaN is missing
   TextColumn texts = {};             // of BYTES
   size_t values() const { return datatype == "BYTES" ? texts.size() : numbers.size(); }
+  /// As new, but for its memory.
+  void clear();
 };
 
 /// How many values the tensor's shape says it has: asked before they are read. Errors: infer.shape,
@@ -93,5 +97,7 @@ size_t bytes_of(const InferRequest& request);
 /// Inputs: one tensor [rows, features] in signature order, or one tensor [rows] or [rows, 1] a feature by
 /// name; an absent feature is missing, an unknown name is an error. Errors: infer.* (User).
 Result<InferResponse> infer(const LiveModel& live, const InferRequest& request);
+/// The same into the memory of another response, whatever that says.
+Result<void> infer(const LiveModel& live, const InferRequest& request, InferResponse& response);
 
 }  // namespace tidemill::serving
