@@ -9,6 +9,7 @@
 #include "api/turn.hpp"
 #include "api/v2.hpp"
 #include "api/wire.hpp"
+#include "serving/request_keys.hpp"
 
 namespace tidemill::api {
 
@@ -58,9 +59,9 @@ GrpcAnswer infer(Inference& inference, const Parameters& parameters, std::string
     return refuse(call, can.error(), reply);
   return in_turn<GrpcReply, V2Request>(
       call, bytes.size(),
-      [bytes](V2Request& into) -> Result<void> {
+      [bytes, live = call.live](V2Request& into) -> Result<void> {
         TM_TRY(into, read_infer_request(bytes));
-        return {};
+        return serving::take_keys(into.infer, *live);
       },
       [&inference, reply](const Inference::Call& asking, const V2Request& read) {
         return predict(inference, asking, read, reply);

@@ -184,7 +184,7 @@ Result<void> Inference::predict(const Call& call, const Asked& asked, const serv
   std::optional<std::string> key;
   const forest::Package& champion = call.live->predictor->package();
   if (const std::string_view column = sticky(call); !column.empty())
-    key = serving::key_of(request.inputs, champion, column);
+    key = serving::key_of(request, champion, column);
   predicted.chosen = choose(call, asked, key);
   const serving::LiveModel& live = *predicted.chosen.live;
   const forest::Package& package = live.predictor->package();

@@ -100,13 +100,14 @@ Result<void> read_inputs(Columns& columns, od::value value) {
   });
 }
 
-Result<serving::InferRequest> read_table(od::document& document, const forest::Package& package) {
+Result<serving::InferRequest> read_table(od::document& document, const forest::Package& package,
+                                         const std::vector<std::string>& row_key) {
   constexpr const char* kForms =
       "the body needs exactly one of dataframe_split, dataframe_records, instances and inputs";
   od::object root;
   if (const auto error = document.get_object().get(root); error != SUCCESS)
     return error == simdjson::INCORRECT_TYPE ? refused(kForms) : broken(error);
-  Columns columns(package);
+  Columns columns(package, row_key);
   bool given = false;
   TM_CHECK(each_member(root, [&](std::string_view key, od::value value) -> Result<void> {
     if (key == "params") {
@@ -129,12 +130,15 @@ Result<serving::InferRequest> read_table(od::document& document, const forest::P
 
 }  // namespace
 
-Result<serving::InferRequest> parse_invocation(std::string_view body, const forest::Package& package) {
-  return read_values_json(body, [&](od::document& document) { return read_table(document, package); });
+Result<serving::InferRequest> parse_invocation(std::string_view body, const forest::Package& package,
+                                               const std::vector<std::string>& row_key) {
+  return read_values_json(body,
+                          [&](od::document& document) { return read_table(document, package, row_key); });
 }
 
-Result<serving::InferRequest> parse_invocation_csv(std::string_view body, const forest::Package& package) {
-  MlflowColumns columns(package);
+Result<serving::InferRequest> parse_invocation_csv(std::string_view body, const forest::Package& package,
+                                                   const std::vector<std::string>& row_key) {
+  MlflowColumns columns(package, row_key);
   TM_TRY(serving::CsvLines lines, serving::CsvLines::open(body));
   std::vector<serving::CsvField> names, fields;
   if (lines.done()) return refused("the body needs a line with the names of the columns");

@@ -34,6 +34,21 @@ void add_missing(Tensor& tensor) {
     tensor.numbers.push_back(kMissing);
 }
 
+bool has_value(const Tensor& tensor) {
+  for (size_t i = 0; i < tensor.texts.size(); ++i)
+    if (tensor.texts.at(i)) return true;
+  return false;
+}
+
+// A whole number as it is written: a key may have more digits than a double.
+std::optional<std::string_view> whole_in(std::string_view token) {
+  const std::string_view digits = trimmed(token);
+  const std::string_view unsigned_digits = digits.substr(digits.starts_with('-') ? 1 : 0);
+  const bool whole = !unsigned_digits.empty() &&
+                     std::ranges::all_of(unsigned_digits, [](char c) { return c >= '0' && c <= '9'; });
+  return whole ? std::optional(digits) : std::nullopt;
+}
+
 // How the tools that write these tables spell a number that is not there.
 bool says_missing(std::string_view text) {
   constexpr std::array<std::string_view, 7> kWords{"na", "n/a", "nan", "null", "none", "<na>", "#n/a"};
@@ -63,10 +78,14 @@ std::string category_of(const forest::Feature& feature, std::string_view text) {
 
 }  // namespace
 
-MlflowColumns::MlflowColumns(const forest::Package& package) : features_(package.features) {
-  for (size_t f = 0; f < features_.size(); ++f) {
-    index_.emplace(features_[f].name, f);
-    tensors_.push_back({features_[f].name, features_[f].category ? "BYTES" : "FP64", {0}});
+MlflowColumns::MlflowColumns(const forest::Package& package, const std::vector<std::string>& key)
+    : features_(package.features) {
+  for (const std::string& name : key)
+    if (std::ranges::find(features_, name, &forest::Feature::name) == features_.end())
+      key_.push_back({.name = name, .sql_type = "VARCHAR", .category = true});
+  for (size_t f = 0; f < features_.size() + key_.size(); ++f) {
+    index_.emplace(named(f).name, f);
+    tensors_.push_back({named(f).name, named(f).category ? "BYTES" : "FP64", {0}});
   }
 }
 
@@ -77,7 +96,7 @@ Result<size_t> MlflowColumns::find(std::string_view name) const {
 
 Result<void> MlflowColumns::once_a_row(size_t feature) const {
   if (tensors_[feature].values() == rows_) return {};
-  return refused(fmt::format("'{}' is given twice in row {}", features_[feature].name, rows_ + 1));
+  return refused(fmt::format("'{}' is given twice in row {}", named(feature).name, rows_ + 1));
 }
 
 Result<void> MlflowColumns::add(size_t feature, od::value value) {
@@ -88,8 +107,8 @@ Result<void> MlflowColumns::add(size_t feature, od::value value) {
 Result<void> MlflowColumns::add_text(size_t feature, std::string_view text) {
   TM_CHECK(once_a_row(feature));
   Tensor& tensor = tensors_[feature];
-  if (features_[feature].category) {
-    tensor.texts.add(category_of(features_[feature], text));
+  if (named(feature).category) {
+    tensor.texts.add(category_of(named(feature), text));
     return {};
   }
   const std::string_view word = trimmed(text);
@@ -100,7 +119,7 @@ Result<void> MlflowColumns::add_text(size_t feature, std::string_view text) {
   else if (word.empty() || says_missing(word))
     add_missing(tensor);
   else
-    return misplaced(fmt::format("'{}' in row {}", word.substr(0, 40), rows_ + 1), features_[feature]);
+    return misplaced(fmt::format("'{}' in row {}", word.substr(0, 40), rows_ + 1), named(feature));
   return {};
 }
 
@@ -118,7 +137,7 @@ Result<void> MlflowColumns::end_row() {
 
 Result<void> MlflowColumns::column(size_t feature, od::array values) {
   if (!filled_.insert(feature).second)
-    return refused(fmt::format("'{}' is given twice", features_[feature].name));
+    return refused(fmt::format("'{}' is given twice", named(feature).name));
   TM_CHECK(each_element(values, [&](od::value value) -> Result<void> {
     if (tensors_[feature].values() == serving::kMaxRowsPerRequest)
       return count(serving::kMaxRowsPerRequest + 1);
@@ -126,7 +145,7 @@ Result<void> MlflowColumns::column(size_t feature, od::array values) {
   }));
   const size_t rows = tensors_[feature].values();
   if (filled_.size() > 1 && rows != rows_)
-    return refused(fmt::format("'{}' has {} values, others have {}", features_[feature].name, rows, rows_));
+    return refused(fmt::format("'{}' has {} values, others have {}", named(feature).name, rows, rows_));
   return count(rows);
 }
 
@@ -136,6 +155,10 @@ serving::InferRequest MlflowColumns::request() && {
     while (tensor.values() < rows_) add_missing(tensor);
     tensor.shape = {static_cast<int64_t>(rows_)};
   }
+  // A column of the key that has no value at all was not sent.
+  std::erase_if(tensors_, [&](const Tensor& tensor) {
+    return std::ranges::find(key_, tensor.name, &forest::Feature::name) != key_.end() && !has_value(tensor);
+  });
   request.inputs = std::move(tensors_);
   return request;
 }
@@ -165,23 +188,26 @@ Result<void> MlflowColumns::append(size_t feature, od::value value) {
     case od::json_type::boolean: {
       bool truth = false;
       if (const auto error = value.get_bool().get(truth); error != SUCCESS) return broken(error);
-      if (features_[feature].category)
+      if (named(feature).category)
         tensor.texts.add(truth ? "true" : "false");
       else
         tensor.numbers.push_back(truth ? 1 : 0);
       return {};
     }
     case od::json_type::number: {
+      const auto whole = feature < features_.size() ? std::nullopt : whole_in(value.raw_json_token());
       double number = 0;
       if (const auto error = get_real(value, number); error != SUCCESS) return broken(error);
-      if (features_[feature].category)
+      if (whole)
+        tensor.texts.add(*whole);
+      else if (named(feature).category)
         tensor.texts.add(forest::category_text(number));
       else
         tensor.numbers.push_back(number);
       return {};
     }
     case od::json_type::string: {
-      if (!features_[feature].category) break;
+      if (!named(feature).category) break;
       std::string_view text;
       if (const auto error = value.get_string().get(text); error != SUCCESS) return broken(error);
       tensor.texts.add(text);
@@ -193,7 +219,7 @@ Result<void> MlflowColumns::append(size_t feature, od::value value) {
   std::string_view seen = "a value of another kind";
   if (type == od::json_type::string) seen = "a text";
   if (type == od::json_type::array || type == od::json_type::object) seen = "nested data";
-  return misplaced(seen, features_[feature]);
+  return misplaced(seen, named(feature));
 }
 
 }  // namespace tidemill::api

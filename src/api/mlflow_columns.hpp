@@ -14,8 +14,8 @@ namespace tidemill::api {
 
 class MlflowColumns {
  public:
-  /// The package must outlive it.
-  explicit MlflowColumns(const forest::Package& package);
+  /// Columns of the key that are no features are behind them, as texts. The package must outlive it.
+  explicit MlflowColumns(const forest::Package& package, const std::vector<std::string>& key = {});
   size_t features() const { return features_.size(); }
   /// Error infer.unknown_input, with the nearest.
   Result<size_t> find(std::string_view name) const;
@@ -37,7 +37,12 @@ class MlflowColumns {
   Result<void> count(size_t rows);
   Result<void> append(size_t feature, od::value value);
 
+  const forest::Feature& named(size_t feature) const {
+    return feature < features_.size() ? features_[feature] : key_[feature - features_.size()];
+  }
+
   const std::vector<forest::Feature>& features_;
+  std::vector<forest::Feature> key_;
   std::unordered_map<std::string_view, size_t> index_;
   std::vector<serving::Tensor> tensors_;
   std::set<size_t> filled_;  // by column()

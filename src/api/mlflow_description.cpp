@@ -22,7 +22,8 @@ constexpr const char* kSchemas = R"json({
 
 constexpr std::string_view kText =
     "A table in exactly one of MLflow's forms: dataframe_split, dataframe_records, instances or inputs; or "
-    "as CSV with a line of names first. A column that is absent is missing, one that is unknown an error.";
+    "as CSV with a line of names first. A column that is absent is missing, one that is unknown an error. "
+    "Columns of the key of the deployment's rows may stand beside the features: they go into its log.";
 
 // Names and values of the columns: of any model, or of one.
 struct Table {
@@ -39,7 +40,8 @@ Json value_of(const forest::Feature& feature) {
   return Json{{"type", std::move(types)}};
 }
 
-Table table_of(const forest::Package& package) {
+Table table_of(const serving::LiveModel& live) {
+  const forest::Package& package = live.predictor->package();
   Table table;
   Json names = Json::array(), properties = Json::object(), items = Json::array(), columns = Json::object();
   for (const forest::Feature& feature : package.features) {
@@ -47,6 +49,14 @@ Table table_of(const forest::Package& package) {
     properties[feature.name] = value_of(feature);
     columns[feature.name] = Json{{"type", "array"}, {"items", value_of(feature)}};
     items.push_back(value_of(feature));
+  }
+  for (const std::string& column : live.key) {
+    if (live.predictor->find_feature(column)) continue;
+    const Json value{{"type", Json::array({"string", "number", "boolean"})},
+                     {"description", "Of the key of the row, for the log."}};
+    names.push_back(column);
+    properties[column] = value;
+    columns[column] = Json{{"type", "array"}, {"items", value}};
   }
   const size_t width = package.features.size();
   table.name = Json{{"enum", std::move(names)}};
@@ -104,7 +114,7 @@ Json mlflow_schemas() { return Json::parse(kSchemas); }
 Description describe_invocations(std::string operation) { return invocations(std::move(operation), {}); }
 
 Description describe_invocations_of(const serving::LiveModel& live) {
-  return invocations("invocations", table_of(live.predictor->package()));
+  return invocations("invocations", table_of(live));
 }
 
 Description describe_version() {

@@ -9,6 +9,7 @@
 #include "api/turn.hpp"
 #include "api/v2_description.hpp"
 #include "base/version.hpp"
+#include "serving/request_keys.hpp"
 
 namespace tidemill::api {
 
@@ -41,10 +42,11 @@ Answer invoke(Inference& inference, const Request& request, const std::string& d
   if (!csv && !type.empty() && type != "application/json") return refuse(call, other_media_type(type));
   return in_turn<Response, serving::InferRequest>(
       call, request.body.size(),
-      [&body = request.body, &package = call.live->predictor->package(),
-       csv](serving::InferRequest& into) -> Result<void> {
-        TM_TRY(into, csv ? parse_invocation_csv(body, package) : parse_invocation(body, package));
-        return {};
+      [&body = request.body, live = call.live, csv](serving::InferRequest& into) -> Result<void> {
+        const forest::Package& package = live->predictor->package();
+        TM_TRY(into, csv ? parse_invocation_csv(body, package, live->key)
+                         : parse_invocation(body, package, live->key));
+        return serving::take_keys(into, *live);
       },
       [&inference, asked = asked_of(request)](const Inference::Call& asking,
                                               const serving::InferRequest& read) {

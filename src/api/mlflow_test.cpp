@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace tidemill::api {
@@ -42,6 +43,29 @@ TEST(Mlflow, reads_a_table_in_each_of_its_forms) {
     EXPECT_EQ(rows_of(body), "1:red :7") << body;
   EXPECT_EQ(rows_of(R"({"inputs":{"colour":["red","7"]}})"), ":red :7");
   EXPECT_EQ(rows_of(R"({"instances":[]})"), "");
+}
+
+TEST(Mlflow, takes_the_columns_of_a_key_beside_the_features) {
+  const std::vector<std::string> key{"id", "x"};
+  const auto ids = [&](const Result<serving::InferRequest>& request) {
+    if (!request) return request.error().code;
+    std::string out = rows_in(request);
+    for (size_t i = 2; i < request->inputs.size(); ++i)
+      for (size_t r = 0; r < request->inputs[i].values(); ++r)
+        out += fmt::format(" {}={}", request->inputs[i].name, request->inputs[i].texts.at(r).value_or("-"));
+    return out;
+  };
+  for (
+      const char* body :
+      {R"({"dataframe_split":{"columns":["id","colour","x"],"data":[[9007199254740993,"red",1],["b","7",null]]}})",
+       R"({"dataframe_records":[{"x":1,"id":9007199254740993,"colour":"red"},{"id":"b","colour":7}]})",
+       R"({"inputs":{"id":[9007199254740993,"b"],"colour":["red",7],"x":[true,null]}})"})
+    EXPECT_EQ(ids(parse_invocation(body, package(), key)), "1:red :7 id=9007199254740993 id=b") << body;
+  EXPECT_EQ(ids(parse_invocation_csv("id,x,colour\n007,1,red\n,2,red\n", package(), key)),
+            "1:red 2:red id=007 id=-");
+  EXPECT_EQ(ids(parse_invocation(R"({"instances":[[1,"red"]]})", package(), key)), "1:red");
+  EXPECT_EQ(ids(parse_invocation(R"({"instances":[{"x":1,"idd":2}]})", package(), key)),
+            "infer.unknown_input");
 }
 
 TEST(Mlflow, reads_numbers_of_more_than_nineteen_digits) {

@@ -182,7 +182,9 @@ constexpr const char* kSchemas = R"json({
 constexpr std::string_view kInferSummary = "Predictions for the rows of the input tensors.";
 constexpr std::string_view kInferText =
     "One tensor a feature by name, or one tensor of rows and features in the order of the signature. A "
-    "feature that is absent is missing. With Inference-Header-Content-Length the JSON is followed by binary "
+    "feature that is absent is missing. Columns of the key of the deployment's rows may stand beside the "
+    "features, a value a row: they go into its log. With Inference-Header-Content-Length the JSON is "
+    "followed by binary "
     "tensors: its inputs then have parameters {binary_data_size} in place of data.";
 
 Json object_of(Json properties, Json required) {
@@ -229,10 +231,22 @@ std::optional<Json> matrix_of(const forest::Package& package) {
                    Json::array({"name", "datatype", "shape", "data"}));
 }
 
-Json request_of(const forest::Package& package) {
+/// A column that names the rows, beside the features.
+Json input_of_key(const std::string& column) {
+  return object_of({{"name", {{"const", column}, {"description", "Of the key of each row, for the log."}}},
+                    {"datatype", schema_named("Datatype")},
+                    {"shape", schema_named("Shape")},
+                    {"data", schema_named("Data")}},
+                   Json::array({"name", "datatype", "shape", "data"}));
+}
+
+Json request_of(const serving::LiveModel& live) {
+  const forest::Package& package = live.predictor->package();
   Json inputs = Json::array(), outputs = Json::array();
   for (const forest::Feature& feature : package.features) inputs.push_back(input_of(feature));
   if (auto matrix = matrix_of(package)) inputs.push_back(std::move(*matrix));
+  for (const std::string& column : live.key)
+    if (!live.predictor->find_feature(column)) inputs.push_back(input_of_key(column));
   for (const serving::TensorInfo& output : serving::output_tensors(package)) outputs.push_back(output.name);
   Json output = object_of({{"name", {{"enum", outputs}}}, {"parameters", schema_named("OutputParameters")}},
                           Json::array({"name"}));
@@ -267,9 +281,7 @@ Description describe_infer(std::string operation) {
   return infer(std::move(operation), schema_named("InferRequest"));
 }
 
-Description describe_infer_of(const serving::LiveModel& live) {
-  return infer("infer", request_of(live.predictor->package()));
-}
+Description describe_infer_of(const serving::LiveModel& live) { return infer("infer", request_of(live)); }
 
 Description describe_look(std::string operation, std::string_view summary, std::string_view schema) {
   Description out{

@@ -10,6 +10,7 @@
 #include "api/turn.hpp"
 #include "api/v2.hpp"
 #include "api/v2_description.hpp"
+#include "serving/request_keys.hpp"
 
 namespace tidemill::api {
 
@@ -62,8 +63,9 @@ Answer infer(Inference& inference, const Request& request, const Parameters& par
   if (!json_bytes) return refuse(call, json_bytes.error());
   return in_turn<Response, V2Request>(
       call, request.body.size(),
-      [&body = request.body, json_bytes = *json_bytes](V2Request& into) {
-        return parse_infer_request(body, json_bytes, into);
+      [&body = request.body, json_bytes = *json_bytes, live = call.live](V2Request& into) -> Result<void> {
+        TM_CHECK(parse_infer_request(body, json_bytes, into));
+        return serving::take_keys(into.infer, *live);
       },
       [&inference, asked = asked_of(request)](const Inference::Call& asking, const V2Request& read) {
         return predict(inference, asking, asked, read);

@@ -159,10 +159,7 @@ Result<LoggedBatch> log_batch(const Session& session, const BatchLogOptions& opt
   TM_TRY(const auto database, engine::Database::open(opening));
   TM_TRY(engine::Connection connection, database->connect());
   TM_TRY(const std::string rows, engine::select_from_files(connection, scan));
-  const auto source = session.project.sources.find(deployment->request);
-  BatchLogging logging(
-      live, source == session.project.sources.end() ? std::vector<std::string>() : source->second.key, *logs,
-      options.input.filename().native());
+  BatchLogging logging(live, session.project.key_of(*deployment), *logs, options.input.filename().native());
   return logging.run(connection, rows);
 }
 

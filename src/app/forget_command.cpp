@@ -57,9 +57,7 @@ std::string text_of(const monitoring::Forgotten& forgotten, const std::string& d
 
 Result<monitoring::Forgotten> forget_in(const Session& session, const ForgetOptions& options) {
   TM_TRY(const project::Deployment* deployment, find_deployment(session, options.deployment));
-  const auto source = session.project.sources.find(deployment->request);
-  const std::vector<std::string> columns =
-      source == session.project.sources.end() ? std::vector<std::string>() : source->second.key;
+  const std::vector<std::string> columns = session.project.key_of(*deployment);
   // Without a log there is no key to be named: forget() says so.
   TM_TRY(const Json key, deployment->log ? key_of(columns, options.key) : Result<Json>(Json::object()));
   return monitoring::forget(session.project, *session.registry, *deployment, key, system_clock()->now());

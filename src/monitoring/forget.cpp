@@ -155,7 +155,8 @@ class Forgetting {
   /// The tables whose rows have the key: what requests are rows of, and what the model learns from, if its
   /// key is the same.
   std::vector<std::string> tables_with(const std::vector<std::string>& columns) const {
-    std::vector<std::string> tables{deployment_.request};
+    std::vector<std::string> tables;
+    if (!deployment_.request.empty()) tables.push_back(deployment_.request);
     const auto model = project_.models.find(deployment_.model);
     if (model != project_.models.end() && model->second.key == columns &&
         model->second.from != deployment_.request)

@@ -47,7 +47,9 @@ Result<Finding> finding_of(const project::Labels& declared, const DeploymentLabe
             labels.keys().stores() ? fmt::format("its predictions are found by {}", fmt::join(wanted, ", "))
                                    : labels.keys().problem()),
         declared.place,
-        "it must be the key of the deployment's `request` source, and the log must keep it; or prediction_id "
+        "it must be the key of the deployment's `request` source (without one, of its model), and the log "
+        "must "
+        "keep it; or prediction_id "
         "(and row), where the table has them");
   return Finding{wanted, false};
 }

@@ -55,10 +55,10 @@ KeyRules::KeyRules(std::vector<std::string> columns, const project::PredictionLo
 }
 
 Result<KeyRules> KeyRules::of(const project::Project& project, const project::Deployment& deployment) {
-  const auto source = project.sources.find(deployment.request);
-  if (source == project.sources.end() || source->second.key.empty() || !deployment.log) return KeyRules();
+  std::vector<std::string> key = project.key_of(deployment);
+  if (key.empty() || !deployment.log) return KeyRules();
   TM_TRY(Secret secret, hash_key(project.home));
-  return KeyRules(source->second.key, *deployment.log, std::move(secret));
+  return KeyRules(std::move(key), *deployment.log, std::move(secret));
 }
 
 Result<std::string> KeyRules::stored(const Json& key) const {

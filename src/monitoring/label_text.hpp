@@ -30,7 +30,7 @@ class KeyRules {
  public:
   KeyRules() = default;  // requests have no key
   KeyRules(std::vector<std::string> columns, const project::PredictionLog& log, Secret secret);
-  /// Of a deployment that has a log: the key of its request source. Errors: io.*, log.bad_key.
+  /// Of a deployment that has a log: Project::key_of(). Errors: io.*, log.bad_key.
   static Result<KeyRules> of(const project::Project& project, const project::Deployment& deployment);
   const std::vector<std::string>& columns() const { return columns_; }
   /// Why no key is stored; empty: keys are.

@@ -160,6 +160,8 @@ class References {
       const auto columns = columns_.find(deployment.request);
       if (columns == columns_.end()) return;
       known = names_of(columns->second);
+    } else {
+      known = project_.key_of(deployment);
     }
     const auto model = project_.models.find(deployment.model);
     if (model == project_.models.end()) return;

@@ -35,7 +35,8 @@ const Object& rollout_object() {
         "100% at once"},
        {"stage", scalar(duration()), "How long each share lasts at least.", "1h"},
        {"sticky", scalar(column_name()),
-        "A column of the request's rows, or a feature, by whose value a caller stays with one version.",
+        "A column of the request's rows, a feature or a column of the key, by whose value a caller stays "
+        "with one version.",
         "each request for itself"},
        {"limits", object(limits_object()), "What each stage must hold."}},
       {},

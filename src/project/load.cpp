@@ -123,10 +123,10 @@ void check_sticky(const Project& project, const Deployment& deployment, const Pl
   if (!deployment.request.empty()) return;  // of which any column may be meant
   const bool left_out =
       model->second.include.empty() ? holds(model->second.exclude) : !holds(model->second.include);
-  if (left_out)
-    mistake(
-        fmt::format("'{}' is no feature of model {}, and requests carry features only", column, model->first),
-        "a feature; or declare the deployment's `request`, whose rows have other columns too");
+  if (left_out && !holds(project.key_of(deployment)))
+    mistake(fmt::format("'{}' is no feature of model {} and not of its key, and requests carry nothing else",
+                        column, model->first),
+            "a feature; or declare the deployment's `request`, whose rows have other columns too");
 }
 
 /// A column that is to be dropped or hashed and is called otherwise by the model would be stored as it is.
@@ -135,15 +135,14 @@ void check_logged_columns(const Project& project, const Deployment& deployment, 
   const auto model = project.models.find(deployment.model);
   if (model == project.models.end()) return;
   const std::vector<std::string>& include = model->second.include;
-  const auto request = project.sources.find(deployment.request);
+  const std::vector<std::string> key = project.key_of(deployment);
   for (const YamlEntry& entry : columns.entries) {
     const std::string& column = entry.key.text;
     const auto is_column = [&](const std::string& name) { return name == column; };
     const bool left_out = include.empty() ? std::ranges::any_of(model->second.exclude, is_column)
                                           : std::ranges::none_of(include, is_column);
     const bool is_feature = !left_out && column != model->second.target;
-    const bool is_key =
-        request != project.sources.end() && std::ranges::any_of(request->second.key, is_column);
+    const bool is_key = std::ranges::any_of(key, is_column);
     if (column == "*" || is_feature || is_key ||
         std::ranges::any_of(model->second.fairness_groups, is_column))
       continue;

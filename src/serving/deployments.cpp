@@ -41,6 +41,7 @@ std::shared_ptr<const LiveModel> as_role(const std::shared_ptr<const LiveModel>&
 bool takes_column(const LiveModel& live, const std::string& column) {
   const auto& features = live.predictor->package().features;
   if (std::ranges::find(features, column, &forest::Feature::name) != features.end()) return true;
+  if (std::ranges::find(live.key, column) != live.key.end()) return true;
   return live.row_features != nullptr && live.row_features->schema().find(column).has_value();
 }
 
@@ -67,6 +68,7 @@ std::unique_ptr<Deployments> Deployments::declare(const project::Project& projec
   for (const auto& [name, declared] : project.deployments) {
     auto slot = std::make_unique<Slot>();
     slot->declared = declared;
+    slot->key = project.key_of(declared);
     slot->live.store(std::make_shared<const LiveDeployment>());
     deployments->slots_.emplace(name, std::move(slot));
   }
@@ -203,6 +205,7 @@ Result<std::shared_ptr<const LiveModel>> Deployments::load_version(const project
   const std::shared_ptr<const LiveModel> same = found == loaded.end() ? nullptr : *found;
   if (same != nullptr && declared.request.empty()) return as_role(same, wanted.role);
   LiveModel live{declared.name, declared.model, version.number, nullptr, wanted.role};
+  live.key = slots_.at(declared.name)->key;
   if (same != nullptr) {
     live.predictor = same->predictor;
   } else {

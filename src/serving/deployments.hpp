@@ -32,6 +32,7 @@ struct LiveModel {
   /// How rows of the request source become features; null when requests are the features.
   std::shared_ptr<const RowFeatures> row_features = nullptr;
   std::vector<registry::Table> tables = {};  // the snapshots that it looks things up in
+  std::vector<std::string> key = {};  // columns that name a row; requests may have them beside features
 };
 
 /// What a deployment serves at an instant; immutable.
@@ -98,6 +99,7 @@ class Deployments {
  private:
   struct Slot {
     project::Deployment declared;
+    std::vector<std::string> key;
     std::atomic<std::shared_ptr<const LiveDeployment>> live;
     mutable std::mutex problem_mutex;
     std::string problem, challenger_problem;

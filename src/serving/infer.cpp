@@ -299,6 +299,7 @@ size_t bytes_of(const InferRequest& request) {
   size_t bytes = sizeof(InferRequest);
   for (const Tensor& tensor : request.inputs)
     bytes += sizeof(Tensor) + tensor.numbers.size() * sizeof(double) + tensor.texts.bytes();
+  for (const std::string& key : request.keys) bytes += sizeof(std::string) + key.size();
   return bytes;
 }
 

@@ -64,7 +64,7 @@ struct InferRequest {
   std::string id;
   std::vector<Tensor> inputs;
   std::vector<std::string> outputs;  // names asked for; empty: all
-  /// Of each row whose features were made from a request's row, as RequestRows has them; empty: none.
+  /// Of each row, as RequestRows has them; empty: the rows have none.
   std::vector<std::string> keys = {};
 };
 

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/json.hpp"
 #include "base/sha256.hpp"
 #include "serving/request_time.hpp"
 
@@ -31,6 +32,17 @@ std::optional<std::string> first_value(const Tensor& tensor, size_t at) {
   }
   if (at >= tensor.numbers.size() || std::isnan(tensor.numbers[at])) return std::nullopt;
   return text_of(tensor.numbers[at]);
+}
+
+/// Of the first row's key, where it has the column.
+std::optional<std::string> member_of_key(const std::vector<std::string>& keys, std::string_view column) {
+  if (keys.empty()) return std::nullopt;
+  const auto key = parse_json("{" + keys.front() + "}");
+  if (!key) return std::nullopt;
+  const auto found = key->find(column);
+  if (found == key->end()) return std::nullopt;
+  if (found->is_number()) return text_of(found->get<double>());
+  return found->is_string() ? found->get<std::string>() : to_text(*found);
 }
 
 const Feature* find(const forest::Package& package, std::string_view name) {
@@ -78,6 +90,12 @@ std::optional<std::string> key_of(const std::vector<Tensor>& inputs, const fores
   }
   const auto tensor = std::ranges::find(inputs, column, &Tensor::name);
   return tensor == inputs.end() ? std::nullopt : first_value(*tensor, 0);
+}
+
+std::optional<std::string> key_of(const InferRequest& request, const forest::Package& package,
+                                  std::string_view column) {
+  if (auto of_key = member_of_key(request.keys, column)) return of_key;
+  return key_of(request.inputs, package, column);
 }
 
 std::optional<std::string> key_of(const RequestRows& rows, const RequestSchema& schema,
@@ -144,7 +162,7 @@ Result<void> check_takes_inputs_of(const forest::Package& champion, const forest
 InferRequest adapted(const InferRequest& request, const forest::Package& champion,
                      const forest::Package& challenger) {
   if (same_inputs(champion, challenger)) return request;
-  InferRequest out{request.id, {}, request.outputs};
+  InferRequest out{request.id, {}, request.outputs, request.keys};
   if (is_matrix(request.inputs, champion) &&
       static_cast<size_t>(request.inputs[0].shape[1]) == champion.features.size()) {
     for (size_t f = 0; f < champion.features.size(); ++f)

@@ -23,6 +23,9 @@ inline bool is_taken_by_canary(double place, double percent) { return place < pe
 /// where it is missing.
 std::optional<std::string> key_of(const std::vector<Tensor>& inputs, const forest::Package& package,
                                   std::string_view column);
+/// … of the key that came beside the features, or of a feature.
+std::optional<std::string> key_of(const InferRequest& request, const forest::Package& package,
+                                  std::string_view column);
 std::optional<std::string> key_of(const RequestRows& rows, const RequestSchema& schema,
                                   std::string_view column);
 

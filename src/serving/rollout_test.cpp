@@ -99,6 +99,18 @@ TEST(Rollout, a_key_is_the_same_whichever_way_it_comes) {
   EXPECT_EQ(key_of({numbers("a", {1}, {1})}, takes, "b"), std::nullopt);
 }
 
+TEST(Rollout, a_key_beside_the_features_goes_before_them) {
+  const forest::Package takes = package({kA, kB});
+  InferRequest request{.id = {}, .inputs = {numbers("b", {5}, {1})}, .outputs = {}};
+  EXPECT_EQ(key_of(request, takes, "b"), "5");
+  EXPECT_EQ(key_of(request, takes, "id"), std::nullopt);
+  request.keys = {R"("id":12,"leg":"x")"};
+  EXPECT_EQ(key_of(request, takes, "id"), "12");
+  EXPECT_EQ(key_of(request, takes, "leg"), "x");
+  EXPECT_EQ(key_of(request, takes, "b"), "5");
+  EXPECT_EQ(adapted(request, takes, package({kB})).keys, request.keys);
+}
+
 TEST(Rollout, a_key_is_a_column_of_the_rows_that_are_sent) {
   const RequestSchema schema =
       RequestSchema::make(
