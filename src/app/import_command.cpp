@@ -99,16 +99,16 @@ Result<forest::Package> package_of(const Session& session, const ImportOptions& 
 Result<registry::Version> record(const Session& session, const std::string& model,
                                  const registry::ObjectId& manifest, const Json& provenance) {
   registry::Registry& registry = *session.registry;
+  const Instant begun = system_clock()->now();
   registry::Run run;
-  run.started_at = system_clock()->now();
-  run.id = make_run_id(run.started_at);
+  run.id = make_run_id(begun);
   run.selection = "import " + model;
   TM_TRY(const auto lock, registry.lock_for_run(run.id));
   TM_CHECK(registry.begin_run(run));
   registry::StepRecord step;
   step.run = run.id;
   step.step = "import:" + model;
-  step.started_at = run.started_at;
+  step.started_at = begun;
   step.ended_at = system_clock()->now();
   registry::Version version;
   version.model = model;

@@ -447,7 +447,6 @@ std::expected<RunResult, Errors> run(const project::Project& project, registry::
   row.by = options.by;
   row.git_commit = execution.git.commit;
   row.git_dirty = execution.git.dirty;
-  row.started_at = result.started_at;
   row.as_of = options.as_of;
   if (auto begun = registry.begin_run(row, options.cause); !begun) return one(std::move(begun).error());
   if (options.on_event) options.on_event({.kind = RunEvent::Kind::RunStarted, .run = id});
