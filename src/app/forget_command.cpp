@@ -63,6 +63,17 @@ Result<monitoring::Forgotten> forget_in(const Session& session, const ForgetOpti
   return monitoring::forget(session.project, *session.registry, *deployment, key, system_clock()->now());
 }
 
+/// Who, when and how much; of whom, only those can tell who have the home's hash.key.
+Result<void> note(registry::Registry& registry, const std::string& deployment,
+                  const monitoring::Forgotten& forgotten) {
+  return registry.note_act("forget", {{"deployment", deployment},
+                                      {"subject", forgotten.subject},
+                                      {"log", forgotten.log.rows},
+                                      {"labels", forgotten.labels.rows},
+                                      {"set_aside", forgotten.set_aside.rows},
+                                      {"waiting", forgotten.waiting}});
+}
+
 }  // namespace
 
 int forget(const GlobalOptions& global, const ForgetOptions& options) {
@@ -70,6 +81,8 @@ int forget(const GlobalOptions& global, const ForgetOptions& options) {
   if (!session) return report(global, session.error());
   const auto forgotten = forget_in(*session, options);
   if (!forgotten) return report(global, forgotten.error());
+  if (const auto noted = note(*session->registry, options.deployment, *forgotten); !noted)
+    return report(global, noted.error());
   if (global.json)
     print_json(forgotten->to_json());
   else

@@ -9,6 +9,7 @@
 
 #include "base/reserved_names.hpp"
 #include "engine/names.hpp"
+#include "monitoring/column_rules.hpp"
 #include "monitoring/forgotten_keys.hpp"
 #include "monitoring/label_tables.hpp"
 #include "monitoring/log_relation.hpp"
@@ -243,9 +244,10 @@ Json Forgotten::to_json() const {
                        {"snapshot", holder.snapshot},
                        {"rows", holder.rows},
                        {"live", holder.is_live}});
-  return {{"log", removed(log)}, {"labels", removed(labels)}, {"set_aside", removed(set_aside)},
-          {"waiting", waiting},  {"unreadable", unreadable},  {"snapshots", holders},
-          {"versions", versions}};
+  return {{"subject", subject},        {"log", removed(log)},
+          {"labels", removed(labels)}, {"set_aside", removed(set_aside)},
+          {"waiting", waiting},        {"unreadable", unreadable},
+          {"snapshots", holders},      {"versions", versions}};
 }
 
 Result<Forgotten> forget(const project::Project& project, const registry::Registry& registry,
@@ -259,12 +261,17 @@ Result<Forgotten> forget(const project::Project& project, const registry::Regist
   TM_TRY(const KeyRules rules, KeyRules::of(project, deployment));
   if (!rules.stores()) return no_key(rules.problem());
   TM_TRY(const std::string stored, rules.stored(key));
+  TM_TRY(Secret secret, hash_key(project.home));
+  TM_TRY(const std::string subject, KeyRules(rules.columns(), {}, std::move(secret)).stored(key));
   engine::DatabaseOptions opening;
   opening.memory_bytes = kSqlMemory;
   opening.allowed_folders = {project.home};
   TM_TRY(const auto database, engine::Database::open(opening));
   TM_TRY(engine::Connection connection, database->connect());
-  return Forgetting(project, registry, deployment, connection).run(stored, rules.columns(), key, now);
+  TM_TRY(Forgotten forgotten,
+         Forgetting(project, registry, deployment, connection).run(stored, rules.columns(), key, now));
+  forgotten.subject = subject;
+  return forgotten;
 }
 
 }  // namespace tidemill::monitoring

@@ -14,6 +14,7 @@
 namespace tidemill::monitoring {
 
 struct Forgotten {
+  std::string subject;  // its key, hashed as the log hashes keys: who has the home's hash.key can tell
   struct Removed {
     int64_t rows = 0;
     size_t files = 0;

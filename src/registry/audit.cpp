@@ -88,6 +88,13 @@ void Registry::Impl::write_audit_head() {
   if (!written) log::warning("cannot note the end of the audit trail: {}", written.error().message);
 }
 
+Result<void> Registry::note_act(std::string_view what, const Json& details) {
+  const std::lock_guard guard(impl_->mutex);
+  TM_TRY(Transaction transaction, impl_->begin_write("write the audit trail"));
+  TM_CHECK(impl_->add_audit(what, details));
+  return impl_->commit(transaction);
+}
+
 Result<std::vector<AuditEntry>> Registry::audit(size_t limit) const {
   const std::lock_guard guard(impl_->mutex);
   std::vector<AuditEntry> entries;

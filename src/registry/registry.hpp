@@ -86,7 +86,7 @@ struct Run {
   std::string by;  // user@host or schedule
   std::string git_commit;
   bool git_dirty = false;
-  Instant started_at;
+  Instant started_at;  // as ended_at by the registry's clock, where begin_run is given none
   std::optional<Instant> ended_at;
   Json report = Json::object();
   std::optional<Instant> as_of;  // what its steps took for now, when that was not the clock's time
@@ -379,6 +379,8 @@ class Registry {
   /// package cannot be read, since its files are unknown.
   Result<GcReport> gc(size_t keep_releases, bool dry_run, const Pinned& pinned = {});
   Result<std::vector<AuditEntry>> audit(size_t limit) const;
+  /// An entry of the audit trail for what was done outside of the registry.
+  Result<void> note_act(std::string_view what, const Json& details);
   /// Error registry.audit_broken with the first entry whose chain does not hold. Returns the number of
   /// entries.
   Result<int64_t> verify_audit() const;
