@@ -353,10 +353,15 @@ int run_cli(int argc, char** argv) {
   tokens_app->callback([&] { command = [&] { return tokens(global, tokens_options); }; });
 
   GcOptions gc_options;
-  CLI::App* gc_app = sub("gc", "drop what no live or kept release needs",
-                         "  tidemill gc --dry-run\n  tidemill gc --keep 5\n");
+  CLI::App* gc_app =
+      sub("gc", "drop what no live or kept release needs",
+          "  tidemill gc --dry-run\n  tidemill gc --keep 5\n  tidemill gc --subject late 4711\n");
   gc_app->add_option("--keep", gc_options.keep, "releases to keep")->check(CLI::Range(1, 1'000'000));
   gc_app->add_flag("--dry-run", gc_options.dry_run, "only say what would go");
+  gc_app
+      ->add_option("--subject", gc_options.subject,
+                   "a deployment and a key: snapshots and versions that hold its rows go too")
+      ->expected(2, 20);
   gc_app->callback([&] { command = [&] { return gc(global, gc_options); }; });
 
   std::string audit_verb;

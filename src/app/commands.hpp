@@ -129,6 +129,7 @@ struct ForgetOptions {
 struct GcOptions {
   size_t keep = 10;
   bool dry_run = false;
+  std::vector<std::string> subject;  // a deployment, and a key of its rows
 };
 
 int init(const GlobalOptions& global, const InitOptions& options);

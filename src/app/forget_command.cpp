@@ -2,34 +2,16 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "app/commands.hpp"
 #include "app/output.hpp"
 #include "app/references.hpp"
+#include "app/subject.hpp"
 #include "monitoring/forget.hpp"
 
 namespace tidemill::app {
 
 namespace {
-
-/// "7", where the key is one column; "flight_id=7" of each column.
-Result<Json> key_of(const std::vector<std::string>& columns, const std::vector<std::string>& words) {
-  Json key = Json::object();
-  if (columns.size() == 1 && words.size() == 1 && !words[0].starts_with(columns[0] + "=")) {
-    key[columns[0]] = words[0];
-    return key;
-  }
-  for (const std::string& word : words) {
-    const size_t equals = word.find('=');
-    const std::string column = word.substr(0, equals);
-    if (equals == word.npos || std::ranges::find(columns, column) == columns.end())
-      return user_error("usage.arguments", fmt::format("'{}' is no COLUMN=VALUE of the key", word), {},
-                        fmt::format("the key is {}", fmt::join(columns, ", ")));
-    key[column] = word.substr(equals + 1);
-  }
-  return key;
-}
 
 std::string rows_text(const monitoring::Forgotten::Removed& removed, std::string_view where) {
   return fmt::format("{} row{} removed from {}", grouped(removed.rows), removed.rows == 1 ? "" : "s", where);
@@ -47,11 +29,10 @@ std::string text_of(const monitoring::Forgotten& forgotten, const std::string& d
   if (forgotten.unreadable > 0)
     out += fmt::format("\n{} files of the log cannot be read (*.bad): remove them if they may hold it",
                        forgotten.unreadable);
-  for (const auto& holder : forgotten.snapshots)
-    out += fmt::format("\nstill in {}@{}: {} rows{}", holder.table, holder.snapshot, grouped(holder.rows),
-                       holder.is_live ? ", live" : "");
-  if (!forgotten.versions.empty())
-    out += fmt::format("\ntrained on it: {}", fmt::join(forgotten.versions, ", "));
+  out += holders_text(forgotten);
+  const bool may_go = std::ranges::any_of(forgotten.snapshots, [](const auto& one) { return !one.is_live; });
+  if (may_go || !forgotten.versions.empty())
+    out += "\nwhat is not live of these goes with: tidemill gc --subject " + deployment + " KEY";
   return out;
 }
 
@@ -59,7 +40,8 @@ Result<monitoring::Forgotten> forget_in(const Session& session, const ForgetOpti
   TM_TRY(const project::Deployment* deployment, find_deployment(session, options.deployment));
   const std::vector<std::string> columns = session.project.key_of(*deployment);
   // Without a log there is no key to be named: forget() says so.
-  TM_TRY(const Json key, deployment->log ? key_of(columns, options.key) : Result<Json>(Json::object()));
+  TM_TRY(const Json key,
+         deployment->log ? key_from_words(columns, options.key) : Result<Json>(Json::object()));
   return monitoring::forget(session.project, *session.registry, *deployment, key, system_clock()->now());
 }
 

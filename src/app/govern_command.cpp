@@ -7,6 +7,7 @@
 #include "app/commands.hpp"
 #include "app/output.hpp"
 #include "app/references.hpp"
+#include "app/subject.hpp"
 #include "serving/deployments.hpp"
 
 namespace tidemill::app {
@@ -47,6 +48,26 @@ registry::Registry::Pinned pinned_versions(const project::Project& project) {
         note(model, std::string_view(transform.sql).substr(at + named.size()));
     }
   return pinned;
+}
+
+/// What holds the rows of a deployment's subject: DEPLOYMENT KEY…; nothing where none is named.
+Result<monitoring::Forgotten> holders_of(const Session& session, const std::vector<std::string>& words) {
+  if (words.empty()) return monitoring::Forgotten();
+  TM_TRY(const project::Deployment* deployment, find_deployment(session, words.front()));
+  TM_TRY(const Json key,
+         key_from_words(session.project.key_of(*deployment), {words.begin() + 1, words.end()}));
+  return monitoring::find_holders(session.project, *session.registry, *deployment, key);
+}
+
+registry::Registry::Condemned condemned(const monitoring::Forgotten& holders) {
+  registry::Registry::Condemned out;
+  out.subject = holders.subject;
+  for (const auto& holder : holders.snapshots) out.tables.insert(holder.snapshot);
+  for (const std::string& version : holders.versions) {
+    const size_t at = version.find('@');
+    out.versions[version.substr(0, at)].insert(std::stoi(version.substr(at + 1)));
+  }
+  return out;
 }
 
 Result<void> check_as_served(const Session& session, const PromoteOptions& options, int version) {
@@ -126,20 +147,29 @@ int rollback(const GlobalOptions& global, const RollbackOptions& options) {
 int gc(const GlobalOptions& global, const GcOptions& options) {
   auto session = open_session(global, Options::Mode::ReadWrite);
   if (!session) return report(global, session.error());
-  const auto done = session->registry->gc(options.keep, options.dry_run, pinned_versions(session->project));
+  const auto holders = holders_of(*session, options.subject);
+  if (!holders) return report(global, holders.error());
+  const auto done = session->registry->gc(options.keep, options.dry_run, pinned_versions(session->project),
+                                          condemned(*holders));
   if (!done) return report(global, done.error());
+  const auto left = options.dry_run ? holders : holders_of(*session, options.subject);
+  if (!left) return report(global, left.error());
   std::string text = fmt::format("{} {} objects, {}; {} kept", options.dry_run ? "would remove" : "removed",
                                  done->objects_removed, human_bytes(done->bytes_removed), done->objects_kept);
   if (done->versions_dropped > 0) text += fmt::format("; {} versions dropped", done->versions_dropped);
   if (done->run_folders_removed > 0) text += fmt::format("; {} run folders", done->run_folders_removed);
-  answer(global,
-         {{"removed", done->objects_removed},
-          {"bytes", done->bytes_removed},
-          {"kept", done->objects_kept},
-          {"versions_dropped", done->versions_dropped},
-          {"run_folders_removed", done->run_folders_removed},
-          {"dry_run", options.dry_run}},
-         text);
+  Json json{{"removed", done->objects_removed},
+            {"bytes", done->bytes_removed},
+            {"kept", done->objects_kept},
+            {"versions_dropped", done->versions_dropped},
+            {"run_folders_removed", done->run_folders_removed},
+            {"dry_run", options.dry_run}};
+  if (!options.subject.empty()) {
+    const Json held = left->to_json();
+    json["subject"] = {{"snapshots", held["snapshots"]}, {"versions", held["versions"]}};
+    text += holders_text(*left);
+  }
+  answer(global, json, text);
   return 0;
 }
 

@@ -44,8 +44,15 @@ class Forgetting {
     // The log is the last: as long as it has the rows, their labels are found again, whatever cut this short.
     TM_CHECK(forget_labels(stored));
     TM_CHECK(forget_log(stored, now));
+    for (const std::string& name : tables_with(columns)) TM_CHECK(forget_set_aside(name, columns, key));
     TM_CHECK(look_into_tables(stored, columns, key));
     TM_CHECK(prove(stored));
+    return std::move(out_);
+  }
+
+  Result<Forgotten> look(const std::string& stored, const std::vector<std::string>& columns,
+                         const Json& key) {
+    TM_CHECK(look_into_tables(stored, columns, key));
     return std::move(out_);
   }
 
@@ -170,7 +177,6 @@ class Forgetting {
     std::set<std::string> held;  // logical hashes
     TM_TRY(const auto live, registry_.live_tables());
     std::vector<std::string> names = tables_with(columns);
-    for (const std::string& name : names) TM_CHECK(forget_set_aside(name, columns, key));
     names.push_back(std::string(kLogTablePrefix) + deployment_.name);  // what SQL read of the log
     for (const std::string& name : names) {
       TM_TRY(const auto history, registry_.table_history(name, kMostSnapshots));
@@ -250,28 +256,57 @@ Json Forgotten::to_json() const {
           {"snapshots", holders},      {"versions", versions}};
 }
 
-Result<Forgotten> forget(const project::Project& project, const registry::Registry& registry,
-                         const project::Deployment& deployment, const Json& key, Instant now) {
+namespace {
+
+/// A subject of a deployment, and what it takes to look for it.
+struct Subject {
+  KeyRules rules;
+  std::string stored;  // as log and labels have it
+  std::string hashed;
+  std::unique_ptr<engine::Database> database;
+};
+
+Result<Subject> subject_of(const project::Project& project, const project::Deployment& deployment,
+                           const Json& key) {
   const auto no_key = [&](const std::string& why) {
     return user_error("forget.no_key",
                       fmt::format("no row of {} can be told by a key: {}", deployment.name, why),
                       deployment.place);
   };
   if (!deployment.log) return no_key("it keeps no log");
-  TM_TRY(const KeyRules rules, KeyRules::of(project, deployment));
-  if (!rules.stores()) return no_key(rules.problem());
-  TM_TRY(const std::string stored, rules.stored(key));
+  Subject subject;
+  TM_TRY(subject.rules, KeyRules::of(project, deployment));
+  if (!subject.rules.stores()) return no_key(subject.rules.problem());
+  TM_TRY(subject.stored, subject.rules.stored(key));
   TM_TRY(Secret secret, hash_key(project.home));
-  TM_TRY(const std::string subject, KeyRules(rules.columns(), {}, std::move(secret)).stored(key));
+  TM_TRY(subject.hashed, KeyRules(subject.rules.columns(), {}, std::move(secret)).stored(key));
   engine::DatabaseOptions opening;
   opening.memory_bytes = kSqlMemory;
   opening.allowed_folders = {project.home};
-  TM_TRY(const auto database, engine::Database::open(opening));
-  TM_TRY(engine::Connection connection, database->connect());
-  TM_TRY(Forgotten forgotten,
-         Forgetting(project, registry, deployment, connection).run(stored, rules.columns(), key, now));
-  forgotten.subject = subject;
+  TM_TRY(subject.database, engine::Database::open(opening));
+  return subject;
+}
+
+}  // namespace
+
+Result<Forgotten> forget(const project::Project& project, const registry::Registry& registry,
+                         const project::Deployment& deployment, const Json& key, Instant now) {
+  TM_TRY(const Subject subject, subject_of(project, deployment, key));
+  TM_TRY(engine::Connection connection, subject.database->connect());
+  Forgetting forgetting(project, registry, deployment, connection);
+  TM_TRY(Forgotten forgotten, forgetting.run(subject.stored, subject.rules.columns(), key, now));
+  forgotten.subject = subject.hashed;
   return forgotten;
+}
+
+Result<Forgotten> find_holders(const project::Project& project, const registry::Registry& registry,
+                               const project::Deployment& deployment, const Json& key) {
+  TM_TRY(const Subject subject, subject_of(project, deployment, key));
+  TM_TRY(engine::Connection connection, subject.database->connect());
+  Forgetting forgetting(project, registry, deployment, connection);
+  TM_TRY(Forgotten found, forgetting.look(subject.stored, subject.rules.columns(), key));
+  found.subject = subject.hashed;
+  return found;
 }
 
 }  // namespace tidemill::monitoring

@@ -40,4 +40,8 @@ struct Forgotten {
 Result<Forgotten> forget(const project::Project& project, const registry::Registry& registry,
                          const project::Deployment& deployment, const Json& key, Instant now);
 
+/// The snapshots and versions that forget() would list, and nothing is removed. Errors as forget()'s.
+Result<Forgotten> find_holders(const project::Project& project, const registry::Registry& registry,
+                               const project::Deployment& deployment, const Json& key);
+
 }  // namespace tidemill::monitoring

@@ -80,6 +80,14 @@ Result<std::vector<PackageRow>> packages(Database& database) {
   return found;
 }
 
+Result<void> drop_version(Database& database, const std::string& model, int number) {
+  TM_CHECK(database.run("UPDATE versions SET dropped = 1 WHERE model = ?1 AND number = ?2", model, number));
+  TM_CHECK(
+      database.run("DELETE FROM outputs WHERE withdrawn = 0 AND model = ?1 AND version = ?2", model, number));
+  return database.run("UPDATE outputs SET model = NULL, version = NULL WHERE model = ?1 AND version = ?2",
+                      model, number);
+}
+
 // Marks as dropped every version that nothing names; gives how many. One that was imported cannot be trained
 // again: it stays.
 Result<size_t> drop_versions(Database& database, int64_t oldest_kept, const Registry::Pinned& pinned) {
@@ -102,14 +110,33 @@ AND (model, number) NOT IN (
         return {};
       },
       oldest_kept));
-  for (const auto& [model, number] : unnamed) {
-    TM_CHECK(database.run("UPDATE versions SET dropped = 1 WHERE model = ?1 AND number = ?2", model, number));
-    TM_CHECK(database.run("DELETE FROM outputs WHERE withdrawn = 0 AND model = ?1 AND version = ?2", model,
-                          number));
-    TM_CHECK(database.run("UPDATE outputs SET model = NULL, version = NULL WHERE model = ?1 AND version = ?2",
-                          model, number));
-  }
+  for (const auto& [model, number] : unnamed) TM_CHECK(drop_version(database, model, number));
   return unnamed.size();
+}
+
+// Marks what is condemned, unless it is live or named; gives how many versions.
+Result<size_t> drop_condemned(Database& database, const Registry::Condemned& condemned,
+                              const Registry::Pinned& pinned) {
+  for (const int64_t table : condemned.tables)
+    TM_CHECK(
+        database.run("UPDATE tables SET dropped = 1 WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM "
+                     "live_tables WHERE table_id = ?1 AND live_until IS NULL)",
+                     table));
+  constexpr std::string_view kNamed = R"sql(
+SELECT 1 FROM versions WHERE model = ?1 AND number = ?2 AND (dropped = 1 OR (model, number) IN (
+  SELECT model, version FROM alias_moves WHERE live_until IS NULL
+  UNION SELECT model, version FROM anchors
+  UNION SELECT model, version FROM rollouts)))sql";
+  size_t dropped = 0;
+  for (const auto& [model, numbers] : condemned.versions)
+    for (const int number : numbers) {
+      const auto kept = pinned.find(model);
+      TM_TRY(const auto named, database.first_integer(kNamed, model, number));
+      if (named || (kept != pinned.end() && kept->second.contains(number))) continue;
+      TM_CHECK(drop_version(database, model, number));
+      ++dropped;
+    }
+  return dropped;
 }
 
 // Marks as dropped every table that is not live now, was not live in the newest `keep` releases, and is not
@@ -150,7 +177,8 @@ std::vector<Path> old_run_folders(const Path& runs) {
 
 }  // namespace
 
-Result<Registry::GcReport> Registry::gc(size_t keep_releases, bool dry_run, const Pinned& pinned) {
+Result<Registry::GcReport> Registry::gc(size_t keep_releases, bool dry_run, const Pinned& pinned,
+                                        const Condemned& condemned) {
   TM_CHECK(impl_->demand_writable("drop objects"));
   std::optional<FileLock> exclusive;
   if (!dry_run) {
@@ -170,7 +198,9 @@ Result<Registry::GcReport> Registry::gc(size_t keep_releases, bool dry_run, cons
   Database& database = impl_->database;
   TM_TRY(Transaction transaction, impl_->begin_write("drop objects"));
   GcReport report;
+  TM_TRY(const size_t of_condemned, drop_condemned(database, condemned, pinned));
   TM_TRY(report.versions_dropped, mark_dropped(database, keep_releases, pinned));
+  report.versions_dropped += of_condemned;
   std::set<ObjectId> needed;
   TM_CHECK(database.each("SELECT object FROM tables WHERE dropped = 0", [&](Row row) -> Result<void> {
     needed.insert(row.text(0));
@@ -196,11 +226,13 @@ Result<Registry::GcReport> Registry::gc(size_t keep_releases, bool dry_run, cons
   const std::vector<Path> old_runs = old_run_folders(impl_->home / "runs");
   report.run_folders_removed = old_runs.size();
   if (dry_run) return report;  // the transaction rolls back
-  TM_CHECK(impl_->add_audit("gc", {{"keep_releases", keep_releases},
-                                   {"objects_removed", report.objects_removed},
-                                   {"bytes_removed", report.bytes_removed},
-                                   {"objects_kept", report.objects_kept},
-                                   {"versions_dropped", report.versions_dropped}}));
+  Json details{{"keep_releases", keep_releases},
+               {"objects_removed", report.objects_removed},
+               {"bytes_removed", report.bytes_removed},
+               {"objects_kept", report.objects_kept},
+               {"versions_dropped", report.versions_dropped}};
+  if (!condemned.subject.empty()) details["subject"] = condemned.subject;
+  TM_CHECK(impl_->add_audit("gc", details));
   TM_CHECK(impl_->commit(transaction));
   for (const Path& path : doomed)
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return errno_error("remove", path.native(), errno);

@@ -372,12 +372,20 @@ class Registry {
     size_t run_folders_removed = 0;
   };
   using Pinned = std::map<std::string, std::set<int>>;  // model → versions that a project names by number
+  /// What is to go although it is kept: snapshots that are not live, and versions that nothing names but a
+  /// kept release or the newest output of a step.
+  struct Condemned {
+    std::set<int64_t> tables;
+    Pinned versions;
+    std::string subject;  // for the audit trail: whose rows they hold, hashed
+  };
   /// Drops objects that no live or kept release, no named version and no newest output of a step needs, and
   /// the folders of all but the newest runs. Named is a version that is pinned, an anchor, what an alias is
   /// in a kept release, or what it would be rolled back to, or a challenger. dry_run only counts. Errors:
   /// lock.held while a run or another process writes objects; registry.object_* while a named version's
   /// package cannot be read, since its files are unknown.
-  Result<GcReport> gc(size_t keep_releases, bool dry_run, const Pinned& pinned = {});
+  Result<GcReport> gc(size_t keep_releases, bool dry_run, const Pinned& pinned = {},
+                      const Condemned& condemned = {});
   Result<std::vector<AuditEntry>> audit(size_t limit) const;
   /// An entry of the audit trail for what was done outside of the registry.
   Result<void> note_act(std::string_view what, const Json& details);
