@@ -67,6 +67,7 @@ Result<std::vector<const Tensor*>> columns_of(const std::vector<std::string>& ke
 }  // namespace
 
 Result<void> take_keys(InferRequest& request, const LiveModel& live) {
+  request.keys.clear();
   std::vector<Tensor>& features = request.inputs;
   const auto is_feature = [&](const Tensor& tensor) {
     return std::ranges::find(live.key, tensor.name) == live.key.end() ||
