@@ -186,7 +186,7 @@ Response Changes::make(const Request& request, const Parameters& parameters, con
   const serving::ComputeSlots::Pause pause(*deployments_.compute_slots());
   const std::lock_guard lock(mutex_);
   auto registry = registry::Registry::open({.home = home_,
-                                            .clock = system_clock(),
+                                            .clock = clock_,
                                             .who = "token " + parameters.caller,
                                             .mode = registry::Options::Mode::ReadWrite,
                                             .from = std::string(request.peer)});

@@ -16,8 +16,9 @@ namespace tidemill::api {
 /// time.
 class Changes {
  public:
-  /// The deployments must outlive it.
-  Changes(serving::Deployments& deployments, Path home) : deployments_(deployments), home_(std::move(home)) {}
+  /// The deployments must outlive it. clock: when changes are made.
+  Changes(serving::Deployments& deployments, Path home, std::shared_ptr<const Clock> clock = system_clock())
+      : deployments_(deployments), home_(std::move(home)), clock_(std::move(clock)) {}
 
   /// act(registry) → Result<Json>.
   template <class Act>
@@ -27,6 +28,7 @@ class Changes {
  private:
   serving::Deployments& deployments_;
   const Path home_;
+  const std::shared_ptr<const Clock> clock_;
   std::mutex mutex_;
 };
 

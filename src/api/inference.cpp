@@ -29,6 +29,7 @@ struct Made {
   const serving::InferRequest& request;
   const Result<void>& done;
   const serving::InferResponse& response;
+  Instant at;
 };
 serving::PredictionRecord record_of(const Made& made, double seconds) {
   constexpr double kMicros = 1e6;
@@ -40,7 +41,7 @@ serving::PredictionRecord record_of(const Made& made, double seconds) {
           .version = made.live.version,
           .package = made.live.predictor->package(),
           .role = made.live.role,
-          .at = system_clock()->now(),
+          .at = made.at,
           .latency = {static_cast<int64_t>(seconds * kMicros)},
           .status = error == nullptr ? 200 : http_status(*error),
           .error = error == nullptr ? std::string_view() : std::string_view(error->code),
@@ -166,9 +167,9 @@ Result<void> Inference::predict(const Call& call, const Chosen& chosen, const se
   auto done = serving::infer(*chosen.live, request, response);
   if (done) call.flight->computed(begun, response);
   if (is_heard())
-    sink_->predicted(
-        record_of({*chosen.live, chosen.prediction_id, chosen.request_id, request, done, response},
-                  call.flight->seconds()));
+    sink_->predicted(record_of(
+        {*chosen.live, chosen.prediction_id, chosen.request_id, request, done, response, clock_->now()},
+        call.flight->seconds()));
   return done;
 }
 
@@ -211,8 +212,9 @@ void Inference::predict_as_shadow(const Shadowed& shadowed) const {
   if (done) flight.computed(flight.begun(), response);
   flight.count(done ? 200 : http_status(done.error()));
   if (is_heard())
-    sink_->predicted(record_of({live, shadowed.prediction_id, shadowed.request_id, *request, done, response},
-                               flight.seconds()));
+    sink_->predicted(record_of(
+        {live, shadowed.prediction_id, shadowed.request_id, *request, done, response, clock_->now()},
+        flight.seconds()));
 }
 
 bool Inference::ready(const std::string& deployment, std::string_view version) const {
@@ -223,7 +225,7 @@ bool Inference::ready(const std::string& deployment, std::string_view version) c
 
 std::string Inference::metrics_text(MetricNames names) const {
   std::vector<Metrics::Deployment> deployments;
-  const Instant now = system_clock()->now();
+  const Instant now = clock_->now();
   for (const std::string& name : deployments_.names()) {
     Metrics::Deployment& deployment = deployments.emplace_back();
     deployment.model = name;

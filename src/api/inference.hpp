@@ -56,9 +56,10 @@ class Flight {
 
 class Inference {
  public:
-  /// sink may be null.
-  explicit Inference(const serving::Deployments& deployments, serving::PredictionSink* sink = nullptr)
-      : deployments_(deployments), sink_(sink) {}
+  /// sink may be null. clock: what predictions are dated by; what takes time is measured by another.
+  explicit Inference(const serving::Deployments& deployments, serving::PredictionSink* sink = nullptr,
+                     std::shared_ptr<const Clock> clock = system_clock())
+      : deployments_(deployments), sink_(sink), clock_(std::move(clock)) {}
 
   /// One request for a prediction; keeps the versions that were live when it began. Copies are the same call.
   struct Call {
@@ -123,6 +124,7 @@ class Inference {
   const serving::Deployments& deployments() const { return deployments_; }
   std::string metrics_text(MetricNames names) const;
   int64_t in_flight() const { return metrics_.in_flight(); }
+  const std::shared_ptr<const Clock>& clock() const { return clock_; }
   InferenceSeries::Totals totals(const serving::LiveModel& live) const {
     return metrics_.totals(live.deployment, live.version);
   }
@@ -149,6 +151,7 @@ class Inference {
 
   const serving::Deployments& deployments_;
   serving::PredictionSink* sink_;
+  const std::shared_ptr<const Clock> clock_;
   Metrics metrics_;
   std::atomic<bool> accepting_{true};
   serving::Background background_{{}};  // the last: it ends first, and uses all else

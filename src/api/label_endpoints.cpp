@@ -28,7 +28,7 @@ Json to_json(const std::string& deployment, const monitoring::LabelCounts& count
 }
 
 Result<Json> take(monitoring::Labels& all, const serving::Deployments& deployments, const Request& request,
-                  const std::string& name) {
+                  const std::string& name, Instant now) {
   if (!deployments.has(name)) {
     Error error = not_found(fmt::format("there is no deployment '{}'", name));
     error.hint = did_you_mean(name, deployments.names());
@@ -41,7 +41,7 @@ Result<Json> take(monitoring::Labels& all, const serving::Deployments& deploymen
   TM_TRY(const auto given, labels_of(request, labels->keys().columns()));
   // Who waits for the disk holds up nobody who computes.
   const serving::ComputeSlots::Pause pause(*deployments.compute_slots());
-  TM_TRY(const monitoring::LabelCounts counts, labels->take(given, system_clock()->now()));
+  TM_TRY(const monitoring::LabelCounts counts, labels->take(given, now));
   return to_json(name, counts);
 }
 
@@ -54,11 +54,13 @@ Response refusal(const Error& error) {
 
 }  // namespace
 
-std::vector<Endpoint> label_endpoints(monitoring::Labels& labels, const serving::Deployments& deployments) {
+std::vector<Endpoint> label_endpoints(monitoring::Labels& labels, const serving::Deployments& deployments,
+                                      std::shared_ptr<const Clock> clock) {
   return {{"POST", "/labels/{deployment}", Scope::Write, describe_labels(),
-           [&labels, &deployments](const Request& request, const Parameters& parameters) -> Answer {
-             return Work([&labels, &deployments, &request, name = parameters.deployment] {
-               const auto taken = take(labels, deployments, request, name);
+           [&labels, &deployments, clock = std::move(clock)](const Request& request,
+                                                             const Parameters& parameters) -> Answer {
+             return Work([&labels, &deployments, &request, &clock, name = parameters.deployment] {
+               const auto taken = take(labels, deployments, request, name, clock->now());
                return taken ? json_reply(*taken) : refusal(taken.error());
              });
            }}};

@@ -1,6 +1,7 @@
 // POST /labels/DEPLOYMENT: what turned out to be true of predictions.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "api/endpoint.hpp"
@@ -9,7 +10,8 @@
 
 namespace tidemill::api {
 
-/// Both must outlive what is returned.
-std::vector<Endpoint> label_endpoints(monitoring::Labels& labels, const serving::Deployments& deployments);
+/// Both must outlive what is returned. clock: when labels come.
+std::vector<Endpoint> label_endpoints(monitoring::Labels& labels, const serving::Deployments& deployments,
+                                      std::shared_ptr<const Clock> clock);
 
 }  // namespace tidemill::api

@@ -54,7 +54,7 @@ std::vector<Endpoint> all_endpoints(Inference& inference, const Access& access,
   if (options.changes != nullptr)
     std::ranges::move(change_endpoints(*options.changes), std::back_inserter(endpoints));
   if (options.labels != nullptr)
-    std::ranges::move(label_endpoints(*options.labels, inference.deployments()),
+    std::ranges::move(label_endpoints(*options.labels, inference.deployments(), inference.clock()),
                       std::back_inserter(endpoints));
   endpoints.emplace_back("GET", "/", Scope::Read,
                          describe_json("index", "What is deployed, and where to ask."),

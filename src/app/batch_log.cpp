@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "app/driven_clock.hpp"
 #include "app/prediction_logs.hpp"
 #include "app/references.hpp"
 #include "base/id.hpp"
@@ -93,7 +94,7 @@ class BatchLogging {
                      .version = live_.version,
                      .package = live_.predictor->package(),
                      .role = kRole,
-                     .at = system_clock()->now(),
+                     .at = clock_->now(),
                      .latency = {took.count()},
                      .request = request,
                      .response = &response,
@@ -118,6 +119,7 @@ class BatchLogging {
   std::vector<Chosen> chosen_;
   size_t features_ = 0;
   bool has_key_ = true;
+  const std::shared_ptr<const Clock> clock_ = clock_of_process();
   LoggedBatch logged_{random_id(), 0};
 };
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "app/commands.hpp"
+#include "app/driven_clock.hpp"
 #include "app/output.hpp"
 #include "app/references.hpp"
 #include "app/subject.hpp"
@@ -42,7 +43,7 @@ Result<monitoring::Forgotten> forget_in(const Session& session, const ForgetOpti
   // Without a log there is no key to be named: forget() says so.
   TM_TRY(const Json key,
          deployment->log ? key_from_words(columns, options.key) : Result<Json>(Json::object()));
-  return monitoring::forget(session.project, *session.registry, *deployment, key, system_clock()->now());
+  return monitoring::forget(session.project, *session.registry, *deployment, key, clock_of_process()->now());
 }
 
 /// Who, when and how much; of whom, only those can tell who have the home's hash.key.

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "app/driven_clock.hpp"
 #include "base/log.hpp"
 #include "base/process.hpp"
 
@@ -31,12 +32,11 @@ void LabelTaker::take_once(Instant now) {
     const auto failed = looked.failed.find(deployment);
     const Error* error = failed == looked.failed.end() ? nullptr : &failed->second;
     Result<void> seen;
-    if (error == nullptr && now >= next_look_[deployment]) {
+    if (error == nullptr && std::chrono::steady_clock::now() >= next_look_[deployment]) {
       const auto begun = std::chrono::steady_clock::now();
       seen = labels->look(now);
       const auto took = std::chrono::steady_clock::now() - begun;
-      next_look_[deployment] = {
-          now.micros + std::chrono::duration_cast<std::chrono::microseconds>(took).count() * kPauseFactor};
+      next_look_[deployment] = begun + took * (kPauseFactor + 1);
       if (!seen) error = &seen.error();
     }
     note(deployment, error);
@@ -47,16 +47,17 @@ LabelTaking::LabelTaking(const project::Project& project, const registry::Regist
                          monitoring::Labels& labels, Duration every) {
   if (labels.all().empty()) return;
   const std::chrono::microseconds pause(std::max(every, kLeastPause).micros);
-  thread_ = std::jthread([&project, &registry, &labels, pause](const std::stop_token& stop) {
-    lower_thread_priority();
-    LabelTaker taker(project, registry, labels);
-    std::mutex mutex;
-    std::condition_variable_any changed;
-    std::unique_lock lock(mutex);
-    do {
-      taker.take_once(system_clock()->now());
-    } while (!changed.wait_for(lock, stop, pause, [&stop] { return stop.stop_requested(); }));
-  });
+  thread_ = std::jthread(
+      [&project, &registry, &labels, pause, clock = clock_of_process()](const std::stop_token& stop) {
+        lower_thread_priority();
+        LabelTaker taker(project, registry, labels);
+        std::mutex mutex;
+        std::condition_variable_any changed;
+        std::unique_lock lock(mutex);
+        do {
+          taker.take_once(clock->now());
+        } while (!changed.wait_for(lock, stop, pause, [&stop] { return stop.stop_requested(); }));
+      });
 }
 
 }  // namespace tidemill::app

@@ -2,6 +2,7 @@
 // one.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <string>
 #include <thread>
@@ -24,7 +25,7 @@ class LabelTaker {
   const registry::Registry& registry_;
   monitoring::Labels& labels_;
   monitoring::LabelTables tables_;
-  std::map<std::string, Instant> next_look_;
+  std::map<std::string, std::chrono::steady_clock::time_point> next_look_;
   std::map<std::string, std::string> failing_;  // deployment → what was logged
 };
 

@@ -3,6 +3,7 @@
 
 #include "api/label_request.hpp"
 #include "app/commands.hpp"
+#include "app/driven_clock.hpp"
 #include "app/output.hpp"
 #include "app/references.hpp"
 #include "monitoring/label_tables.hpp"
@@ -71,7 +72,7 @@ std::string table_of(const Json& list) {
 }
 
 Result<Json> take(const Session& session, const LabelsOptions& options) {
-  const Instant now = system_clock()->now();  // --as-of says which predictions are matured, and no more
+  const Instant now = clock_of_process()->now();  // --as-of says which predictions are matured, and no more
   if (!options.deployment.empty()) TM_CHECK(find_deployment(session, options.deployment));
   TM_TRY(const auto labels, monitoring::Labels::open(session.project));
   if (!options.deployment.empty() && labels->find(options.deployment) == nullptr)

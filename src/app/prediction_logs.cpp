@@ -120,8 +120,9 @@ Result<std::unique_ptr<PredictionLogs>> PredictionLogs::open(const project::Proj
   std::unique_ptr<PredictionLogs> logs(new PredictionLogs(roll_every, std::move(left)));
   for (const auto& [name, deployment] : project.deployments) {
     if (!deployment.log || (!only.empty() && name != only)) continue;
-    TM_TRY(auto log, monitoring::PredictionLog::open(
-                         {.home = project.home, .deployment = name, .log = *deployment.log}));
+    TM_TRY(auto log,
+           monitoring::PredictionLog::open(
+               {.home = project.home, .deployment = name, .log = *deployment.log, .clock = logs->clock_}));
     TM_TRY(monitoring::KeyRules keys, monitoring::KeyRules::of(project, deployment));
     const Path folder = monitoring::log_folder(project.home, name);
     TM_CHECK(monitoring::note_retention(folder, deployment.log->retain));
@@ -191,7 +192,7 @@ void PredictionLogs::roll_until(const std::stop_token& stop) {
 }
 
 void PredictionLogs::roll(Logged& logged) {
-  const auto rolled = logged.roller->roll(system_clock()->now());
+  const auto rolled = logged.roller->roll(clock_->now());
   const std::lock_guard lock(rolled_);
   if (rolled) {
     logged.torn_bytes += rolled->torn_bytes;
@@ -204,7 +205,7 @@ void PredictionLogs::roll(Logged& logged) {
 }
 
 void PredictionLogs::roll_left() {
-  const auto rolled = left_.roll(system_clock()->now());
+  const auto rolled = left_.roll(clock_->now());
   const std::string problem = rolled ? "" : to_text(rolled.error());
   if (problem != left_problem_ && !problem.empty())
     log::error("the log of a deployment that keeps none any more cannot be rolled: {}", problem);

@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 
+#include "app/driven_clock.hpp"
 #include "monitoring/label_text.hpp"
 #include "monitoring/left_logs.hpp"
 #include "monitoring/prediction_log.hpp"
@@ -53,6 +54,7 @@ class PredictionLogs final : public serving::PredictionSink {
   void roll_left();
 
   const Duration roll_every_;
+  const std::shared_ptr<const Clock> clock_ = clock_of_process();
   std::map<std::string, Logged, std::less<>> logs_;
   const monitoring::LeftLogs left_;
   std::string left_problem_;  // that was logged

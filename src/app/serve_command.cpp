@@ -20,6 +20,7 @@
 #include "app/certificate.hpp"
 #include "app/challenger_numbers.hpp"
 #include "app/commands.hpp"
+#include "app/driven_clock.hpp"
 #include "app/example_request.hpp"
 #include "app/label_taking.hpp"
 #include "app/notifier.hpp"
@@ -190,7 +191,7 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   const auto labels = monitoring::Labels::open(session->project);
   if (!labels) return report(global, labels.error());
   ChallengerNumbers challengers(logs->get());
-  api::Inference inference(*deployments, &challengers);
+  api::Inference inference(*deployments, &challengers, clock_of_process());
   challengers.read_from(inference);
   Notifier notifier(session->project, *session->registry, session->clock);
   Watcher watcher(
@@ -204,7 +205,7 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
     if (!opened) return report(global, opened.error());
     scheduler = std::move(*opened);
   }
-  api::Changes changes(*deployments, session->project.home);
+  api::Changes changes(*deployments, session->project.home, clock_of_process());
   const api::MetricNames names =
       options.metrics_compat.empty() ? api::MetricNames::Own : api::MetricNames::OwnAndTriton;
   const api::Routes routes(

@@ -44,17 +44,18 @@ bool LogWriter::flush(Instant now) {
 }
 
 bool LogWriter::ensure_segment(Instant now) {
-  end_segment_of_another_hour(now);
+  end_segment_of_another_hour();
   const bool ends = segment_ && (segment_->is_broken() || segment_->bytes() >= options_.segment_bytes ||
                                  segment_values_ >= kMaxSegmentValues);
   if (ends) end_segment(now);
   if (segment_) return true;
+  const Instant hour = options_.clock->now();
   // The id is random: several processes write the log of one deployment.
   auto created =
-      SegmentWriter::create(options_.folder, fmt::format("{}-{}", hour_of(now), random_id().substr(0, 16)));
+      SegmentWriter::create(options_.folder, fmt::format("{}-{}", hour_of(hour), random_id().substr(0, 16)));
   if (!created) return failed(created.error(), now);
   segment_ = std::move(*created);
-  hour_ = now.micros / kHour.micros;
+  hour_ = hour.micros / kHour.micros;
   segment_values_ = 0;
   return true;
 }
@@ -87,8 +88,8 @@ bool LogWriter::sync(Instant now) {
   return failed(done.error(), now);
 }
 
-void LogWriter::end_segment_of_another_hour(Instant now) {
-  if (segment_ && now.micros / kHour.micros != hour_) end_segment(now);
+void LogWriter::end_segment_of_another_hour() {
+  if (segment_ && options_.clock->now().micros / kHour.micros != hour_) end_segment(system_clock()->now());
 }
 
 void LogWriter::end_segment(Instant now) {

@@ -39,6 +39,7 @@ struct LogWriterOptions {
   std::string deployment;
   project::PredictionLog::Durability durability = project::PredictionLog::Durability::Interval;
   size_t segment_bytes = kMaxSegmentBytes;
+  std::shared_ptr<const Clock> clock = system_clock();  // whose hour it is; retries and syncs go by another
 };
 
 /// Not thread-safe.
@@ -59,7 +60,7 @@ class LogWriter {
   void try_at_once() { retry_at_ = {}; }
   /// Ends the segment, so that it can be rolled as a whole.
   void end_segment(Instant now);
-  void end_segment_of_another_hour(Instant now);
+  void end_segment_of_another_hour();
   /// When the first prediction of the batch was made; nothing: it is empty.
   std::optional<Instant> oldest() const { return oldest_; }
   /// Rows in the batch, which nobody will write any more.

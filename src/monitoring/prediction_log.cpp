@@ -53,7 +53,8 @@ Result<std::unique_ptr<PredictionLog>> PredictionLog::open(const PredictionLogOp
   if (::chmod(folder.c_str(), 0700) != 0) return errno_error("protect", folder.native(), errno);
   TM_TRY(Secret key, hash_key(options.home));
   return std::unique_ptr<PredictionLog>(new PredictionLog(
-      options, std::move(key), {folder, options.deployment, options.log.durability, options.segment_bytes}));
+      options, std::move(key),
+      {folder, options.deployment, options.log.durability, options.segment_bytes, options.clock}));
 }
 
 PredictionLog::PredictionLog(PredictionLogOptions options, Secret key, LogWriterOptions writing)
@@ -230,13 +231,13 @@ bool PredictionLog::write_all() {
     return true;
   };
   Instant now = system_clock()->now();
-  writer_.end_segment_of_another_hour(now);
+  writer_.end_segment_of_another_hour();
   for (;;) {
     for (const auto& shard : shards_) shard->ring.drain(take);
     const auto oldest = writer_.oldest();
     const bool is_full = !writer_.has_room();
     now = system_clock()->now();
-    if (oldest) lag_micros_.store(std::max<int64_t>(0, now.micros - oldest->micros));
+    if (oldest) lag_micros_.store(std::max<int64_t>(0, options_.clock->now().micros - oldest->micros));
     if (oldest && !writer_.has_unsynced()) unsynced_since_ = {now.micros - tick_.micros};
     if (!writer_.flush(now)) return false;
     if (!is_full) break;

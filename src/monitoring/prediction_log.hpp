@@ -24,6 +24,7 @@ struct PredictionLogOptions {
   size_t rings = 0;  // 0: one a processor, up to kMostRings
   size_t ring_bytes = size_t{2} << 20;
   size_t segment_bytes = kMaxSegmentBytes;
+  std::shared_ptr<const Clock> clock = system_clock();  // of the records: whose hours the segments are
   static constexpr size_t kMostRings = 16;
 };
 
