@@ -33,6 +33,7 @@ V2Request before() {
 void check_quick_reader(std::string_view body) {
   V2Request quick = before();
   if (!tidemill::api::read_plain_request(body, quick)) return;
+  if (!tidemill::api::read_plain_request(body, quick)) std::abort();  // when only its values are read
   const auto general = tidemill::api::parse_any_infer_request(body);
   if (!general || general->infer.id != quick.infer.id) std::abort();
   if (!general->named.empty() || general->all.binary || general->all.classes > 0) std::abort();

@@ -16,6 +16,10 @@ namespace {
 using serving::Tensor;
 
 void append_whole(TextWriter& out, int64_t number) {
+  if (number >= 0 && number < 10) {  // as most are
+    const char digit = static_cast<char>('0' + number);
+    return out.add({&digit, 1});
+  }
   const fmt::format_int text(number);
   out.add({text.data(), text.size()});
 }

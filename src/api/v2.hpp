@@ -26,6 +26,8 @@ struct V2Request {
   std::vector<std::optional<size_t>> binary_bytes = {};
   /// What all but the values was read from, where all values are behind it; else empty.
   std::string json = {};
+  /// The same where the values are in the JSON: what stood before the data of its only input.
+  std::string before_data = {};
 };
 
 /// Of the parameter's value; as Triton has it, 0 is none.

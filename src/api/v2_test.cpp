@@ -247,10 +247,17 @@ RC_GTEST_PROP(V2, what_is_read_into_another_requests_memory_is_as_if_into_new, (
         R"({{"name":"{}","shape":[2],"datatype":"UINT8","parameters":{{"binary_data_size":{}}}}})", name,
         bytes);
   };
+  const std::string plain = R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP64","data":)";
   const std::string text =
       R"({"name":"t","shape":[2],"datatype":"BYTES","parameters":{"binary_data_size":9}})";
   const std::vector<Body> bodies{
-      {R"({"id":"q","inputs":[{"name":"x","shape":[1,2],"datatype":"FP64","data":[1,null]}]})", "", false},
+      {plain + "[1,null]}]}", "", false},
+      {plain + "[[-0.5, 2.25]]}]}", "", false},
+      {plain + "[1,2,3]}]}", "", false},
+      {plain + "[1,2]}]} ]", "", false},
+      {plain + "[1,2]}],\"id\":\"r\"}", "", false},
+      {plain + R"([1,2]},{"name":"y","shape":[1],"datatype":"FP64","data":[3]}]})", "", false},
+      {R"({"id":"s",)" + plain.substr(1) + "[1.5,2]}]}", "", false},
       {R"({"inputs":[{"name":"t","shape":[2],"datatype":"BYTES","data":["a","b"]},)"
        R"({"name":"x","shape":[2,1],"datatype":"INT8","data":[[1],[2]]}]})",
        "", false},

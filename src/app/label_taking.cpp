@@ -15,6 +15,11 @@ namespace {
 
 constexpr int64_t kPauseFactor = 20;  // so many times as long as a look took: 5 % of a core at most
 constexpr Duration kLeastPause{100'000};
+constexpr std::chrono::seconds kAwaitedPause{1};  // until a number is looked for that somebody waits for
+
+bool any_awaited(const monitoring::Labels& labels) {
+  return std::ranges::any_of(labels.all(), [](const auto& each) { return each.second->is_awaited(); });
+}
 
 }  // namespace
 
@@ -43,6 +48,14 @@ void LabelTaker::take_once(Instant now) {
   }
 }
 
+std::function<std::optional<int64_t>(const std::string& deployment, Instant since)> new_labels_of(
+    const monitoring::Labels& labels) {
+  return [&labels](const std::string& deployment, Instant since) -> std::optional<int64_t> {
+    monitoring::DeploymentLabels* const kept = labels.find(deployment);
+    return kept == nullptr ? std::optional<int64_t>(0) : kept->new_since(since);
+  };
+}
+
 LabelTaking::LabelTaking(const project::Project& project, const registry::Registry& registry,
                          monitoring::Labels& labels, Duration every) {
   if (labels.all().empty()) return;
@@ -54,9 +67,13 @@ LabelTaking::LabelTaking(const project::Project& project, const registry::Regist
         std::mutex mutex;
         std::condition_variable_any changed;
         std::unique_lock lock(mutex);
+        auto next = std::chrono::steady_clock::now();
         do {
+          if (std::chrono::steady_clock::now() < next && !any_awaited(labels)) continue;
           taker.take_once(clock->now());
-        } while (!changed.wait_for(lock, stop, pause, [&stop] { return stop.stop_requested(); }));
+          next = std::chrono::steady_clock::now() + pause;
+        } while (!changed.wait_for(lock, stop, std::min<std::chrono::microseconds>(pause, kAwaitedPause),
+                                   [&stop] { return stop.stop_requested(); }));
       });
 }
 

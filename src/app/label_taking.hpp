@@ -3,7 +3,9 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -28,6 +30,10 @@ class LabelTaker {
   std::map<std::string, std::chrono::steady_clock::time_point> next_look_;
   std::map<std::string, std::string> failing_;  // deployment → what was logged
 };
+
+/// What RetrainingSources::new_labels asks: as the last look counted. `labels` must outlive it.
+std::function<std::optional<int64_t>(const std::string& deployment, Instant since)> new_labels_of(
+    const monitoring::Labels& labels);
 
 /// That, on a thread of low priority.
 class LabelTaking {

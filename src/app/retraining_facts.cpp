@@ -69,6 +69,27 @@ std::optional<int> version_in_report(const registry::Run& run, const std::string
   return std::nullopt;
 }
 
+/// When the last run began that learned from what was known then: it made the champion or another version, or
+/// as a retraining it found that there is nothing else to learn from. What failed has learned nothing.
+Result<Instant> learned_at(registry::Registry& registry, const std::string& model, const Facts& facts,
+                           const std::optional<registry::AttemptRun>& attempt) {
+  TM_TRY(const registry::Version champion, registry.version(model, std::to_string(*facts.champion)));
+  Instant newest{0};
+  const auto began = [&](const std::string& id) -> Result<bool> {
+    TM_TRY(const auto run, registry.run(id));
+    if (run) newest = std::max(newest, run->started_at);
+    return run.has_value();
+  };
+  TM_TRY(const bool known, began(champion.run));
+  if (!known) newest = champion.made_at;
+  TM_TRY(const auto step, registry.last_step("model:" + model));
+  if (step && step->version) TM_CHECK(began(step->run));
+  using Status = Facts::Run::Status;
+  if (attempt && facts.run && (facts.run->status == Status::Done || facts.run->status == Status::Running))
+    TM_CHECK(began(attempt->run));
+  return newest;
+}
+
 }  // namespace
 
 Result<Facts::Run> run_facts(registry::Registry& registry, const std::string& model,
@@ -145,9 +166,12 @@ Result<Facts> gather_facts(const project::Project& project, registry::Registry& 
     facts.rollback = std::move(wishes.rollback);
     facts.bad_data = std::move(wishes.bad_data);
   }
-  if (sources.new_labels && facts.champion) {
-    TM_TRY(const registry::Version champion, registry.version(model, std::to_string(*facts.champion)));
-    facts.new_labels = sources.new_labels(deployment->second, champion);
+  if (sources.new_labels && facts.champion && (policy.every_labels || policy.min_new_labels > 0)) {
+    TM_TRY(const Instant since, learned_at(registry, model, facts, attempt));
+    const auto counted = sources.new_labels(policy.deployment, since);
+    facts.new_labels = counted.value_or(0);
+    // Not known is neither enough nor too few, which would be told: who binds on it waits until it is.
+    if (!counted && policy.min_new_labels > 0) facts.standing.clear();
   }
   return facts;
 }

@@ -17,9 +17,9 @@ struct RetrainingSources {
   /// Of the challenger of a deployment since its stage began. Empty: nothing is known of any.
   std::function<monitoring::Facts::Challenger(const std::string& deployment, const registry::Rollout*)>
       challenger = {};
-  /// Labels that matured since the champion was trained. Empty: none.
-  std::function<int64_t(const project::Deployment& deployment, const registry::Version& champion)>
-      new_labels = {};
+  /// Labels that a deployment got since then. It is asked for each decision; nothing: not counted yet. Empty:
+  /// there are none.
+  std::function<std::optional<int64_t>(const std::string& deployment, Instant since)> new_labels = {};
 };
 
 /// A run that a retraining began, or took up: how far it is, and the version that it made, or found made

@@ -67,6 +67,7 @@ Result<std::unique_ptr<Scheduler>> Scheduler::open(const project::Project& proje
   std::unique_ptr<Scheduler> scheduler(
       new Scheduler(project, std::move(options), std::move(registry), std::move(clock)));
   TM_CHECK(scheduler->schedules_.use(project));
+  TM_CHECK(scheduler->due_ticks_.use(project));
   scheduler->retrainer_.use(project);
   return scheduler;
 }
@@ -150,6 +151,8 @@ void Scheduler::read_project_again() {
     log::error("{} has changed: schedules stay as they were: {}", name, to_text(used.error()));
     return;
   }
+  if (const auto used = due_ticks_.use(*project); !used)
+    log::warning("when schedules are due is told as before: {}", to_text(used.error()));
   retrainer_.use(*project);
   project_ = *std::move(project);
   forget_old_schedules();
@@ -222,6 +225,7 @@ std::string Scheduler::metrics() const {
          "1 where this process runs the schedules of its home, 0 where it stands by.");
   out += fmt::format("tidemill_scheduler_active {}\n", active_.load() ? 1 : 0);
   const auto kept = registry_->schedules();
+  const auto due = due_ticks_.look(*registry_, clock_->now());
   const auto seconds = [](Instant at) { return static_cast<double>(at.micros) / 1e6; };
   if (kept && !kept->empty()) {
     const auto each = [&](std::string_view name, std::string_view help, auto value) {
@@ -238,6 +242,13 @@ std::string Scheduler::metrics() const {
          [&](const Kept& one) { return one.ended_at ? Number(seconds(*one.ended_at)) : Number(); });
     each("tidemill_schedule_last_success_timestamp_seconds", "When the last run that was done was over.",
          [&](const Kept& one) { return one.succeeded_at ? Number(seconds(*one.succeeded_at)) : Number(); });
+  }
+  if (due && !due->empty()) {
+    family("tidemill_schedule_due_timestamp_seconds",
+           "The first tick of a schedule by the clock after its last success: past, while it has none.");
+    for (const auto& [schedule, at] : *due)
+      out += fmt::format("tidemill_schedule_due_timestamp_seconds{{schedule=\"{}\"}} {:.3f}\n",
+                         api::label_value(schedule), seconds(at));
   }
   if (const auto counts = registry_->run_counts(); counts && !counts->empty()) {
     family("tidemill_runs", "Runs that the home knows, by how they ended.");

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "app/child_run.hpp"
+#include "app/due_ticks.hpp"
 #include "app/events.hpp"
 #include "app/retrainer.hpp"
 #include "app/schedules.hpp"
@@ -56,6 +57,7 @@ class Scheduler {
   std::shared_ptr<const Clock> clock_;
   bool driven_ = false;  // the clock, by a test
   Schedules schedules_;
+  DueTicks due_ticks_;
   Retrainer retrainer_;
   std::optional<FileLock> lock_;
   bool told_of_other_ = false;

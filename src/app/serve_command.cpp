@@ -109,7 +109,8 @@ void show_an_example(const serving::Deployments& deployments, const Api& api) {
 Result<std::unique_ptr<Scheduler>> open_scheduler(const GlobalOptions& global,
                                                   const project::Project& project,
                                                   const serving::Deployments& deployments,
-                                                  ChallengerNumbers& challengers, Notifier& notifier) {
+                                                  ChallengerNumbers& challengers, Notifier& notifier,
+                                                  const monitoring::Labels& labels) {
   const bool trains =
       std::ranges::any_of(project.models, [](const auto& each) { return !each.second.imported; });
   if (project.schedules.empty() && !trains) return nullptr;
@@ -124,6 +125,7 @@ Result<std::unique_ptr<Scheduler>> open_scheduler(const GlobalOptions& global,
     if (rollout != nullptr && !is_live) return monitoring::Facts::Challenger{};  // nothing can be told of it
     return challengers.of(name, rollout);
   };
+  options.sources.new_labels = new_labels_of(labels);
   auto opened = Scheduler::open(project, std::move(options));
   if (opened || (opened.error().code != "io.denied" && opened.error().code != "io.disk_full")) return opened;
   if (!project.schedules.empty())
@@ -201,7 +203,7 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   const Watching watching(session->project, session->clock, watcher);
   std::unique_ptr<Scheduler> scheduler;
   if (!options.no_scheduler) {
-    auto opened = open_scheduler(global, session->project, *deployments, challengers, notifier);
+    auto opened = open_scheduler(global, session->project, *deployments, challengers, notifier, **labels);
     if (!opened) return report(global, opened.error());
     scheduler = std::move(*opened);
   }

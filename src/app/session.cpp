@@ -8,6 +8,7 @@
 
 #include "app/driven_clock.hpp"
 #include "app/output.hpp"
+#include "monitoring/declared.hpp"
 #include "project/scalar.hpp"
 
 namespace tidemill::app {
@@ -102,6 +103,13 @@ void warn_of_idle_keys(const GlobalOptions& global, const project::Project& proj
         return deployment != project.deployments.end() && !deployment->second.log;
       }))
     keys.emplace_back("labels of a deployment without `log`");
+  if (std::ranges::any_of(project.models, [&](const auto& each) {
+        const project::Retrain& retrain = each.second.retrain;
+        const project::Deployment* deployment = monitoring::deployment_of(project, each.first);
+        return (retrain.every_labels || retrain.min_new_labels > 0) &&
+               (deployment == nullptr || !deployment->log);
+      }))
+    keys.emplace_back("a number of new labels of a model that no deployment with `log` serves");
   if (keys.empty()) return;
   fmt::print(stderr, "{} {} in {}: not acted on by this version\n",
              painted(global, "warning:", Tone::Warning), fmt::join(keys, ", "),

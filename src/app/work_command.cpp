@@ -28,7 +28,9 @@ int work(const GlobalOptions& global) {
   Watcher watcher(session->project, *session->registry, {.told = [&](const AlertEvents& events, Instant now) {
                     return notifier.tell(events, now);
                   }});
-  auto scheduler = Scheduler::open(session->project, {.global = global, .tell = notifier.sink()});
+  auto scheduler = Scheduler::open(
+      session->project,
+      {.global = global, .tell = notifier.sink(), .sources = {.new_labels = new_labels_of(**labels)}});
   if (!scheduler) return report(global, scheduler.error());
   (*scheduler)->begin();
   const Watching watching(session->project, session->clock, watcher);

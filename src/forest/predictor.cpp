@@ -160,16 +160,17 @@ void Predictor::encode_plain(std::span<const double> numbers, T* out, size_t str
                              InputCounts& counts) const {
   int64_t missing = 0;
   if (std::is_same_v<T, float> && forest().precision == Precision::Float) {
-    bool any_infinite = false;
+    bool all_finite = true;
     for (size_t i = 0; i < numbers.size(); ++i) {
       const float seen = float_of(numbers[i]);
       out[i * stride] = static_cast<T>(seen);
-      missing += std::isnan(numbers[i]) ? 1 : 0;
-      any_infinite |= std::isinf(seen);
+      all_finite &= std::isfinite(seen);
     }
-    if (any_infinite)
-      for (const double number : numbers)
+    if (!all_finite)
+      for (const double number : numbers) {
+        missing += std::isnan(number) ? 1 : 0;
         counts.beyond_floats += is_beyond_floats(number, float_of(number)) ? 1 : 0;
+      }
   } else {
     for (size_t i = 0; i < numbers.size(); ++i) {
       out[i * stride] = static_cast<T>(number(numbers[i], counts));

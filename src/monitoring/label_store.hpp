@@ -73,6 +73,9 @@ class LabelStore {
     int64_t predictions = 0, labelled = 0;
   };
   Result<std::optional<Share>> share(Instant now) const;
+  /// Labels that count since then and did not before: new ones, changed ones, and those whose prediction
+  /// matured meanwhile. Of predictions in the log, without those of shadows and errors.
+  Result<int64_t> new_since(Instant since, Instant now) const;
 
  private:
   explicit LabelStore(LabelStoreOptions options);

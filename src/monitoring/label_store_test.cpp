@@ -118,6 +118,32 @@ TEST_F(Store, tells_how_many_matured_predictions_have_a_label) {
   EXPECT_EQ(share->labelled, 1);
 }
 
+TEST_F(Store, counts_what_is_new_since_an_instant) {
+  const Instant twelve = at("2026-11-29T12:00:00Z"), later = at("2026-11-29T12:00:01Z");
+  log.log("2026-11-29T10-a", 1, {"x"}, {{"a", "7", kTen}, {"b", "7", kTen}, {"c", "9", kTen}});
+  const auto store = open();
+  EXPECT_EQ(store->new_since({0}, twelve).value(), 0);
+  take(*store, {of_id("a", "1"), of_key("7", "1"), of_key("nobody", "1")}, kEleven);
+  EXPECT_EQ(store->new_since({0}, twelve).value(), 2);  // a stranger teaches nothing
+  EXPECT_EQ(store->new_since(kEleven, twelve).value(), 0);
+  take(*store, {of_id("a", "1"), of_id("c", "0")}, twelve);
+  EXPECT_EQ(store->new_since(kEleven, twelve).value(), 1);  // … nor what is known
+  take(*store, {of_id("a", "0")}, twelve);
+  EXPECT_EQ(store->new_since(kEleven, later).value(), 2);
+  EXPECT_EQ(store->new_since(twelve, later).value(), 0);
+}
+
+TEST_F(Store, counts_a_label_as_new_when_its_prediction_is_matured) {
+  log.log("2026-11-29T10-a", 1, {"x"}, {{"a", "7", kTen}, {"b", "8", kEleven}});
+  const auto store = open({.matures_after = kTwoHours});
+  take(*store, {of_id("a", "1"), of_key("8", "1")}, kEleven);
+  const Instant twelve = at("2026-11-29T12:00:00Z"), one = at("2026-11-29T13:00:00Z");
+  EXPECT_EQ(store->new_since(kTen, at("2026-11-29T11:59:59Z")).value(), 0);
+  EXPECT_EQ(store->new_since(kTen, twelve).value(), 1);
+  EXPECT_EQ(store->new_since(kEleven, one).value(), 2);
+  EXPECT_EQ(store->new_since(twelve, one).value(), 1);
+}
+
 TEST_F(Store, puts_small_files_together_and_loses_none) {
   const auto store = open({.most_small_files = 3});
   for (int i = 0; i < 10; ++i) take(*store, {of_key(std::to_string(i % 5), std::to_string(i))});

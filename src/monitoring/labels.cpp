@@ -81,9 +81,29 @@ Result<LabelCounts> DeploymentLabels::take_of_table(const std::vector<Label>& la
 
 Result<void> DeploymentLabels::look(Instant now) {
   TM_TRY(const auto share, store_->share(now));
+  std::optional<Instant> since;
+  {
+    const std::lock_guard lock(mutex_);
+    shown_.share = share;
+    since = since_;
+  }
+  if (!since) return {};
+  TM_TRY(const int64_t fresh, store_->new_since(*since, now));
   const std::lock_guard lock(mutex_);
-  shown_.share = share;
+  if (since_ == since) shown_.fresh = fresh;
   return {};
+}
+
+std::optional<int64_t> DeploymentLabels::new_since(Instant since) {
+  const std::lock_guard lock(mutex_);
+  if (since_ != since) shown_.fresh.reset();
+  since_ = since;
+  return shown_.fresh;
+}
+
+bool DeploymentLabels::is_awaited() const {
+  const std::lock_guard lock(mutex_);
+  return since_ && !shown_.fresh;
 }
 
 DeploymentLabels::Shown DeploymentLabels::shown() const {
@@ -143,12 +163,18 @@ std::string Labels::metrics() const {
         "tidemill_label_lag_seconds_count{{model=\"{0}\"}} {1}\n",
         name, counts.lag_count, counts.lag_seconds);
   }
-  std::string matured, labelled;
+  std::string matured, labelled, fresh;
   for (const auto& [name, one] : shown) {
+    if (one.fresh) fresh += fmt::format("tidemill_new_labels{{model=\"{}\"}} {}\n", name, *one.fresh);
     if (!one.share) continue;
     matured += fmt::format("tidemill_matured_predictions{{model=\"{}\"}} {}\n", name, one.share->predictions);
     labelled += fmt::format("tidemill_labelled_predictions{{model=\"{}\"}} {}\n", name, one.share->labelled);
   }
+  if (!fresh.empty())
+    out +=
+        "# HELP tidemill_new_labels Labels that count since the deployment's model was trained last.\n# TYPE "
+        "tidemill_new_labels gauge\n" +
+        fresh;
   if (matured.empty()) return out;
   return out +
          "# HELP tidemill_matured_predictions In the log, old enough to be judged.\n# TYPE "

@@ -36,13 +36,19 @@ class DeploymentLabels {
   Result<LabelCounts> take(const std::vector<GivenLabel>& labels, Instant now);
   /// What is in a table already has its form.
   Result<LabelCounts> take_of_table(const std::vector<Label>& labels, Instant now);
-  /// Looks how many predictions have a label, for shown().share.
+  /// Looks how many predictions have a label, for shown().share, and how many labels are new to who asked.
   Result<void> look(Instant now);
+  /// LabelStore::new_since() as the last look() found it: it costs nothing to ask. Nothing: not looked at
+  /// since this instant was asked for the first time.
+  std::optional<int64_t> new_since(Instant since);
+  /// Somebody asked for what no look has found yet.
+  bool is_awaited() const;
 
   struct Shown {
     LabelCounts counts;  // since it was opened
     uint64_t rejected = 0;
     std::optional<LabelStore::Share> share = std::nullopt;
+    std::optional<int64_t> fresh = std::nullopt;  // since the instant that was asked for
   };
   Shown shown() const;
 
@@ -53,6 +59,7 @@ class DeploymentLabels {
   const std::unique_ptr<LabelStore> store_;
   mutable std::mutex mutex_;
   Shown shown_;
+  std::optional<Instant> since_;  // asked for
 };
 
 class Labels {

@@ -96,7 +96,7 @@ struct Facts {
   Challenger challenger;
   std::vector<std::string> failed_checks;  // on the data, of severity error
   std::vector<std::string> bad_data;       // monitors of live data quality that fire
-  int64_t new_labels = 0;                  // that matured since the champion was trained
+  int64_t new_labels = 0;                  // that count since a version was trained last
   std::vector<Trigger> standing;           // alerts that ask for a retraining, as long as they fire
   std::vector<Trigger> requests;           // of persons and schedules
   std::optional<std::string> rollback;     // why the champion is to be rolled back: a monitor said so

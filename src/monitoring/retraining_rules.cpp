@@ -13,7 +13,7 @@ std::optional<Trigger> trigger_of(const Policy& policy, const Retraining& state,
   if (!facts.standing.empty()) return facts.standing.front();
   if (policy.every_labels && facts.new_labels >= *policy.every_labels)
     return Trigger{Trigger::Kind::Labels,
-                   fmt::format("{} labels are new since the champion was trained", facts.new_labels)};
+                   fmt::format("{} labels are new since it was trained last", facts.new_labels)};
   return std::nullopt;
 }
 

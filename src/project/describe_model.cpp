@@ -134,12 +134,14 @@ const Object& retrain_object() {
       "retrain",
       "When a model is trained again by itself: by monitors whose `on_fail` says retrain, by schedules, and "
       "by new labels. "
-      "What passes the gate goes through the deployment's `rollout`. Not acted on by this version, which "
-      "says so.",
+      "What passes the gate goes through the deployment's `rollout`.",
       {{"cooldown", scalar(duration()), "Not before so long after the last one ended.", "24h"},
-       {"min_new_labels", scalar(whole(0)),
-        "Not before so many labels are new since the champion was trained.", "0"},
-       {"every_labels", scalar(whole(1)), "So many new labels begin one by themselves.", "never"},
+       {"min_new_labels", scalar(whole(0)), "Not before so many labels are new since it was trained last.",
+        "0"},
+       {"every_labels", scalar(whole(1)),
+        "So many labels that are new since it was trained last begin one. Labels of its deployment's "
+        "predictions, so that one needs `log`.",
+        "never"},
        {"max_per_week", scalar(whole(0, 1'000)),
         "At most so many within seven days. Schedules and persons are not bound by these four.", "3"},
        {"stop_after", scalar(whole(1, 1'000)),

@@ -165,10 +165,12 @@ void fill_outputs(const forest::Predictor& predictor, std::vector<double> scores
   size_t count = 0;
   const auto add = [&](std::string_view name, std::string_view datatype) -> Tensor& {
     Tensor& tensor = response.outputs[count++];
-    tensor.clear();
-    tensor.name = name;
-    tensor.datatype = datatype;
+    if (tensor.name != name) tensor.name = name;  // mostly the answer before was of the same version
+    if (tensor.datatype != datatype) tensor.datatype = datatype;
+    tensor.shape.clear();
     tensor.shape.push_back(static_cast<int64_t>(response.rows));
+    tensor.numbers.clear();
+    tensor.texts.clear();
     return tensor;
   };
   switch (package.task) {

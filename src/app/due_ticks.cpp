@@ -1,0 +1,42 @@
+#include "app/due_ticks.hpp"
+
+#include "project/cron_ticks.hpp"
+
+namespace tidemill::app {
+
+Result<void> DueTicks::use(const project::Project& project) {
+  TM_TRY(project::ZoneRules zone, project.timezone == "UTC"
+                                      ? Result<project::ZoneRules>(project::ZoneRules::utc())
+                                      : project::ZoneRules::load(project.timezone));
+  std::map<std::string, project::Cron> crons;
+  for (const project::Schedule& schedule : project.schedules)
+    if (schedule.watch.empty()) {
+      TM_TRY(crons[schedule.name], project::parse_cron(schedule.cron));
+    }
+  const std::lock_guard lock(mutex_);
+  crons_ = std::move(crons);
+  zone_ = std::move(zone);
+  return {};
+}
+
+Result<std::map<std::string, Instant>> DueTicks::look(const registry::Registry& registry, Instant now) const {
+  TM_TRY(const auto kept, registry.schedules());
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, Instant> due;
+  for (const auto& [name, cron] : crons_) {
+    const auto found = kept.find(name);
+    const bool succeeded = found != kept.end() && found->second.succeeded_at;
+    if (!succeeded) {
+      TM_TRY(const auto ticks, registry.ticks(name, registry::kMaxTicks));
+      if (!ticks.empty()) {
+        due[name] = ticks.back().tick.at;
+        continue;
+      }
+    }
+    if (const auto next = project::next_after(cron, succeeded ? *found->second.succeeded_at : now, zone_))
+      due[name] = *next;
+  }
+  return due;
+}
+
+}  // namespace tidemill::app
