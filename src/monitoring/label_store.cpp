@@ -12,6 +12,7 @@
 
 #include "base/id.hpp"
 #include "monitoring/log_relation.hpp"
+#include "monitoring/steady_read.hpp"
 
 namespace tidemill::monitoring {
 
@@ -171,6 +172,10 @@ Result<LabelCounts> LabelStore::take(const std::vector<Label>& labels, Instant n
 }
 
 Result<void> LabelStore::judge(engine::Connection& sql) {
+  return read_steadily(options_.home, options_.deployment, [&] { return judge_once(sql); });
+}
+
+Result<void> LabelStore::judge_once(engine::Connection& sql) {
   // What there is to look up is what was given: the log and the labels of before may be much longer.
   return sql.execute(fmt::format(
       "CREATE OR REPLACE TEMP TABLE judged AS WITH known AS (SELECT l.* FROM {} AS l SEMI JOIN given AS g ON "
@@ -264,11 +269,13 @@ Result<std::optional<LabelStore::Share>> LabelStore::share(Instant now) const {
   if (files_ending(folder_, kParquetEnding).empty()) return std::nullopt;
   TM_TRY(const auto database, open_sql());
   TM_TRY(engine::Connection sql, database->connect());
-  TM_TRY(const engine::Rows rows,
-         sql.query(fmt::format(
-             "SELECT count(*), count(label) FROM {} WHERE time <= {} AND error IS NULL AND role <> 'shadow'",
-             labelled_relation(options_.home, options_.deployment),
-             sql_of({now.micros - options_.matures_after.micros}))));
+  TM_TRY(
+      const engine::Rows rows, read_steadily(options_.home, options_.deployment, [&] {
+        return sql.query(fmt::format(
+            "SELECT count(*), count(label) FROM {} WHERE time <= {} AND error IS NULL AND role <> 'shadow'",
+            labelled_relation(options_.home, options_.deployment),
+            sql_of({now.micros - options_.matures_after.micros})));
+      }));
   return Share{static_cast<int64_t>(count_at(rows, 0)), static_cast<int64_t>(count_at(rows, 1))};
 }
 
@@ -277,19 +284,20 @@ Result<int64_t> LabelStore::new_since(Instant since, Instant now) const {
   TM_TRY(const auto database, open_sql());
   TM_TRY(engine::Connection sql, database->connect());
   // A key may have been predicted several times: its label counts once, from the first that matured.
-  TM_TRY(const engine::Rows rows,
-         sql.query(fmt::format(
-             "WITH served AS (SELECT prediction_id, \"row\", key, epoch_us(time) + {0} AS matured FROM {1} "
-             "WHERE time <= {2} AND error IS NULL AND role <> 'shadow'), by_id AS (SELECT prediction_id, "
-             "\"row\", min(matured) AS matured FROM served GROUP BY prediction_id, \"row\"), by_key AS "
-             "(SELECT key, min(matured) AS matured FROM served WHERE key IS NOT NULL GROUP BY key) SELECT "
-             "count(*) FROM {3} AS l LEFT JOIN by_id ON by_id.prediction_id = l.prediction_id AND "
-             "by_id.\"row\" = l.\"row\" LEFT JOIN by_key ON by_key.key = l.key WHERE "
-             "coalesce(by_id.matured, by_key.matured) IS NOT NULL AND greatest(epoch_us(l.label_at), "
-             "coalesce(by_id.matured, by_key.matured)) > {4}",
-             options_.matures_after.micros, log_relation(options_.home, options_.deployment),
-             sql_of({now.micros - options_.matures_after.micros}),
-             label_relation(options_.home, options_.deployment), since.micros)));
+  TM_TRY(const engine::Rows rows, read_steadily(options_.home, options_.deployment, [&] {
+           return sql.query(fmt::format(
+               "WITH served AS (SELECT prediction_id, \"row\", key, epoch_us(time) + {0} AS matured FROM {1} "
+               "WHERE time <= {2} AND error IS NULL AND role <> 'shadow'), by_id AS (SELECT prediction_id, "
+               "\"row\", min(matured) AS matured FROM served GROUP BY prediction_id, \"row\"), by_key AS "
+               "(SELECT key, min(matured) AS matured FROM served WHERE key IS NOT NULL GROUP BY key) SELECT "
+               "count(*) FROM {3} AS l LEFT JOIN by_id ON by_id.prediction_id = l.prediction_id AND "
+               "by_id.\"row\" = l.\"row\" LEFT JOIN by_key ON by_key.key = l.key WHERE "
+               "coalesce(by_id.matured, by_key.matured) IS NOT NULL AND greatest(epoch_us(l.label_at), "
+               "coalesce(by_id.matured, by_key.matured)) > {4}",
+               options_.matures_after.micros, log_relation(options_.home, options_.deployment),
+               sql_of({now.micros - options_.matures_after.micros}),
+               label_relation(options_.home, options_.deployment), since.micros));
+         }));
   return static_cast<int64_t>(count_at(rows, 0));
 }
 

@@ -82,6 +82,7 @@ class LabelStore {
   Result<std::unique_ptr<engine::Database>> open_sql() const;
   /// Makes the table `judged`: what was given, with the label of before and its prediction's time.
   Result<void> judge(engine::Connection& connection);
+  Result<void> judge_once(engine::Connection& connection);
   Result<LabelCounts> count(engine::Connection& connection, Instant now);
   Result<void> write(engine::Connection& connection, Instant now);
   Result<void> put_together(engine::Connection& connection, Instant now);

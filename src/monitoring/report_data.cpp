@@ -8,6 +8,7 @@
 
 #include "monitoring/kept.hpp"
 #include "monitoring/report_live.hpp"
+#include "monitoring/steady_read.hpp"
 
 namespace tidemill::monitoring {
 
@@ -392,7 +393,11 @@ Result<Report> report_of(const ReportInput& input) {
   if (deployment.log) {
     TM_TRY(const VersionReference reference,
            reference_of(version.number, package, *deployment.log, input.project->home));
-    TM_CHECK(add_live(input, reference, report));
+    const Report without = report;
+    TM_CHECK(read_steadily(input.project->home, deployment.name, [&] {
+      report = without;
+      return add_live(input, reference, report);
+    }));
   } else {
     note_no_traffic(no_log_note(deployment), report);
   }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "engine/names.hpp"
+#include "monitoring/steady_read.hpp"
 #include "monitoring/watch_look.hpp"
 
 namespace tidemill::monitoring {
@@ -43,10 +44,14 @@ Result<Evaluation> Watch::look(const WatchInput& input) {
     return evaluation;
   }
   if (kept_.size() >= kMaxKept) kept_.clear();
-  TM_TRY(const auto database, open_log(input.home, input.threads, input.memory_bytes));
-  TM_TRY(engine::Connection connection, database->connect());
-  Look look(*this, input, std::move(connection));
-  TM_TRY(evaluation.findings, look.findings());
+  auto found = read_steadily(input.home, input.deployment->name, [&]() -> Result<std::vector<Finding>> {
+    TM_TRY(const auto database, open_log(input.home, input.threads, input.memory_bytes));
+    TM_TRY(engine::Connection connection, database->connect());
+    Look look(*this, input, std::move(connection));
+    return look.findings();
+  });
+  if (!found) return std::unexpected(std::move(found).error());
+  evaluation.findings = *std::move(found);
   return evaluation;
 }
 
