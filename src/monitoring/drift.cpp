@@ -8,14 +8,17 @@
 #include <fmt/format.h>
 
 #include "statistics/distances.hpp"
+#include "statistics/rows_null.hpp"
 
 namespace tidemill::monitoring {
 
 namespace {
 
 constexpr std::array<std::string_view, 6> kWords{"psi", "js", "ks", "wasserstein", "chi2", "linf"};
-constexpr double kKolmogorov99 = 1.6276;  // the distribution's 99th percentile
-constexpr double kTwoSided99 = 2.5758;    // of the normal distribution
+constexpr double kDrawsPastLevel = 4;  // of drawn windows: so many are past the level that is asked for
+constexpr double kLeastDraws = 1'000, kMostDraws = 20'000;
+constexpr double kFalseLooks = 0.005;   // of looks in which nothing drifted
+constexpr double kRowsOfNullSteps = 8;  // a doubling
 constexpr size_t kMaxDays = 10'000;
 
 double sum(Numbers counts) { return std::accumulate(counts.begin(), counts.end(), 0.0); }
@@ -106,63 +109,72 @@ statistics::Distance distance_of(Statistic statistic, const statistics::Baseline
   };
 }
 
-Result<Maybe> no_drift_by_days(Statistic statistic, const Reference& reference, double window_days) {
+double no_drift_level(size_t judged) {
+  return 1 - kFalseLooks / static_cast<double>(std::max<size_t>(judged, 1));
+}
+
+Result<Maybe> no_drift_by_days(Statistic statistic, const Reference& reference, double window_days,
+                               double level) {
   if (reference.by_day.empty()) return Maybe();
   const auto days = static_cast<size_t>(std::ceil(std::clamp(window_days, 1.0, double{kMaxDays})));
+  const double draws = std::clamp(kDrawsPastLevel / (1 - level), kLeastDraws, kMostDraws);
   TM_TRY(const auto null,
          statistics::drift_null(reference.by_day, reference.baseline.counts.size(),
-                                distance_of(statistic, reference.baseline), {.window_blocks = days}));
-  return null ? Maybe(null->quantile()) : Maybe();
+                                distance_of(statistic, reference.baseline),
+                                {.window_blocks = days, .draws = static_cast<size_t>(draws)}));
+  return null ? Maybe(null->quantile(level)) : Maybe();
+}
+
+bool is_drawn(Statistic statistic) {
+  return statistic != Statistic::Ks && statistic != Statistic::Wasserstein;
+}
+double rows_of_null(double rows) {
+  if (!(rows > 1)) return rows;
+  return std::ceil(std::exp2(std::floor(std::log2(rows) * kRowsOfNullSteps) / kRowsOfNullSteps));
 }
 
 Maybe no_drift_of_rows(Statistic statistic, const statistics::Baseline& baseline, Numbers reference,
-                       double current_rows) {
-  const double n = sum(reference), m = current_rows;
-  if (!(n > 0) || !(m > 0)) return {};
-  const auto places =
-      static_cast<size_t>(std::count_if(reference.begin(), reference.end(), [](double c) { return c > 0; }));
-  const auto psi = statistics::psi_of_independent_rows(places, n, m);
-  const double both = 1 / n + 1 / m;
-  switch (statistic) {
-    case Statistic::Psi:
-      return psi ? Maybe(psi->quantile) : Maybe();
-    case Statistic::JensenShannon:
-      return psi ? Maybe(std::sqrt(psi->quantile / (8 * std::log(2.0)))) : Maybe();
-    case Statistic::ChiSquare:
-      return psi ? Maybe(std::sqrt(psi->quantile / both / (n + m))) : Maybe();
-    case Statistic::Ks:
-      if (baseline.kind != statistics::Baseline::Kind::Number) return {};
-      return kKolmogorov99 * std::sqrt(both);
-    case Statistic::LInfinity: {
-      double largest = 0;
-      for (const double count : reference) largest = std::max(largest, count / n * (1 - count / n));
-      return normal_quantile(0.005 / static_cast<double>(std::max<size_t>(places, 1))) *
-             std::sqrt(largest * both);
-    }
-    case Statistic::Wasserstein:
-      break;
+                       Numbers window, double level) {
+  if (reference.empty() || reference.size() != window.size()) return {};
+  if (is_drawn(statistic)) {
+    // Jensen–Shannon's and Cramér's are roots of sums over places.
+    const bool is_root = statistic == Statistic::JensenShannon || statistic == Statistic::ChiSquare;
+    const auto distance = distance_of(statistic, baseline);
+    const auto sum_of_places = [&](Numbers before, Numbers now) {
+      const Maybe d = distance(before, now);
+      return d && is_root ? Maybe(*d * *d) : d;
+    };
+    const Maybe quantile =
+        statistics::rows_null_quantile(reference, rows_of_null(sum(window)), sum_of_places, {.level = level});
+    return quantile && is_root ? Maybe(std::sqrt(std::max(*quantile, 0.0))) : quantile;
   }
+  const double n = sum(reference) - reference[0], m = sum(window) - window[0];
+  if (!(n > 0) || !(m > 0)) return {};
+  const double both = 1 / n + 1 / m, two_sided = (1 - level) / 2;
+  if (baseline.kind != statistics::Baseline::Kind::Number) return {};
+  if (statistic == Statistic::Ks) return std::sqrt(-std::log(two_sided) / 2 * both);
   const Maybe spread = spread_of(baseline);
   if (!spread || reference.size() != baseline.numbers.places()) return {};
   const std::vector<double> edges = edges_with_ends(baseline);
-  const double inside = n - reference[0];
   double below = 0, integral = 0;
   for (size_t i = 0; i + 2 < edges.size(); ++i) {
-    below += inside > 0 ? reference[i + 1] / inside : 0;
+    below += reference[i + 1] / n;
     integral += std::sqrt(std::max(below * (1 - below), 0.0)) * (edges[i + 2] - edges[i]) / 2;
   }
-  return kTwoSided99 * integral * std::sqrt(both) / *spread;
+  return normal_quantile(two_sided) * integral * std::sqrt(both) / *spread;
 }
 
 Drift measure_drift(Statistic statistic, const Reference& reference, Numbers window, Numbers against,
-                    Maybe by_days) {
+                    const Chance& chance) {
   const Numbers compared = against.empty() ? Numbers(reference.baseline.counts) : against;
   Drift drift;
   drift.rows = sum(window);
   drift.value = distance_of(statistic, reference.baseline)(compared, window);
   if (!drift.value) return drift;
-  const Maybe of_rows = no_drift_of_rows(statistic, reference.baseline, compared, drift.rows);
-  drift.no_drift = by_days && of_rows ? std::max(*by_days, *of_rows) : by_days ? by_days : of_rows;
+  drift.no_drift = chance.of_rows;
+  if (!drift.no_drift)
+    drift.no_drift = no_drift_of_rows(statistic, reference.baseline, compared, window, chance.level);
+  if (chance.by_days) drift.no_drift = std::max(*chance.by_days, drift.no_drift.value_or(0));
   if (const auto test = statistics::chi_square(compared, window)) drift.p_value = test->p_value;
   return drift;
 }

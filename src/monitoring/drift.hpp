@@ -39,29 +39,47 @@ Result<Reference> read_reference(const Json& json);
 /// of a text, and for wasserstein of numbers that do not vary.
 statistics::Distance distance_of(Statistic statistic, const statistics::Baseline& baseline);
 
-/// What 99 % of windows of so many of the reference's days stay under (statistics::drift_null): a thousand
-/// draws, so made once a version and kept. Nothing without days, or with too few of them. A window of less
-/// than a day is taken for a day.
-Result<Maybe> no_drift_by_days(Statistic statistic, const Reference& reference, double window_days);
+/// The level for each of so many distances that are judged in one look (Bonferroni), so that in one look of
+/// two hundred any of them passes where nothing drifted: of 20 columns that each pass in one window of a
+/// hundred, one does in every fifth. Half of the hundredth that is promised, since the limits are estimates
+/// as well.
+double no_drift_level(size_t judged);
 
-/// What 99 % of windows of independent rows stay under, of these reference counts and so many current rows;
-/// for small differences and large counts. Nothing where the statistic is not defined.
-///   psi: χ² quantile × (1/n + 1/m) (Yurdakul & Naranjo 2020); js: its root over √(8 ln 2), chi2: over √(n +
-///   m), both by the same expansion to second order; ks: Kolmogorov's 1.628 √(1/n + 1/m); linf: by the normal
-///   approximation of each place, Bonferroni's correction over places; wasserstein: 2.576 ∫ √(F(1−F)(1/n +
-///   1/m)) over σ, an upper bound.
+/// What this share of windows of so many of the reference's days stays under (statistics::drift_null):
+/// thousands of draws, so made once a version and kept. Nothing without days, or with too few of them. A
+/// window of less than a day is taken for a day.
+Result<Maybe> no_drift_by_days(Statistic statistic, const Reference& reference, double window_days,
+                               double level = statistics::kDriftNullLevel);
+
+/// What this share of windows of independent rows stays under, of these reference counts and as many current
+/// rows as the window has. Nothing where the statistic is not defined.
+///   psi, js, chi2, linf: drawn (statistics::rows_null_quantile), for rows_of_null() of the window's, which
+///   is not more; ks: Kolmogorov's √(−ln(α/2)/2) √(1/n + 1/m), α = 1 − level; wasserstein: z ∫ √(F(1−F)(1/n +
+///   1/m)) over σ, z of the normal distribution on both sides: an upper bound. ks and wasserstein count rows
+///   that are not missing.
 Maybe no_drift_of_rows(Statistic statistic, const statistics::Baseline& baseline, Numbers reference,
-                       double current_rows);
+                       Numbers window, double level = statistics::kDriftNullLevel);
+/// Whether that is the same for all windows of as many rows_of_null(): it takes milliseconds, and may be
+/// kept.
+bool is_drawn(Statistic statistic);
+/// Rounded down, by less than 9 %.
+double rows_of_null(double rows);
+
+/// What a distance is held against, at one level.
+struct Chance {
+  Maybe by_days = {};  // no_drift_by_days(); nothing: rows are taken for independent
+  Maybe of_rows = {};  // no_drift_of_rows(); nothing: it is worked out
+  double level = statistics::kDriftNullLevel;
+};
 
 struct Drift {
   Maybe value;     // nothing: not defined for this column
-  Maybe no_drift;  // what it is passed by where nothing drifted, in 1 % of windows
+  Maybe no_drift;  // what it is passed by where nothing drifted, in 1 − level of windows
   Maybe p_value;   // of χ² on the counts: informs, never decides
   double rows = 0;
 };
-/// `against` has the counts to compare with, of another span: empty means the baseline's own. `by_days` is
-/// what no_drift_by_days() said; where it said nothing, rows are taken for independent.
+/// `against` has the counts to compare with, of another span: empty means the baseline's own.
 Drift measure_drift(Statistic statistic, const Reference& reference, Numbers window, Numbers against,
-                    Maybe by_days);
+                    const Chance& chance);
 
 }  // namespace tidemill::monitoring

@@ -86,7 +86,7 @@ TEST(Drift, of_texts_has_no_order) {
   EXPECT_FALSE(distance(Statistic::Ks, reference, window));
   EXPECT_FALSE(distance(Statistic::Wasserstein, reference, window));
   EXPECT_NEAR(distance(Statistic::LInfinity, reference, window).value(), 0.4, 1e-12);
-  EXPECT_FALSE(no_drift_of_rows(Statistic::Ks, reference.baseline, reference.baseline.counts, 100));
+  EXPECT_FALSE(no_drift_of_rows(Statistic::Ks, reference.baseline, reference.baseline.counts, window));
 }
 
 TEST(Drift, says_of_independent_rows_what_one_window_in_a_hundred_passes) {
@@ -126,8 +126,8 @@ TEST(Drift, knows_from_the_references_days_how_windows_differ) {
   const auto by_days = no_drift_by_days(Statistic::Psi, reference, 1);
   ASSERT_TRUE(by_days && *by_days);
   const std::vector<double> window = normal_counts(random, 300, 0.5);  // a day like others
-  const Drift drift = measure_drift(Statistic::Psi, reference, window, {}, *by_days);
-  EXPECT_GT(*drift.value, *no_drift_of_rows(Statistic::Psi, reference.baseline, sums, 300));
+  const Drift drift = measure_drift(Statistic::Psi, reference, window, {}, {.by_days = *by_days});
+  EXPECT_GT(*drift.value, *no_drift_of_rows(Statistic::Psi, reference.baseline, sums, window));
   EXPECT_LT(*drift.value, *drift.no_drift);
   EXPECT_LT(*drift.p_value, 0.01) << "which is why p-values do not decide";
   EXPECT_FALSE(no_drift_by_days(Statistic::Psi, reference, 40).value())

@@ -134,7 +134,7 @@ class Live {
         fmt::format("(SELECT *, epoch_us(time) // {} AS {} FROM {}) WHERE true", report_.period.micros,
                     engine::quote_name(kPeriod),
                     where(fmt::format(" AND error IS NULL AND version = {}", report_.version)));
-    TM_TRY(const auto slices, count_rows(connection_, rows, counted, by));
+    TM_TRY(const auto slices, count_rows({&connection_, 1}, rows, counted, by));
     for (size_t i = 0; i < compared.size(); ++i) TM_CHECK(measure(compared[i], i, slices));
     return {};
   }
@@ -167,8 +167,10 @@ class Live {
     if (shown.current_rows < kMinRows) return {};
     const double days =
         Duration{report_.traffic.last->micros - report_.traffic.first->micros}.seconds() / 86'400;
-    TM_TRY(const Maybe by_days, no_drift_by_days(Statistic::Psi, reference, std::max(days, 1.0)));
-    const Drift drift = measure_drift(Statistic::Psi, reference, shown.current, {}, by_days);
+    const double level = no_drift_level(slices[0].columns.size());
+    TM_TRY(const Maybe by_days, no_drift_by_days(Statistic::Psi, reference, std::max(days, 1.0), level));
+    const Drift drift =
+        measure_drift(Statistic::Psi, reference, shown.current, {}, {.by_days = by_days, .level = level});
     shown.psi = drift.value;
     shown.no_drift = drift.no_drift;
     shown.jensen_shannon = distance(Statistic::JensenShannon);

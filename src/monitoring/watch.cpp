@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -13,6 +14,7 @@ namespace tidemill::monitoring {
 
 namespace {
 
+constexpr int kMostConnections = 8;
 constexpr size_t kMaxKept = 64;           // versions
 constexpr size_t kMaxNullsKept = 10'000;  // of a version
 
@@ -46,8 +48,12 @@ Result<Evaluation> Watch::look(const WatchInput& input) {
   if (kept_.size() >= kMaxKept) kept_.clear();
   auto found = read_steadily(input.home, input.deployment->name, [&]() -> Result<std::vector<Finding>> {
     TM_TRY(const auto database, open_log(input.home, input.threads, input.memory_bytes));
-    TM_TRY(engine::Connection connection, database->connect());
-    Look look(*this, input, std::move(connection));
+    std::vector<engine::Connection> connections;
+    for (int i = 0; i < std::clamp(input.threads, 1, kMostConnections); ++i) {
+      TM_TRY(engine::Connection connection, database->connect());
+      connections.push_back(std::move(connection));
+    }
+    Look look(*this, input, std::move(connections));
     return look.findings();
   });
   if (!found) return std::unexpected(std::move(found).error());
@@ -65,15 +71,32 @@ Result<Watch::Kept*> Watch::keep(const WatchInput& input, const ServedVersion& v
   return &kept_.emplace(name, Kept{std::move(reference), {}}).first->second;
 }
 
-Result<Maybe> Watch::no_drift(Kept& kept, const WatchedColumn& column, Statistic statistic,
-                              double window_days) {
-  const std::tuple key{column.name, static_cast<int>(statistic),
-                       static_cast<int64_t>(std::ceil(window_days))};
-  if (const auto found = kept.no_drift.find(key); found != kept.no_drift.end()) return found->second;
-  TM_TRY(const Maybe limit, no_drift_by_days(statistic, column.reference, window_days));
-  if (kept.no_drift.size() >= kMaxNullsKept) kept.no_drift.clear();
-  kept.no_drift.emplace(key, limit);
-  return limit;
+Result<Chance> Watch::chance_of(Kept& kept, const WatchedColumn& column, Statistic statistic, double level,
+                                const Window& window) {
+  const auto remembered = [](auto& kept_values, const auto& key, const auto& work_out) -> Result<Maybe> {
+    if (const auto found = kept_values.find(key); found != kept_values.end()) return found->second;
+    TM_TRY(const Maybe value, work_out());
+    if (kept_values.size() >= kMaxNullsKept) kept_values.clear();
+    kept_values.emplace(key, value);
+    return value;
+  };
+  Chance chance{.level = level};
+  TM_TRY(chance.by_days,
+         remembered(kept.by_days,
+                    std::tuple{column.name, static_cast<int>(statistic), level,
+                               static_cast<int64_t>(std::ceil(window.days))},
+                    [&]() { return no_drift_by_days(statistic, column.reference, window.days, level); }));
+  if (window.counts.empty() || !is_drawn(statistic)) return chance;
+  const double rows = std::accumulate(window.counts.begin(), window.counts.end(), 0.0);
+  const statistics::Baseline& baseline = column.reference.baseline;
+  TM_TRY(chance.of_rows, remembered(kept.of_rows,
+                                    std::tuple{column.name, static_cast<int>(statistic), level,
+                                               static_cast<int64_t>(rows_of_null(rows))},
+                                    [&]() -> Result<Maybe> {
+                                      return no_drift_of_rows(statistic, baseline, baseline.counts,
+                                                              window.counts, level);
+                                    }));
+  return chance;
 }
 
 Result<std::vector<Finding>> Look::findings() {

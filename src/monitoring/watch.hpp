@@ -55,11 +55,18 @@ class Watch {
  private:
   struct Kept {
     VersionReference reference;
-    std::map<std::tuple<std::string, int, int64_t>, Maybe> no_drift;  // by column, statistic and days
+    /// What takes long to work out: by column, statistic, level, and days or rows.
+    std::map<std::tuple<std::string, int, double, int64_t>, Maybe> by_days, of_rows;
   };
   friend class Look;
   Result<Kept*> keep(const WatchInput& input, const ServedVersion& version);
-  Result<Maybe> no_drift(Kept& kept, const WatchedColumn& column, Statistic statistic, double window_days);
+  /// Of a window of so many days with these counts, held against training.
+  struct Window {
+    double days = 0;
+    Numbers counts;  // empty: held against something else
+  };
+  Result<Chance> chance_of(Kept& kept, const WatchedColumn& column, Statistic statistic, double level,
+                           const Window& window);
 
   Packages packages_;
   std::map<std::string, Kept> kept_;  // by deployment, rules of its log and package

@@ -4,6 +4,7 @@
 #include <bit>
 #include <limits>
 #include <optional>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -123,6 +124,24 @@ class Counting {
   std::vector<std::vector<uint32_t>> slice_of_row_;  // of the chunk's rows, one a column of slices
 };
 
+Result<std::vector<SliceCounts>> count_share(engine::Connection& connection, const std::string& rows,
+                                             std::span<const CountedColumn> columns,
+                                             const std::vector<SliceOf>& all,
+                                             const std::vector<SliceColumn>& by) {
+  std::string select;
+  for (const CountedColumn& column : columns)
+    select += (column.numbers != nullptr ? number_sql(column.name) : text_sql(column.name)) + ", ";
+  for (const SliceColumn& slice : by) select += text_sql(slice.name) + ", ";
+  Counting counting(columns, all, by);
+  // With a constant behind them, there is something to select where only rows are counted.
+  TM_CHECK(connection.for_each_chunk(fmt::format("SELECT {}1 FROM {}", select, rows),
+                                     [&](const engine::Chunk& chunk) -> Result<void> {
+                                       counting.take(chunk);
+                                       return {};
+                                     }));
+  return counting.finish();
+}
+
 }  // namespace
 
 NumberPlaces::NumberPlaces(const statistics::NumberBins& bins) : edges_(bins.edges) {
@@ -154,37 +173,49 @@ std::string to_text(const SliceOf& slice) {
   return slice.column.empty() ? "" : fmt::format("{}={}", slice.column, slice.value);
 }
 
-Result<std::vector<SliceCounts>> count_rows(engine::Connection& connection, const std::string& rows,
-                                            std::span<const CountedColumn> columns,
+Result<std::vector<SliceCounts>> count_rows(std::span<engine::Connection> connections,
+                                            const std::string& rows, std::span<const CountedColumn> columns,
                                             std::span<const std::string> slices) {
   std::vector<SliceOf> all{{}};
   std::vector<SliceColumn> by;
-  std::string select;
-  for (const CountedColumn& column : columns)
-    select += (column.numbers != nullptr ? number_sql(column.name) : text_sql(column.name)) + ", ";
   for (const std::string& slice : slices) {
-    const std::string text = text_sql(slice);
-    TM_TRY(
-        const engine::Rows values,
-        connection.query(fmt::format("SELECT {0} AS v, count(*) AS n FROM {1} AND {0} IS NOT NULL GROUP BY 1 "
-                                     "ORDER BY n DESC, v LIMIT {2}",
-                                     text, rows, kMaxSliceValues)));
+    TM_TRY(const engine::Rows values,
+           connections[0].query(
+               fmt::format("SELECT {0} AS v, count(*) AS n FROM {1} AND {0} IS NOT NULL GROUP BY 1 "
+                           "ORDER BY n DESC, v LIMIT {2}",
+                           text_sql(slice), rows, kMaxSliceValues)));
     SliceColumn& column = by.emplace_back(SliceColumn{slice, {}});
     for (const auto& row : values.rows) {
       const auto& value = std::get<std::string>(row[0]);
       column.of_value.emplace(value, static_cast<uint32_t>(all.size()));
       all.push_back({slice, value});
     }
-    select += text + ", ";
   }
-  Counting counting(columns, std::move(all), std::move(by));
-  // With a constant behind them, there is something to select where only rows are counted.
-  TM_CHECK(connection.for_each_chunk(fmt::format("SELECT {}1 FROM {}", select, rows),
-                                     [&](const engine::Chunk& chunk) -> Result<void> {
-                                       counting.take(chunk);
-                                       return {};
-                                     }));
-  return counting.finish();
+  // Neighbours are alike: texts here, numbers there. So columns are dealt in turn.
+  const size_t shares = std::clamp<size_t>(columns.size(), 1, connections.size());
+  std::vector<std::vector<CountedColumn>> dealt(shares);
+  for (size_t c = 0; c < columns.size(); ++c) dealt[c % shares].push_back(columns[c]);
+  std::vector<Result<std::vector<SliceCounts>>> counted(shares);
+  const auto count = [&](size_t share) {
+    counted[share] = count_share(connections[share], rows, dealt[share], all, by);
+  };
+  {
+    std::vector<std::jthread> others;
+    for (size_t share = 1; share < shares; ++share) others.emplace_back(count, share);
+    count(0);
+  }
+  for (auto& share : counted)
+    if (!share) return std::unexpected(share.error());
+  std::vector<SliceCounts> result = std::move(*counted[0]);
+  for (size_t s = 0; s < result.size() && shares > 1; ++s) {
+    std::vector<ColumnCounts> in_order;
+    for (size_t c = 0; c < columns.size(); ++c) {
+      auto& of = c % shares == 0 ? result[s] : (*counted[c % shares])[s];
+      in_order.push_back(std::move(of.columns[c / shares]));
+    }
+    result[s].columns = std::move(in_order);
+  }
+  return result;
 }
 
 }  // namespace tidemill::monitoring

@@ -83,9 +83,10 @@ struct SliceCounts {
 };
 
 /// `rows`: "RELATION WHERE …", what stands behind FROM. slices: columns of it by whose values rows are
-/// counted as well. First all rows, then each slice by falling count. Errors of the engine.
-Result<std::vector<SliceCounts>> count_rows(engine::Connection& connection, const std::string& rows,
-                                            std::span<const CountedColumn> columns,
+/// counted as well. First all rows, then each slice by falling count. Each connection reads a share of the
+/// columns, in a thread of its own; at least one. Errors of the engine.
+Result<std::vector<SliceCounts>> count_rows(std::span<engine::Connection> connections,
+                                            const std::string& rows, std::span<const CountedColumn> columns,
                                             std::span<const std::string> slices);
 
 }  // namespace tidemill::monitoring

@@ -25,9 +25,11 @@ std::vector<CountedColumn> counted(const std::vector<const WatchedColumn*>& colu
   return all;
 }
 
-/// Whether the distance says anything of such a column: ks and wasserstein are of numbers, and wasserstein of
-/// those that vary.
+/// Whether the distance is meant for such a column: ks and wasserstein are of numbers, and wasserstein of
+/// those that vary; chi2 of categories, since it weighs a place by how rare it was, and a day that is warmer
+/// than all of training is enough.
 bool is_defined(const std::string& measure, const WatchedColumn& column) {
+  if (measure == "chi2") return column.texts.has_value();
   if (measure != "ks" && measure != "wasserstein") return true;
   if (!column.numbers) return false;
   return measure == "ks" || column.reference.baseline.standard_deviation.value_or(0) > 0;
@@ -78,17 +80,19 @@ Result<void> Look::drift(Watch::Kept& kept) {
   if (monitor_.against != Against::Training) return drift_against_log(kept, columns);
 
   const std::vector<CountedColumn> to_count = counted(columns);
-  TM_TRY(const auto slices, count_rows(connection_, rows_in(span_, reference.number), to_count, {}));
+  TM_TRY(const auto slices, count_rows(connections_, rows_in(span_, reference.number), to_count, {}));
   if (!monitor_.slices.empty())
     add_missing(cause("", reference.number), Topic::Drift,
                 "packages keep no reference of slices: reference: previous compares slices with the log");
   const Statistic statistic = statistic_of(monitor_.measure).value_or(Statistic::Psi);
+  const double level = no_drift_level(columns.size());
   std::vector<MeasuredDrift> measured;
   for (size_t c = 0; c < columns.size(); ++c) {
-    TM_TRY(const Maybe by_days, watch_.no_drift(kept, *columns[c], statistic, span_.days()));
-    measured.push_back(
-        {cause(columns[c]->name, reference.number),
-         measure_drift(statistic, columns[c]->reference, slices[0].columns[c].places, {}, by_days)});
+    const std::vector<double>& counts = slices[0].columns[c].places;
+    TM_TRY(const Chance chance,
+           watch_.chance_of(kept, *columns[c], statistic, level, {span_.days(), counts}));
+    measured.push_back({cause(columns[c]->name, reference.number),
+                        measure_drift(statistic, columns[c]->reference, counts, {}, chance)});
   }
   add_drifts(std::move(measured));
   return {};
@@ -109,9 +113,10 @@ Result<void> Look::drift_against_log(Watch::Kept& kept, const std::vector<const 
     if (part->empty()) continue;
     const std::vector<CountedColumn> to_count = counted(*part);
     TM_TRY(const auto now,
-           count_rows(connection_, rows_in(span_, reference.number), to_count, slice_columns));
-    TM_TRY(const auto then, count_rows(connection_, rows_in(before, part == &inputs ? 0 : reference.number),
+           count_rows(connections_, rows_in(span_, reference.number), to_count, slice_columns));
+    TM_TRY(const auto then, count_rows(connections_, rows_in(before, part == &inputs ? 0 : reference.number),
                                        to_count, slice_columns));
+    const double level = no_drift_level(columns.size() * now.size());
     for (const SliceCounts& slice : now) {
       const auto other = std::ranges::find(then, slice.slice, &SliceCounts::slice);
       std::vector<MeasuredDrift> measured;
@@ -123,13 +128,12 @@ Result<void> Look::drift_against_log(Watch::Kept& kept, const std::vector<const 
           add_too_few(std::move(of), Topic::Drift, rows, "to compare with");
           continue;
         }
-        const bool is_whole = slice.slice.column.empty();
-        Maybe by_days;
-        if (is_whole) {
-          TM_TRY(by_days, watch_.no_drift(kept, column, statistic, span_.days()));
+        Chance chance{.level = level};
+        if (slice.slice.column.empty()) {
+          TM_TRY(chance, watch_.chance_of(kept, column, statistic, level, {span_.days(), {}}));
         }
         measured.push_back({std::move(of), measure_drift(statistic, column.reference, slice.columns[c].places,
-                                                         other->columns[c].places, by_days)});
+                                                         other->columns[c].places, chance)});
       }
       add_drifts(std::move(measured));
     }
@@ -160,7 +164,7 @@ Result<void> Look::quality(const VersionReference& reference) {
   });
   const std::vector<CountedColumn> to_count = counted(columns);
   TM_TRY(const auto slices,
-         count_rows(connection_, rows_in(span_, reference.number), to_count, chosen_slices(reference)));
+         count_rows(connections_, rows_in(span_, reference.number), to_count, chosen_slices(reference)));
   for (const SliceCounts& slice : slices)
     for (size_t c = 0; c < columns.size(); ++c) {
       const ColumnCounts& counts = slice.columns[c];

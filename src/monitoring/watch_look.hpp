@@ -38,8 +38,15 @@ struct MeasuredDrift {
 
 class Look {
  public:
-  Look(Watch& watch, const WatchInput& input, engine::Connection connection)
-      : watch_(watch), input_(input), monitor_(*input.monitor), connection_(std::move(connection)) {}
+  /// As many connections as may read at once, at least one.
+  Look(Watch& watch, const WatchInput& input, std::vector<engine::Connection> connections)
+      : watch_(watch),
+        input_(input),
+        monitor_(*input.monitor),
+        connections_(std::move(connections)),
+        connection_(connections_[0]) {}
+  Look(const Look&) = delete;
+  Look& operator=(const Look&) = delete;
   Result<std::vector<Finding>> findings();
 
  private:
@@ -94,7 +101,8 @@ class Look {
   Watch& watch_;
   const WatchInput& input_;
   const project::Monitor& monitor_;
-  engine::Connection connection_;
+  std::vector<engine::Connection> connections_;
+  engine::Connection& connection_;  // the first
   std::string relation_;
   std::vector<engine::Column> has_;  // columns of the relation
   std::vector<Watch::Kept*> kept_;   // one a version

@@ -107,7 +107,7 @@ Result<void> Look::metric() {
     TM_CHECK(look(rows, ""));
     const std::vector<std::string> by = chosen_slices(reference);
     if (by.empty()) continue;
-    TM_TRY(const auto slices, count_rows(connection_, rows, {}, by));
+    TM_TRY(const auto slices, count_rows(connections_, rows, {}, by));
     for (const SliceCounts& slice : slices)
       if (!slice.slice.column.empty())
         TM_CHECK(

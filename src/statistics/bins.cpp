@@ -53,6 +53,7 @@ Maybe quantile(Numbers sorted, double q) {
   if (below + 1 >= sorted.size()) return sorted.back();
   const double a = sorted[below], b = sorted[below + 1], t = place - static_cast<double>(below);
   if (a == b) return a;
+  if (!std::isfinite(b - a)) return a * (1 - t) + b * t;  // from one end of the doubles to the other
   return t < 0.5 ? a + (b - a) * t : b - (b - a) * (1 - t);
 }
 

@@ -18,6 +18,8 @@ TEST(Bins, quantiles_are_numpys) {
   const Json& c = reference()["quantiles"];
   const auto values = numbers(c["values"]), at = numbers(c["at"]), expected = numbers(c["expected"]);
   for (size_t i = 0; i < at.size(); ++i) EXPECT_TRUE(near(*quantile(values, at[i]), expected[i])) << at[i];
+  const std::vector<double> ends{-1.5e308, 1.5e308};
+  EXPECT_EQ(*quantile(ends, 0.5), 0) << "between the ends of the doubles";
   EXPECT_FALSE(quantile({}, 0.5));
   EXPECT_FALSE(quantile(values, 1.5));
 }
