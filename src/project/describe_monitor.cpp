@@ -114,7 +114,7 @@ const Object& notify_object() {
        {"form", scalar(words({"json", "slack"})), "The form of the webhook's message.",
         "slack for hooks.slack.com, else json"},
        {"alertmanager", scalar(text()), "The URL of a Prometheus Alertmanager."},
-       {"on", either(scalar(events()), list_of(scalar(events()), 1, 6)), "Of what.",
+       {"on", either(scalar(events()), list_of(scalar(events()), 1, 8)), "Of what.",
         "[failed, rejected, firing]"}},
       {},
       {},
