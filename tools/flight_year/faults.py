@@ -8,7 +8,7 @@ from flight_year.world import Failed
 
 MPH_PER_METRE_A_SECOND = 2.236936
 LOOKS = HOUR // 2   # after midnight UTC, when the windows of the day before have ended
-ALL_YEAR = "wind@2013-04-23,carrier@2013-05-21,labels@2013-06-18,challenger@2013-07-16"
+ALL_YEAR = "wind@2013-04-10,carrier@2013-04-23,labels@2013-05-07,challenger@2013-05-28"
 
 
 class Fault:
