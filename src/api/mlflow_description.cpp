@@ -52,8 +52,8 @@ Table table_of(const serving::LiveModel& live) {
   }
   for (const std::string& column : live.key) {
     if (live.predictor->find_feature(column)) continue;
-    const Json value{{"type", Json::array({"string", "number", "boolean"})},
-                     {"description", "Of the key of the row, for the log."}};
+    const Json value{{"type", Json::array({"string", "number", "boolean", "null"})},
+                     {"description", "Of the key of the row, for the log; null in every row: not sent."}};
     names.push_back(column);
     properties[column] = value;
     columns[column] = Json{{"type", "array"}, {"items", value}};
