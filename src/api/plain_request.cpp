@@ -349,9 +349,10 @@ bool read_other_data(std::string_view body, V2Request& request) {
 
 bool read_plain_request(std::string_view body, V2Request& out) {
   constexpr size_t kMostRemembered = size_t{1} << 10;
-  // A client mostly sends other values and nothing else.
-  if (!out.before_data.empty() && body.starts_with(out.before_data) && read_other_data(body, out))
-    return true;
+  // A client mostly sends other values and nothing else. Whoever was given the request may have taken its
+  // input.
+  const bool has_input = !out.before_data.empty() && out.infer.inputs.size() == 1;
+  if (has_input && body.starts_with(out.before_data) && read_other_data(body, out)) return true;
   forget(out);
   Cursor json(body);
   bool has_id = false, has_inputs = false;

@@ -57,6 +57,17 @@ TEST(PlainRequest, takes_what_clients_send) {
   }
 }
 
+// Serving takes those that are a row's key.
+TEST(PlainRequest, a_request_whose_inputs_were_taken_is_read_anew) {
+  V2Request request;
+  for (const std::string& body : {with_data("FP32", "[1,2,3]"), with_data("FP32", "[4,5,6]")}) {
+    ASSERT_TRUE(read_plain_request(body, request));
+    ASSERT_EQ(request.infer.inputs.size(), 1U);
+    EXPECT_EQ(request.infer.inputs[0].numbers.size(), 3U);
+    request.infer.inputs.clear();
+  }
+}
+
 TEST(PlainRequest, leaves_every_other_form_to_the_general_reader) {
   for (const std::string& body :
        {std::string(),
