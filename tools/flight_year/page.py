@@ -37,7 +37,8 @@ def retraining_rows(summary: dict) -> list[str]:
         ended = last["to"] in ("promoted", "rejected", "rolled back")
         version = next((step["version"] for step in reversed(steps) if step["version"]), None)
         how = f"{last['from']} → **{last['to']}**: {last['reason']}" if ended else f"not ended, in {last['to']}"
-        rows.append(f"| {attempt} | {minute(first['at'])} | {first['reason']} | {version or ''} | {minute(last['at']) if ended else ''} | {how} |")
+        because = re.sub(r"asked for by [^ :]+", "asked for by a person", first["reason"])
+        rows.append(f"| {attempt} | {minute(first['at'])} | {because} | {version or ''} | {minute(last['at']) if ended else ''} | {how} |")
     return rows
 
 
