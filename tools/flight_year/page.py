@@ -57,7 +57,7 @@ def text_of(summary: dict) -> str:
              f"{summary['machine']}; {', '.join(f'{what} {seconds:.0f} s' for what, seconds in summary['spent'].items())}. Command: `{summary['command']}`."]
     if summary["interrupted"]:
         words.append(f"The play was ended there; what comes after {summary['to'][:10]} was not played.")
-    parts = ["  \n".join(words), "![ROC AUC by week](year.svg)", figures.table_of(months), "### What was planted", "\n".join(fault_rows(summary)),
+    parts = ["\n".join(words), "![ROC AUC by week](year.svg)", figures.table_of(months), "### What was planted", "\n".join(fault_rows(summary)),
              "### Retrainings", "\n".join(retraining_rows(summary)), "### What fired", "\n".join(drift_rows(summary))]
     return "\n\n".join(parts)
 
