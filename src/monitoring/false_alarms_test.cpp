@@ -133,11 +133,6 @@ void judge(const Usual& usual, const std::vector<Judged>& columns, Kept& kept, F
     }
     const Drift drift = measure_drift(usual.statistic, *column.reference, column.window, {}, chance);
     if (!drift.value) continue;  // a level has no order
-    if (getenv("DIAG") && evaluate_drift({}, {.fail = usual.fail}, drift).fails())
-      fmt::print("{} column {} value {} chance {} bydays {} edges {} over {} under {} rows {}\n", usual.name,
-                 &column - columns.data(), *drift.value, *drift.no_drift, column.by_days.value_or(-1),
-                 column.reference->baseline.numbers.edges.size(), column.window.back(), column.window[1],
-                 drift.rows);
     usual_fails = usual_fails || evaluate_drift({}, {.fail = usual.fail}, drift).fails();
     any_fails = any_fails || evaluate_drift({}, {.fail = 0.0}, drift).fails();
   }
