@@ -69,8 +69,7 @@ def is_text(values: list) -> bool:
 def number_edges(finite: np.ndarray) -> np.ndarray:
     if not len(finite):
         return finite
-    with np.errstate(over="ignore"):
-        # A sixteenth of each: of the largest doubles numpy's own interpolation overflows, and a power of two changes no digit.
+    with np.errstate(over="ignore"):  # a sixteenth of each: numpy's own interpolation of the largest doubles overflows; no digit changes
         scale = 2.0**-4 if np.abs(finite).max() > 1e300 else 1.0
     edges = np.unique(np.quantile(finite * scale, np.linspace(0, 1, MAX_BINS + 1)) / scale)
     return edges if len(edges) > 1 else np.repeat(edges, 2)
@@ -459,8 +458,7 @@ def attribution_cases() -> list:
     for name, window in windows:
         rows = np.stack([window[f] for f in FOREST_FEATURES], axis=1)
         now, each = mean_shapley(model, rows)
-        # shap's own, in floats
-        theirs = shap.TreeExplainer(booster).shap_values(rows)
+        theirs = shap.TreeExplainer(booster).shap_values(rows)  # in floats
         assert np.abs(theirs - each).max() < 1e-4, np.abs(theirs - each).max()
         orders.add(tuple(np.argsort(-now)))
         cases.append(described(f"attribution, {name}", training, window, FOREST_FEATURES, ["score"],
@@ -484,7 +482,6 @@ def plain(value):
 
 def main() -> None:
     warnings.simplefilter("ignore")
-    OUT.mkdir(exist_ok=True)
     cases = [flights(), estimated_flights(), regression_flights(), multiclass_flights(["EWR", "JFK", "LGA"]),
              multiclass_flights(["EWR", "JFK", "LGA", "TEB"]), customers(), never_positive(), *extremes(), *attribution_cases()]
     head = {"made_by": "tools/make_watch_reference.py",
