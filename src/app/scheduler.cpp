@@ -156,8 +156,10 @@ void Scheduler::read_project_again() {
   retrainer_.use(*project);
   project_ = *std::move(project);
   forget_old_schedules();
-  log::info("{} has changed: its schedules and retraining are taken from it; deployments need a restart",
-            name);
+  log::info(
+      "{} has changed: its schedules and retraining are taken from it; deployments and their monitors need a "
+      "restart",
+      name);
 }
 
 void Scheduler::forget_old_schedules() {
