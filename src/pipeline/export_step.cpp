@@ -7,15 +7,36 @@
 #include "pipeline/file_format.hpp"
 #include "pipeline/fingerprint.hpp"
 #include "pipeline/publication.hpp"
+#include "pipeline/source_columns.hpp"
 
 namespace tidemill::pipeline {
 
 namespace {
 
+/// What the project file names otherwise may be a source's file still, by a link. A source whose files are
+/// not there now has none that could be written over.
+Result<void> keep_off_sources(const project::Project& project, const Path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return {};
+  for (const auto& [name, source] : project.sources) {
+    if (source.paths.empty()) continue;
+    const auto files = files_of(project, source);
+    if (!files) continue;
+    for (const Path& file : *files)
+      if (std::filesystem::equivalent(path, file, ignored))
+        return user_error("export.output_is_input",
+                          fmt::format("{} is the same file as {}, which source {} reads", path.native(),
+                                      file.native(), name),
+                          {}, "name a file that no source reads");
+  }
+  return {};
+}
+
 Result<int64_t> export_to_file(const StepContext& step, const project::Export& target,
                                const registry::Table& table) {
   TM_TRY(const std::string options, copy_options_of(target.path));
   const Path path = export_path(step.project(), target);
+  TM_CHECK(keep_off_sources(step.project(), path));
   TM_CHECK(make_folder(path.parent_path()));
   const Path part = path.parent_path() / fmt::format(".{}.{}.part", path.filename().native(), step.run.run);
   const auto written = [&]() -> Result<void> {

@@ -124,7 +124,8 @@ const Object& export_object() {
       "export",
       "A table that is written out, to a file or into a database, once it is live.",
       {{"path", scalar(path_text()),
-        "The file, relative to the project's folder: .parquet, .csv, .csv.gz, .json or .jsonl."},
+        "The file, relative to the project's folder: .parquet, .csv, .csv.gz, .json or .jsonl; none that a "
+        "source reads."},
        {"connection", scalar(reference(Target::Connection)), "The database."},
        {"table", scalar(text()), "With a connection: the table, with its schema."},
        {"mode", scalar(words({"replace", "merge", "append"})),

@@ -11,6 +11,7 @@
 
 #include "base/sha256.hpp"
 #include "project/describe.hpp"
+#include "project/export_paths.hpp"
 #include "project/interpolation.hpp"
 #include "project/log_sources.hpp"
 #include "project/read.hpp"
@@ -257,6 +258,7 @@ class Loader {
     check_mentions(mentions, declared(project), problems_);
     check_names_taken(project, problems_);
     fill_in(project, reader, problems_);
+    check_export_paths(project, reader, problems_);
     add_log_sources(project);
     project.fingerprint = sha256(canonical(effective(tree_, project)));
     if (!problems_.empty()) return std::unexpected(std::move(problems_).sorted());
