@@ -116,6 +116,29 @@ models:
   EXPECT_NE(all.find("customers has no column 'name'"), std::string::npos) << all;
 }
 
+TEST(Plan, names_of_columns_in_logs_and_monitors_are_checked) {
+  ProjectForTests project;
+  shop(project);
+  const auto with = [&](const std::string& rules, const std::string& watched) {
+    project.yaml(std::string(kShop) + "models:\n  big: {from: joined, key: id, target: amount}\n" +
+                 "deployments:\n  big: {model: big, log: {columns: {" + rules + "}}}\n" +
+                 "monitors:\n  big:\n    - {drift: psi, columns: [" + watched + "], fail: 0.2}\n");
+    return project.plan_errors();
+  };
+  EXPECT_EQ(codes(with("id: keep, city: drop, \"*\": hash", "\"*\", score, City")), "");
+  const Errors errors = with("cty: drop, id: keep", "custmer, score");
+  const std::string all = ProjectForTests::texts(errors);
+  ASSERT_EQ(codes(errors), "plan.unknown_column, plan.unknown_column") << all;
+  EXPECT_EQ(errors[0].message, "no log of model big has the column 'cty', so the rule protects nothing");
+  EXPECT_EQ(errors[0].hint, "did you mean 'city'?");
+  EXPECT_EQ(errors[0].where.what, "deployment big, log, columns");
+  EXPECT_EQ(errors[1].message, "model big has no feature 'custmer' to watch");
+  EXPECT_EQ(errors[1].hint, "did you mean 'customer'?");
+  EXPECT_GT(errors[1].where.line, errors[0].where.line);
+  EXPECT_EQ(codes(with("City: drop", "id")), "plan.unknown_column, plan.unknown_column")
+      << "the log calls it city, and does not keep the key as a feature";
+}
+
 TEST(Plan, a_where_that_names_no_column_is_found_before_anything_runs) {
   ProjectForTests project;
   shop(project);

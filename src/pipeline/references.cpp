@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/names.hpp"
 #include "pipeline/columns.hpp"
 #include "pipeline/predictors.hpp"
 #include "quality/quality.hpp"
@@ -26,7 +27,7 @@ class References {
     }
     for (const auto& [name, model] : project_.models)
       if (!model.imported) check_model(model);
-    for (const auto& [name, deployment] : project_.deployments) check_sticky(deployment);
+    for (const auto& [name, deployment] : project_.deployments) check_deployment(deployment);
     for (const auto& [name, target] : project_.exports)
       if (known_table(target.table, target.place, "export " + name))
         for (const std::string& key : target.key)
@@ -150,10 +151,43 @@ class References {
     require(labels.from, labels.value, written(labels, "value", labels.value), described + ", value");
   }
 
-  /// A column that requests have: of the source whose rows they are, or a feature, of what is declared or of
-  /// what is live.
-  void check_sticky(const project::Deployment& deployment) {
-    if (!deployment.rollout || deployment.rollout->sticky.empty()) return;
+  /// By what is declared and by what is live; nothing: there is no telling yet.
+  std::optional<std::vector<std::string>> features_of(const project::Deployment& deployment) const {
+    const auto model = project_.models.find(deployment.model);
+    if (model == project_.models.end()) return std::nullopt;
+    std::vector<std::string> known;
+    if (!model->second.imported) {
+      const auto columns = columns_.find(model->second.from);
+      if (columns == columns_.end()) return std::nullopt;
+      auto features = training::feature_columns(model->second, columns->second, std::nullopt);
+      if (!features) return std::nullopt;
+      known = *std::move(features);
+    }
+    const auto live = registry_.version(deployment.model, deployment.version);
+    if (!live && model->second.imported) return std::nullopt;
+    if (live) {
+      const auto package = load_package(registry_, *live);
+      if (!package) return std::nullopt;
+      for (const forest::Feature& feature : package->features) known.push_back(feature.name);
+    }
+    return known;
+  }
+
+  void check_deployment(const project::Deployment& deployment) {
+    const bool is_sticky = deployment.rollout && !deployment.rollout->sticky.empty();
+    const bool has_rules = deployment.log && !deployment.log->columns.empty();
+    const auto monitors = project_.monitors.find(deployment.name);
+    if (!is_sticky && !has_rules && monitors == project_.monitors.end()) return;
+    const auto features = features_of(deployment);
+    if (!features) return;
+    if (is_sticky) check_sticky(deployment, *features);
+    if (has_rules) check_logged(deployment, *features);
+    if (monitors == project_.monitors.end()) return;
+    for (const project::Monitor& monitor : monitors->second) check_monitor(deployment, monitor, *features);
+  }
+
+  /// A column that requests have: of the source whose rows they are, or a feature.
+  void check_sticky(const project::Deployment& deployment, const std::vector<std::string>& features) {
     const std::string& sticky = deployment.rollout->sticky;
     std::vector<std::string> known;
     if (!deployment.request.empty()) {
@@ -163,22 +197,7 @@ class References {
     } else {
       known = project_.key_of(deployment);
     }
-    const auto model = project_.models.find(deployment.model);
-    if (model == project_.models.end()) return;
-    if (!model->second.imported) {
-      const auto columns = columns_.find(model->second.from);
-      if (columns == columns_.end()) return;
-      const auto features = training::feature_columns(model->second, columns->second, std::nullopt);
-      if (!features) return;
-      known.insert(known.end(), features->begin(), features->end());
-    }
-    const auto live = registry_.version(deployment.model, deployment.version);
-    if (!live && model->second.imported) return;
-    if (live) {
-      const auto package = load_package(registry_, *live);
-      if (!package) return;
-      for (const forest::Feature& feature : package->features) known.push_back(feature.name);
-    }
+    known.insert(known.end(), features.begin(), features.end());
     if (std::ranges::find(known, sticky) != known.end()) return;
     add("plan.unknown_column",
         fmt::format("no request has '{}': it is neither a feature of model {}{}", sticky, deployment.model,
@@ -186,6 +205,38 @@ class References {
                                                : " nor a column of " + deployment.request),
         deployment.rollout->place, "deployment " + deployment.name + ", rollout, sticky",
         did_you_mean(sticky, known));
+  }
+
+  /// A rule for a column that the log calls otherwise protects nothing: the values would be stored as they
+  /// are. Names are compared as the log compares them, letter by letter.
+  void check_logged(const project::Deployment& deployment, const std::vector<std::string>& features) {
+    std::vector<std::string> known = project_.key_of(deployment);
+    const std::vector<std::string>& groups = project_.models.at(deployment.model).fairness_groups;
+    known.insert(known.end(), groups.begin(), groups.end());
+    known.insert(known.end(), features.begin(), features.end());
+    for (const auto& [column, rule] : deployment.log->columns) {
+      if (std::ranges::find(known, column) != known.end()) continue;
+      std::string hint = did_you_mean(column, known);
+      if (hint.empty()) hint = fmt::format("it has: {}", fmt::join(known, ", "));
+      add("plan.unknown_column",
+          fmt::format("no log of model {} has the column '{}', so the rule protects nothing",
+                      deployment.model, column),
+          deployment.log->place, "deployment " + deployment.name + ", log, columns", std::move(hint));
+    }
+  }
+
+  void check_monitor(const project::Deployment& deployment, const project::Monitor& monitor,
+                     const std::vector<std::string>& features) {
+    for (const std::string& column : monitor.columns) {
+      const bool is_answer = column.starts_with("score") || column == "prediction";
+      const auto is_named = [&](const std::string& feature) { return engine::same_name(feature, column); };
+      if (column == "*" || is_answer || std::ranges::any_of(features, is_named)) continue;
+      std::string hint = did_you_mean(column, features);
+      if (hint.empty()) hint = fmt::format("its features: {}", fmt::join(features, ", "));
+      add("plan.unknown_column",
+          fmt::format("model {} has no feature '{}' to watch", deployment.model, column), monitor.place,
+          monitor.place.what + ", columns", std::move(hint));
+    }
   }
 
   void add(std::string code, std::string message, Place place, const std::string& what, std::string hint) {
