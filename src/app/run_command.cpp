@@ -101,6 +101,7 @@ int plan(const GlobalOptions& global, const SelectOptions& options) {
   auto session = open_session_to_look(global);
   if (!session) return report(global, session.error());
   warn_of_idle_keys(global, session->project);
+  warn_of_idle_deployments(global, *session);
   const Instant now = session->clock->now();
   auto fingerprints = pipeline::fingerprint(session->project, *session->registry, now);
   if (!fingerprints) return report(global, fingerprints.error());
@@ -129,6 +130,7 @@ int run(const GlobalOptions& global, const RunOptions& options) {
   auto session = open_session(global, registry::Options::Mode::ReadWrite);
   if (!session) return report(global, session.error());
   warn_of_idle_keys(global, session->project);
+  warn_of_idle_deployments(global, *session);
   end_in_order_on_signals();
   pipeline::RunOptions run_options;
   run_options.selection = options.selection;

@@ -29,6 +29,18 @@ std::unexpected<Error> bad_variable(const char* name, const std::string& value, 
                     hint);
 }
 
+/// What may be meant by a version that nothing has; empty: there is one, or one may come of the first run, of
+/// a promotion or an import.
+std::string hint_of_version(const registry::Registry& registry, const project::Deployment& deployment) {
+  constexpr const char* kChampion = "champion";
+  if (deployment.version == kChampion) return {};
+  const auto version = registry.version(deployment.model, deployment.version);
+  if (version) return {};
+  if (version.error().code == "registry.unknown_version") return version.error().hint;
+  return version.error().code == "registry.unknown_model" ? did_you_mean(deployment.version, {kChampion})
+                                                          : "";
+}
+
 }  // namespace
 
 Result<void> read_limits(GlobalOptions& global) {
@@ -114,6 +126,23 @@ void warn_of_idle_keys(const GlobalOptions& global, const project::Project& proj
   fmt::print(stderr, "{} {} in {}: not acted on by this version\n",
              painted(global, "warning:", Tone::Warning), fmt::join(keys, ", "),
              project.file.filename().native());
+}
+
+void warn_of_idle_deployments(const GlobalOptions& global, const Session& session) {
+  const auto warn = [&](const std::string& message, const Place& place, const std::string& hint) {
+    const std::string text = fmt::format("{}\n  --> {}\n  hint: {}", message, to_text(place), hint);
+    fmt::print(stderr, "{} {}\n", painted(global, "warning:", Tone::Warning), visible(text));
+  };
+  for (const auto& [name, deployment] : session.project.deployments) {
+    if (const auto hint = hint_of_version(*session.registry, deployment); !hint.empty())
+      warn(fmt::format("model {} has no version or alias '{}', so {} serves nothing", deployment.model,
+                       deployment.version, name),
+           deployment.place, hint);
+    const auto monitors = session.project.monitors.find(name);
+    if (!deployment.log && monitors != session.project.monitors.end() && !monitors->second.empty())
+      warn(fmt::format("{} keeps no log of its predictions, so its monitors have nothing to look at", name),
+           monitors->second.front().place, fmt::format("deployments: {{{}: {{log: {{}}}}}}", name));
+  }
 }
 
 }  // namespace tidemill::app

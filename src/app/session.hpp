@@ -45,5 +45,7 @@ std::expected<Session, Errors> open_session_to_look(const GlobalOptions& global)
 
 /// Keys of the project file that this version reads and does nothing about: nobody shall wait for them.
 void warn_of_idle_keys(const GlobalOptions& global, const project::Project& project);
+/// Deployments that wait for what nobody seems to make: versions of another name, and monitors without a log.
+void warn_of_idle_deployments(const GlobalOptions& global, const Session& session);
 
 }  // namespace tidemill::app
