@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include <unistd.h>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "engine/names.hpp"
 #include "engine/scan.hpp"
 #include "pipeline/batch_files.hpp"
 #include "pipeline/columns.hpp"
@@ -25,10 +27,27 @@ struct Answer {
   std::string sql;
 };
 
-std::string predict_call(const std::string& reference, size_t output, size_t outputs) {
-  const std::string suffix = outputs > 1 ? fmt::format("#{}", output) : "";
-  return fmt::format("predict({}, input)", engine::quote_text(reference + suffix));
+/// What the model knows of a row: predict() refuses lists and times of day, also those that nobody needs.
+std::string row_of(const forest::Package& package, const std::vector<engine::Column>& columns) {
+  std::set<std::string> known;
+  for (const forest::Feature& feature : package.features) known.insert(engine::folded_name(feature.name));
+  std::vector<std::string> members;
+  for (const engine::Column& column : columns)
+    if (known.contains(engine::folded_name(column.name)))
+      members.push_back(
+          fmt::format("{}: input.{}", engine::quote_text(column.name), engine::quote_name(column.name)));
+  return fmt::format("{{{}}}", fmt::join(members, ", "));
 }
+
+struct Call {
+  std::string reference;
+  std::string row;
+  size_t outputs = 1;
+  std::string of(size_t output) const {
+    const std::string suffix = outputs > 1 ? fmt::format("#{}", output) : "";
+    return fmt::format("predict({}, {})", engine::quote_text(reference + suffix), row);
+  }
+};
 
 /// The model's outputs in SQL. Inner ones are named first, so that decision and interval read the score and
 /// do not score again.
@@ -37,18 +56,20 @@ struct Answers {
   std::vector<Answer> derived;  // of the scores
 };
 
-Answers answers_of(const forest::Predictor& predictor, const std::string& reference) {
+Answers answers_of(const forest::Predictor& predictor, const std::string& reference,
+                   const std::vector<engine::Column>& columns) {
   const forest::Package& package = predictor.package();
   const size_t outputs = predictor.outputs();
+  const Call call{reference, row_of(package, columns), outputs};
   Answers out;
   switch (package.task) {
     case forest::Task::Binary:
-      out.scores.push_back({"score", predict_call(reference, 0, outputs)});
+      out.scores.push_back({"score", call.of(0)});
       out.derived.push_back(
           {"decision", fmt::format("score >= CAST({:.17g} AS DOUBLE)", package.threshold.value_or(0.5))});
       break;
     case forest::Task::Regression:
-      out.scores.push_back({"prediction", predict_call(reference, 0, outputs)});
+      out.scores.push_back({"prediction", call.of(0)});
       if (package.conformal_half_width) {
         out.derived.push_back(
             {"low", fmt::format("prediction - CAST({:.17g} AS DOUBLE)", *package.conformal_half_width)});
@@ -60,7 +81,7 @@ Answers answers_of(const forest::Predictor& predictor, const std::string& refere
       std::vector<std::string> scores, labels;
       for (size_t i = 0; i < outputs; ++i) {
         const std::string label = i < package.classes.size() ? package.classes[i] : std::to_string(i);
-        out.scores.push_back({"score_" + label, predict_call(reference, i, outputs)});
+        out.scores.push_back({"score_" + label, call.of(i)});
         scores.push_back(engine::quote_name("score_" + label));
         labels.push_back(engine::quote_text(label));
       }
@@ -171,7 +192,7 @@ Result<BatchResult> predict_file(registry::Registry& registry, const BatchOption
   TM_TRY(const std::vector<engine::Column> columns, connection.describe(select));
 
   TM_CHECK(check_features(options, version, predictor->package(), columns));
-  const Answers answers = answers_of(*predictor, reference);
+  const Answers answers = answers_of(*predictor, reference, columns);
   BatchResult result{version.model, version.number, 0, {}};
   for (const auto* list : {&answers.scores, &answers.derived})
     for (const Answer& answer : *list) {
