@@ -24,8 +24,19 @@ Result<std::vector<std::vector<std::string>>> pandas_levels(std::string_view tex
   std::vector<std::vector<std::string>> out;
   const size_t at = text.rfind(kPandas);
   if (at == std::string_view::npos) return out;
+  const auto line =
+      2 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(at), '\n'));
   text.remove_prefix(at + kPandas.size());
-  TM_TRY(const Json json, parse_json(text.substr(0, std::min(text.find('\n'), text.size()))));
+  const size_t end = text.find('\n');
+  const auto parsed = parse_json(text.substr(0, std::min(end, text.size())));
+  if (!parsed) {
+    auto refused = end == std::string_view::npos
+                       ? invalid("it is cut within 'pandas_categorical', the names of its categories")
+                       : invalid("'pandas_categorical' is " + parsed.error().message);
+    refused.error().where.line = line;
+    return refused;
+  }
+  const Json& json = *parsed;
   if (json.is_null()) return out;
   if (!json.is_array()) return invalid("'pandas_categorical' is no list");
   for (const Json& column : json) {

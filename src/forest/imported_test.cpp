@@ -2,6 +2,7 @@
 // does.
 #include "forest/imported.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -64,6 +65,24 @@ TEST(imported_package, names_the_codes_of_pandas_categories_in_their_order) {
   EXPECT_EQ((*predictor)->encode(1, {.kind = Cell::Kind::Number, .number = 1.5}, counts), 1);
   EXPECT_TRUE(std::isnan((*predictor)->encode(3, {.kind = Cell::Kind::Text, .text = "mauve"}, counts)));
   EXPECT_EQ(counts.unseen_categories, 1);
+}
+
+TEST(imported_package, says_on_which_line_the_names_of_categories_are_cut) {
+  const std::string whole = with_pandas(R"([["red", "blue", "green"]])");
+  const std::string_view before = std::string_view(whole).substr(0, whole.find("pandas_categorical:"));
+  const auto line = static_cast<int>(1 + std::count(before.begin(), before.end(), '\n'));
+  for (const std::string_view end : {"[[\"red\"", "lue\", \"gr", "]]\n"}) {
+    const auto cut = imported(whole.substr(0, whole.find(end)));
+    ASSERT_FALSE(cut) << end;
+    EXPECT_NE(cut.error().message.find("cut within 'pandas_categorical'"), std::string::npos)
+        << cut.error().message;
+    EXPECT_EQ(cut.error().where.line, line);
+  }
+  const auto wrong = imported(with_pandas(R"([["red" "blue"]])"));
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().message.find("'pandas_categorical' is not valid JSON: "), std::string::npos)
+      << wrong.error().message;
+  EXPECT_EQ(wrong.error().where.line, line);
 }
 
 /// What our predictor makes of the rows that the expected file tells, as XGBoost's floats.

@@ -300,6 +300,28 @@ Result<Forest> read_header(const Fields& fields) {
   return forest;
 }
 
+// ---- what stands behind the trees ----
+
+/// Nobody predicts with it, but where it stops short the names of the categories at its end are lost.
+/// Versions that do not say "end of trees" do not say where their parameters end, either.
+Result<void> check_rest(Lines& lines) {
+  bool importances = false, in_parameters = false;
+  std::string_view last;
+  for (auto line = lines.next(); line; line = lines.next()) {
+    if (*line == "feature_importances:" || *line == "feature importances:") importances = true;
+    if (*line == "parameters:") in_parameters = true;
+    if (*line == "end of parameters") in_parameters = false;
+    last = *line;
+  }
+  if (!importances)
+    return invalid("it is cut behind 'end of trees', where 'feature_importances:' should follow");
+  if (in_parameters) return invalid("it is cut within its parameters: 'end of parameters' is missing");
+  for (const std::string_view whole : {"parameters:", "pandas_categorical:"})
+    if (!last.empty() && last != whole && whole.starts_with(last))
+      return invalid(fmt::format("it is cut: its last line is '{}' instead of '{}'", last, whole));
+  return {};
+}
+
 }  // namespace
 
 Result<Forest> read_lightgbm(std::string_view text) {
@@ -335,6 +357,7 @@ Result<Forest> read_lightgbm(std::string_view text) {
     forest.trees.push_back(std::move(*tree));
   }
   if (!line) return invalid("it ends before its trees do");
+  if (*line == "end of trees") TM_CHECK(check_rest(lines));
   if (forest.trees.size() % forest.outputs != 0)
     return invalid(fmt::format("it has {} trees in iterations of {}", forest.trees.size(), forest.outputs));
   if (const auto sizes = header.find("tree_sizes");

@@ -263,6 +263,29 @@ TEST(read_lightgbm, survives_every_cut_and_every_flipped_byte) {
   EXPECT_GT(refused, 5'000U);
 }
 
+TEST(read_lightgbm, refuses_what_is_cut_behind_its_trees) {
+  const std::string rest =
+      "\nparameters:\n[boosting: gbdt]\n\nend of parameters\n\npandas_categorical:[[\"a\"]]\n";
+  const std::string text = model() + rest;
+  ASSERT_TRUE(read_lightgbm(text)) << read_lightgbm(text).error().message;
+  ASSERT_TRUE(read_lightgbm(model())) << "there need be no parameters, and no names of categories";
+  const auto up_to = [&](std::string_view end) { return text.substr(0, text.find(end)); };
+  for (const std::string_view end : {"\n\nfeature_importances:", "feature_importances:", "importances:"})
+    expect_refused(up_to(end), "cut behind 'end of trees'");
+  for (const std::string_view end : {"\n[boosting", "gbdt", "end of parameters", "parameters\n"})
+    expect_refused(up_to(end), "'end of parameters' is missing");
+  expect_refused(up_to("meters:"), "its last line is 'para' instead of 'parameters:'");
+  expect_refused(up_to("_categorical"), "its last line is 'pandas' instead of 'pandas_categorical:'");
+}
+
+TEST(read_lightgbm, takes_old_files_that_do_not_say_where_they_end) {
+  const std::string text = with("end of trees\n\nfeature_importances:\na=1\n",
+                                "feature importances:\na=1\nparameters:\n[boosting: gbdt]\n\n");
+  const auto forest = read_lightgbm(text);
+  ASSERT_TRUE(forest) << forest.error().message;
+  EXPECT_EQ(forest->trees.size(), 2U);
+}
+
 TEST(read_model, tells_formats_apart_by_content) {
   const auto windows = [](std::string text) {
     for (size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 2) text.insert(at, "\r");
