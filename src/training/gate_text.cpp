@@ -1,5 +1,7 @@
 #include "training/gate_text.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "training/training.hpp"
@@ -29,6 +31,27 @@ std::string with_interval(double value, double low, double high) {
 std::string way_out(const std::string& role) {
   return role == "anchor" ? "to take the champion as the anchor, promote it by hand: tidemill promote"
                           : "to go on without it, take `vs: champion` out of the gate for one run";
+}
+
+Error of_rule(const project::GateRule& rule, Error error, forest::Task task,
+              const std::vector<double>& labels) {
+  if (error.where == Place{}) error.where = rule.place;
+  if (error.code != "metric.wrong_task" || task != forest::Task::Regression || labels.empty()) return error;
+  const auto [low, high] = std::ranges::minmax(labels);
+  if (low == high || !std::ranges::all_of(labels, [&](double y) { return y == low || y == high; }))
+    return error;
+  if (low == 0 && high == 1)
+    error.hint =
+        "the target is 0 and 1: declare `train: {objective: binary}`, or judge a regression by one of "
+        "these: " +
+        error.hint;
+  else
+    error.hint = fmt::format(
+        "the target is {} and {}: for classes declare `train: {{objective: multiclass}}`, or make it 0 and 1 "
+        "in "
+        "SQL; of a regression, {}",
+        low, high, error.hint);
+  return error;
 }
 
 PartWords part_words(const Json& split) {

@@ -3,8 +3,10 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json.hpp"
+#include "forest/package.hpp"
 #include "project/project.hpp"
 
 namespace tidemill::training {
@@ -19,6 +21,11 @@ std::string with_interval(double value, double low, double high);
 
 /// What a person can do when nothing can be compared with the champion or the anchor any more.
 std::string way_out(const std::string& role);
+
+/// A rule that cannot be judged, at its place. Where the target has two values and is taken for a number, it
+/// says how it becomes classes.
+Error of_rule(const project::GateRule& rule, Error error, forest::Task task,
+              const std::vector<double>& labels);
 
 /// What the bootstrap draws under a package's split, and how a test part gets more of them.
 struct PartWords {
