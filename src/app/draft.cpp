@@ -26,6 +26,7 @@ using quality::is_time_type;
 constexpr int64_t kMostLevels = 1000;  // the default of max_categories
 constexpr int64_t kFewLevels = 12;     // accepted_values is suggested up to here
 constexpr int64_t kManyRows = 50'000;
+constexpr int64_t kMostCounted = 10;  // classes that training finds by itself
 constexpr double kTooGood = 0.98;
 constexpr double kFilledTooGood = 0.9;  // values are seldom missing so regularly by accident
 constexpr double kDayMicros = 86'400e6;
@@ -45,26 +46,41 @@ bool unique(const DataFacts& data, const ColumnFacts& facts) {
   return facts.nulls == 0 && facts.distinct == data.rows;
 }
 
+bool is_whole(const ColumnFacts& facts) {
+  return facts.column.type.ends_with("INT") || facts.column.type == "INTEGER";
+}
+
 std::string lower(std::string text) {
   for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
 }
 
-// The key: a unique column, best one that is called so.
-const ColumnFacts* choose_key(const DataFacts& data, const std::string& target) {
-  const ColumnFacts* best = nullptr;
+struct Key {
+  const ColumnFacts* column = nullptr;  // null: one is made
+  std::string note;
+};
+
+// Whole numbers or texts, different in every row; best what is called a key, else the first of them.
+Key choose_key(const DataFacts& data, const std::string& target) {
+  std::vector<const ColumnFacts*> possible;
   for (const ColumnFacts& facts : data.columns) {
     if (facts.column.name == target || !unique(data, facts)) continue;
     if (!facts.written_as.what.empty()) continue;  // a date or measurement that came as text
-    const bool integer_or_text = facts.column.type == "VARCHAR" || facts.column.type == "UUID" ||
-                                 facts.column.type.ends_with("INT") || facts.column.type == "INTEGER";
-    if (!integer_or_text) continue;
-    const std::string name = lower(facts.column.name);
-    if (name == "id" || name.ends_with("_id") || name.ends_with("id") || name.ends_with("key")) return &facts;
-    if (best == nullptr && facts.column.type == "VARCHAR")
-      best = &facts;  // an unnamed integer may be a measurement
+    if (facts.column.type == "VARCHAR" || facts.column.type == "UUID" || is_whole(facts)) {
+      const std::string name = lower(facts.column.name);
+      if (name.ends_with("id") || name.ends_with("key"))
+        return {&facts, fmt::format("key: {} (unique in all {} rows)", facts.column.name, data.rows)};
+      possible.push_back(&facts);
+    }
   }
-  return best;
+  if (possible.empty()) return {};
+  const std::string& name = possible[0]->column.name;
+  std::string note = fmt::format("key: {} (unique in all {} rows", name, data.rows);
+  if (possible.size() > 1)
+    note += fmt::format(", the first of {} such columns", possible.size());
+  else if (is_whole(*possible[0]))
+    note += ", so it is taken to name the row, not as a feature";
+  return {possible[0], note + ")"};
 }
 
 double days_of(const ColumnFacts& time) { return (time.high - time.low) / kDayMicros; }
@@ -111,6 +127,32 @@ std::string column_line(const ColumnFacts& facts, bool is_key) {
   return parts.empty()
              ? ""
              : fmt::format("      {}: {{{}}}\n", yaml_key(facts.column.name), fmt::join(parts, ", "));
+}
+
+struct Training {
+  TargetKind kind;        // what training makes of the target
+  std::string objective;  // that has to be said for it; empty: none
+  std::string note;
+};
+
+// Of numbers, training takes 0 and 1 for a yes and no and a few that count from 0 for classes, if it is not
+// told.
+Training training_of(TargetKind kind, const ColumnFacts& target) {
+  if (!is_number_type(target.column.type)) return {kind, "", ""};
+  switch (kind) {
+    case TargetKind::Binary:
+      if (target.low == 0 && target.high == 1) return {kind, "", ""};
+      return {TargetKind::Multiclass, "multiclass",
+              fmt::format(
+                  "objective: multiclass, as {} is {} or {}: for one score and roc_auc make it 0 and 1 in "
+                  "the transform",
+                  target.column.name, target.low, target.high)};
+    case TargetKind::Multiclass:
+      return {kind, "multiclass", ""};
+    case TargetKind::Regression:
+      return {kind, target.distinct <= kMostCounted ? "regression" : "", ""};
+  }
+  return {kind, "", ""};
 }
 
 // "No worse" must be provable: on few rows even an equal model's interval reaches some hundredths down.
@@ -196,15 +238,19 @@ Result<Draft> draft_project(const std::string& name, const DataFacts& data, cons
   TM_TRY(const TargetKind kind, kind_of_target(data, target));
   Draft draft;
   draft.transform_name = "features";
-  const ColumnFacts* key_column = choose_key(data, target);
+  const Key chosen = choose_key(data, target);
+  const ColumnFacts* key_column = chosen.column;
   const std::string key = key_column != nullptr ? key_column->column.name : made_key(data);
   const ColumnFacts* time = choose_time(data);
   const std::string model = model_name(data, target);
   draft.transform_sql = transform_of(data, target, key, key_column == nullptr);
-  draft.notes.push_back(
-      key_column != nullptr
-          ? fmt::format("key: {} (unique in all {} rows)", key, data.rows)
-          : fmt::format("key: {}, made from the row's content, as no column is unique", key));
+  draft.notes.push_back(key_column != nullptr
+                            ? chosen.note
+                            : fmt::format("key: {}, made from the row's content, as no column looks like one "
+                                          "(whole numbers or texts, different in every row)",
+                                          key));
+  const Training training = training_of(kind, *find(data, target));
+  if (!training.note.empty()) draft.notes.push_back(training.note);
 
   std::string& out = draft.project_file;
   out = fmt::format(
@@ -250,14 +296,15 @@ Result<Draft> draft_project(const std::string& name, const DataFacts& data, cons
     draft.notes.push_back(
         "split: by a hash of the key; if rows have a time or belong to groups, split by that instead");
   }
-  out +=
-      "    train: {algorithm: xgboost, rounds: 300, early_stopping: 20, seed: 42, params: {max_depth: 6, "
-      "eta: 0.1}}\n";
+  out += fmt::format(
+      "    train: {{{}algorithm: xgboost, rounds: 300, early_stopping: 20, seed: 42, params: {{max_depth: 6, "
+      "eta: 0.1}}}}\n",
+      training.objective.empty() ? "" : fmt::format("objective: {}, ", training.objective));
   if (share * static_cast<double>(data.rows) < kTestRows)
     draft.notes.push_back(fmt::format(
         "gate: none, as {} rows leave too few to judge by: every version becomes champion", data.rows));
   else
-    out += "    gate:\n" + gate_of(kind, data.rows);
+    out += "    gate:\n" + gate_of(training.kind, data.rows);
   out += fmt::format("\ndeployments:\n  {0}: {{model: {0}@champion}}\n", model);
 
   for (const auto& [column, reason] : excluded)

@@ -111,6 +111,56 @@ TEST(Draft, warns_of_a_column_that_is_filled_for_one_outcome_only) {
   for (const std::string& note : draft->notes) EXPECT_EQ(note.find("make features of it"), std::string::npos);
 }
 
+TEST(Draft, takes_for_a_key_what_names_every_row) {
+  DataFacts data = customers("churned", 0);
+  data.columns[0] = column("Order No.", "BIGINT", 0, 1000);
+  data.columns[1] = column("spend", "DOUBLE", 0, 1000);
+  auto draft = draft_project("p", data, "churned");
+  ASSERT_TRUE(draft.has_value());
+  EXPECT_EQ(draft->notes[0],
+            "key: Order No. (unique in all 1000 rows, so it is taken to name the row, not as a feature)");
+  EXPECT_NE(draft->project_file.find("    from: features\n    key: Order No.\n"), std::string::npos)
+      << draft->project_file;
+  EXPECT_EQ(draft->transform_sql.find("row_id"), std::string::npos);
+
+  data.columns.push_back(column("remark", "VARCHAR", 0, 1000));
+  EXPECT_EQ(draft_project("p", data, "churned")->notes[0],
+            "key: Order No. (unique in all 1000 rows, the first of 2 such columns)");
+  data.columns.push_back(column("order_key", "VARCHAR", 0, 1000));
+  EXPECT_EQ(draft_project("p", data, "churned")->notes[0], "key: order_key (unique in all 1000 rows)");
+
+  data = customers("churned", 0);
+  data.columns[0] = column("at", "TIMESTAMP", 0, 1000);
+  data.columns[1] = column("spend", "DOUBLE", 0, 1000);
+  EXPECT_EQ(draft_project("p", data, "churned")->notes[0],
+            "key: row_id, made from the row's content, as no column looks like one (whole numbers or texts, "
+            "different in every row)");
+}
+
+TEST(Draft, says_the_objective_where_training_would_take_another) {
+  const auto drafted = [](const std::string& type, int64_t distinct, double low, double high) {
+    DataFacts data = customers("y", 0);
+    data.columns[2] = column("y", type, 0, distinct);
+    data.columns[2].low = low;
+    data.columns[2].high = high;
+    const auto draft = draft_project("p", data, "y");
+    return draft ? draft->project_file : to_text(draft.error());
+  };
+  const std::string classes = "train: {objective: multiclass, algorithm: xgboost,",
+                    plain = "train: {algorithm:";
+  const auto holds = [](const std::string& text, const std::string& part) {
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+  };
+  holds(drafted("BIGINT", 2, 1, 2), classes);
+  holds(drafted("BIGINT", 2, 1, 2), "{metric: accuracy, min: 0.3}");
+  holds(drafted("BIGINT", 2, 0, 1), plain);
+  holds(drafted("BIGINT", 2, 0, 1), "{metric: roc_auc, min: 0.55}");
+  holds(drafted("BOOLEAN", 2, 0, 0), plain);
+  holds(drafted("BIGINT", 3, 1, 3), classes);
+  holds(drafted("BIGINT", 8, 0, 7), "train: {objective: regression,");
+  holds(drafted("DOUBLE", 900, 0, 7), plain);
+}
+
 TEST(Draft, says_what_to_do_with_dates_and_numbers_that_came_as_text) {
   DataFacts data = customers("churned", 0);
   data.columns.push_back(column("signup", "VARCHAR", 0, 669));
