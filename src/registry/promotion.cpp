@@ -19,6 +19,41 @@ std::unexpected<Error> has_moved(const AliasMove& move, int now) {
                            "somebody moved it meanwhile");
 }
 
+/// An alias that was another version all the same went back from it, or that version was retired.
+std::unexpected<Error> no_previous(Database& database, const std::string& model, const std::string& alias,
+                                   int now) {
+  constexpr const char* kOther =
+      "SELECT a.version FROM alias_moves a JOIN versions v ON v.model = a.model AND v.number = a.version "
+      "WHERE a.model = ?1 AND a.alias = ?2 AND a.version <> ?3 AND (?4 OR (v.retired IS NULL AND "
+      "coalesce(v.dropped, 0) = 0)) "
+      "ORDER BY a.id DESC LIMIT 1";
+  const std::string choose =
+      fmt::format("`tidemill promote {} VERSION` chooses one; `tidemill models` lists them", model);
+  const auto back = database.first_integer(kOther, model, alias, now, 0);
+  if (!back) return std::unexpected(back.error());
+  if (*back) {
+    const auto held = hold_of(database, model);
+    if (!held) return std::unexpected(held.error());
+    return user_error(
+        "registry.no_previous",
+        fmt::format("{}@{} has no version before {} to go back to; version {} was itself taken back", model,
+                    alias, now, **back),
+        {},
+        fmt::format("`tidemill promote {} {}{}` brings it live again{}", model, **back,
+                    alias == kChampion ? "" : " --alias " + alias,
+                    *held ? fmt::format(", after `tidemill promote {} --release-hold`", model) : ""));
+  }
+  const auto any = database.first_integer(kOther, model, alias, now, 1);
+  if (!any) return std::unexpected(any.error());
+  return user_error(
+      "registry.no_previous",
+      *any ? fmt::format("{}@{} has no version before {} to go back to: the others were retired or "
+                         "removed",
+                         model, alias, now)
+           : fmt::format("{}@{} was never another version than {}", model, alias, now),
+      {}, choose);
+}
+
 }  // namespace
 
 Result<void> Registry::promote(const std::string& model, int version, const std::string& alias,
@@ -98,11 +133,7 @@ Result<int> Registry::rollback_alias(const std::string& model, const std::string
     id = before->before;
     before.reset();
   }
-  if (!before)
-    return user_error(
-        "registry.no_previous",
-        fmt::format("{}@{} was never another version than {}", model, alias, now->version), {},
-        fmt::format("`tidemill promote {} VERSION` chooses one; `tidemill models` lists them", model));
+  if (!before) return no_previous(database, model, alias, now->version);
   TM_TRY(const auto gone,
          database.first_integer("SELECT dropped FROM versions WHERE model = ?1 AND number = ?2", model,
                                 before->version));

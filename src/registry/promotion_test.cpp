@@ -63,8 +63,17 @@ TEST_F(Promotion, each_rollback_goes_one_version_further_back) {
   for (const int version : {1, 2, 3}) must(registry->promote("late", version, "champion", ""));
   EXPECT_EQ(must(registry->rollback_alias("late", "champion", "")), 2);
   EXPECT_EQ(must(registry->rollback_alias("late", "champion", "")), 1);
-  EXPECT_EQ(code_of(registry->rollback_alias("late", "champion", "")), "registry.no_previous");
+  const auto first = registry->rollback_alias("late", "champion", "");
+  ASSERT_EQ(code_of(first), "registry.no_previous");
+  EXPECT_EQ(first.error().message,
+            "late@champion has no version before 1 to go back to; version 2 was itself taken back");
+  EXPECT_EQ(first.error().hint,
+            "`tidemill promote late 2` brings it live again, after `tidemill promote late --release-hold`");
   EXPECT_EQ(champion(), 1);
+  must(registry->release_hold("late"));
+  must(registry->promote("late", 1, "canary", ""));
+  EXPECT_EQ(registry->rollback_alias("late", "canary", "").error().message,
+            "late@canary was never another version than 1");
   EXPECT_EQ(code_of(registry->rollback_alias("late", "challenger", "")), "registry.unknown_version");
 }
 
