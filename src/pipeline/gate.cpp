@@ -86,8 +86,8 @@ std::string way_out_of(const project::Model& model, const training::GateOutcome&
       fmt::join(rivals, " or "), model.name, fmt::join(numbers, " "));
 }
 
-Error rejection_of(const project::Model& model, const std::string& name,
-                   const training::GateOutcome& outcome) {
+Error rejection_of(const project::Model& model, const std::string& name, const training::GateOutcome& outcome,
+                   bool has_champion) {
   std::vector<std::string> words;
   Place place = model.place;
   for (const training::GateRuleOutcome& rule : outcome.rules) {
@@ -96,7 +96,9 @@ Error rejection_of(const project::Model& model, const std::string& name,
     words.push_back(rule.message.empty() ? rule.rule : rule.message);
   }
   if (place.what.empty()) place.what = "model " + model.name + ", gate";
-  std::string hint = "the version is kept, the champion stays; see tidemill models show " + model.name;
+  std::string hint =
+      fmt::format("the version is kept, {}; see tidemill models show {}",
+                  has_champion ? "the champion stays" : "and there is no champion yet", model.name);
   if (const std::string way_out = way_out_of(model, outcome); !way_out.empty()) hint += "; " + way_out;
   return data_error(
              "gate.rejected",
@@ -173,7 +175,7 @@ Result<Verdict> judge_version(const StepContext& step, const project::Model& mod
   verdict.json["run"] = step.run.run;
   if (outcome.passed && hold) step.log.line("passed, but promotion is on hold: " + *hold);
   if (verdict.waits) step.log.line("passed, and waits for a rollout");
-  if (!outcome.passed) verdict.rejection = rejection_of(model, name, outcome);
+  if (!outcome.passed) verdict.rejection = rejection_of(model, name, outcome, champion.has_value());
   return verdict;
 }
 
