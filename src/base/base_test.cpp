@@ -86,6 +86,7 @@ TEST(Secret, never_shows_in_an_error) {
 
 TEST(Json, refuses_deep_nesting_and_places_mistakes) {
   EXPECT_EQ(parse_json(std::string(200, '[')).error().code, "json.too_deep");
+  EXPECT_EQ(parse_json("[1e400]").error().message, "not valid JSON: number overflow parsing '1e400'");
   const auto bad = parse_json("{\n  \"a\": ]\n}", "x.json");
   ASSERT_FALSE(bad);
   EXPECT_EQ(bad.error().where.line, 2);

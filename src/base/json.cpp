@@ -59,7 +59,11 @@ Result<Json> parse_json(std::string_view text, std::string_view file, size_t max
         message = message.substr(rest + 2);
     return user_error("json.invalid", "not valid JSON: " + message, place_of(text, e.byte, file));
   } catch (const Json::exception& e) {
-    return user_error("json.invalid", fmt::format("not valid JSON: {}", e.what()), {std::string(file)});
+    std::string_view message = e.what();  // "[json.exception.out_of_range.406] number overflow …"
+    if (const size_t name = message.find("] ");
+        message.starts_with("[json.") && name != std::string_view::npos)
+      message.remove_prefix(name + 2);
+    return user_error("json.invalid", fmt::format("not valid JSON: {}", message), {std::string(file)});
   }
 }
 
