@@ -423,7 +423,9 @@ int run_cli(int argc, char** argv) {
     return 0;
   } catch (const CLI::ParseError& e) {
     std::string hint = suggestion(cli, words);
-    if (hint.empty() && !words.empty()) {  // one of a list: what could stand in the last word's place?
+    const bool absent = dynamic_cast<const CLI::RequiredError*>(&e) != nullptr;  // no word is wrong
+    if (hint.empty() && !words.empty() &&
+        !absent) {  // one of a list: what could stand in the last one's place?
       std::vector<std::string> before(words.begin(), words.end() - 1);
       before.emplace_back();
       hint = did_you_mean(words.back(), completions(cli, before));
