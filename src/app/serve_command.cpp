@@ -96,6 +96,13 @@ int grpc_port(const ServeOptions& options) {
   return options.port == 0 ? 0 : options.port + 1;
 }
 
+// Where to ask who listens on `host`: every address is none to connect to.
+std::string host_to_ask(const std::string& host) {
+  if (host == "0.0.0.0") return "127.0.0.1";
+  if (host == "::") return "[::1]";
+  return host.find(':') == std::string::npos ? host : fmt::format("[{}]", host);
+}
+
 // What to paste into another terminal, of the first deployment that can answer.
 void show_an_example(const serving::Deployments& deployments, const Api& api) {
   for (const std::string& name : deployments.names())
@@ -252,16 +259,17 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
                  problem);
   fmt::print(stderr, "listening on http{}://{}:{}\n", certificate ? "s" : "", options.host,
              (*server)->port());
-  if (grpc) fmt::print(stderr, "listening on grpc://{}:{}\n", options.host, grpc->port());
+  if (grpc)
+    fmt::print(stderr, "listening on grpc{}://{}:{}\n", certificate ? "s" : "", options.host, grpc->port());
   if (!api::is_loopback(options.host) && !certificate && any_usable(*tokens))
     fmt::print(stderr,
                "{} tokens and requests travel in the clear: --tls-cert and --tls-key, or a proxy that speaks "
                "TLS\n",
                painted(global, "warning:", Tone::Warning));
   if (!global.quiet)
-    show_an_example(*deployments,
-                    {fmt::format("http{}://{}:{}", certificate ? "s" : "", options.host, (*server)->port()),
-                     any_usable(*tokens)});
+    show_an_example(*deployments, {fmt::format("http{}://{}:{}", certificate ? "s" : "",
+                                               host_to_ask(options.host), (*server)->port()),
+                                   any_usable(*tokens)});
   std::fflush(stderr);
 
   if (scheduler) scheduler->begin();
