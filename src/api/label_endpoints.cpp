@@ -27,6 +27,14 @@ Json to_json(const std::string& deployment, const monitoring::LabelCounts& count
               {"early", counts.early}};
 }
 
+/// While it serves nothing, whatever comes is kept.
+monitoring::LabelForms forms_of(const serving::LiveDeployment& live) {
+  monitoring::LabelForms forms;
+  for (const auto& model : {live.champion, live.challenger})
+    if (model != nullptr) forms.add(model->predictor->package());
+  return forms;
+}
+
 Result<Json> take(monitoring::Labels& all, const serving::Deployments& deployments, const Request& request,
                   const std::string& name, Instant now) {
   if (!deployments.has(name)) {
@@ -39,9 +47,10 @@ Result<Json> take(monitoring::Labels& all, const serving::Deployments& deploymen
     return user_error("label.no_log", fmt::format("deployment '{}' keeps no log of predictions", name), {},
                       fmt::format("deployments: {{{}: {{log: {{}}}}}}", name));
   TM_TRY(const auto given, labels_of(request, labels->keys().columns()));
+  const monitoring::LabelForms forms = forms_of(*deployments.live(name));
   // Who waits for the disk holds up nobody who computes.
   const serving::ComputeSlots::Pause pause(*deployments.compute_slots());
-  TM_TRY(const monitoring::LabelCounts counts, labels->take(given, now));
+  TM_TRY(const monitoring::LabelCounts counts, labels->take(given, forms, now));
   return to_json(name, counts);
 }
 

@@ -21,7 +21,8 @@ std::unexpected<Error> no_log(const std::string& name) {
                     fmt::format("deployments: {{{}: {{log: {{}}}}}}", name));
 }
 
-Result<void> take_file(DeploymentLabels& labels, const Path& file, Instant now) {
+Result<void> take_file(DeploymentLabels& labels, const monitoring::LabelForms& forms, const Path& file,
+                       Instant now) {
   TM_TRY(const std::string text, read_file(file));
   const bool is_csv = file.extension() == ".csv";
   if (!is_csv && file.extension() != ".json")
@@ -29,7 +30,7 @@ Result<void> take_file(DeploymentLabels& labels, const Path& file, Instant now) 
                       fmt::format("labels are read from .csv and .json, not {}", file.native()));
   TM_TRY(const auto given,
          is_csv ? api::labels_from_csv(text, labels.keys().columns()) : api::labels_from_json(text));
-  TM_CHECK(labels.take(given, now));
+  TM_CHECK(labels.take(given, forms, now));
   return {};
 }
 
@@ -41,6 +42,7 @@ Json json_of(const DeploymentLabels& labels) {
             {"changed", shown.counts.changed},
             {"strangers", shown.counts.strangers},
             {"early", shown.counts.early},
+            {"rejected", shown.rejected},
             {"predictions", nullptr},
             {"labelled", nullptr}};
   if (shown.share) {
@@ -83,7 +85,11 @@ Result<Json> take(const Session& session, const LabelsOptions& options) {
     TM_CHECK(monitoring::Roller({monitoring::log_folder(session.project.home, name), deployment.log->retain})
                  .roll(now));
   }
-  if (!options.input.empty()) TM_CHECK(take_file(*labels->find(options.deployment), options.input, now));
+  if (!options.input.empty()) {
+    TM_TRY(const auto forms,
+           monitoring::forms_of(*session.registry, session.project.deployments.at(options.deployment)));
+    TM_CHECK(take_file(*labels->find(options.deployment), forms, options.input, now));
+  }
   monitoring::LabelTables tables(session.project, *labels);
   const auto looked = tables.look(*session.registry, now);
   Json list = Json::array();

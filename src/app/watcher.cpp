@@ -39,11 +39,6 @@ Evaluation looking(const std::string& deployment, const std::string& monitor, In
   return {deployment, finding.cause.monitor, end, 1, {finding}};
 }
 
-/// Of what a deployment's alias names: nothing was trained or promoted.
-bool is_nothing_yet(const Error& error) {
-  return error.code == "registry.unknown_version" || error.code == "registry.unknown_model";
-}
-
 forest::ObjectReader reader_of(const registry::Registry& registry) {
   return [&registry](const std::string& object) { return registry.read_object(object); };
 }
@@ -64,20 +59,6 @@ Looker::Looker(const project::Project& project, const registry::Registry& regist
                     return forest::load_predictor(version.object, reader_of(registry));
                   }}) {}
 
-Result<std::vector<monitoring::ServedVersion>> Looker::served(const project::Deployment& deployment) const {
-  std::vector<monitoring::ServedVersion> versions;
-  const auto champion = registry_.version(deployment.model, deployment.version);
-  if (!champion && !is_nothing_yet(champion.error())) return std::unexpected(champion.error());
-  if (champion) versions.push_back({champion->number, champion->package});
-  TM_TRY(const auto rollouts, registry_.rollouts());
-  const auto rollout = rollouts.find(deployment.name);
-  if (rollout == rollouts.end() || rollout->second.model != deployment.model) return versions;
-  if (champion && champion->number == rollout->second.version) return versions;
-  TM_TRY(const auto challenger, registry_.version(deployment.model, std::to_string(rollout->second.version)));
-  versions.push_back({challenger.number, challenger.package});
-  return versions;
-}
-
 Result<Evaluation> Looker::look(const std::string& deployment, const project::Monitor& monitor,
                                 Instant window_end) {
   const auto declared = project_.deployments.find(deployment);
@@ -91,7 +72,7 @@ Result<Evaluation> Looker::look(const std::string& deployment, const project::Mo
     input.labels = &labels->second;
   if (const auto model = project_.models.find(declared->second.model); model != project_.models.end())
     input.fairness_groups = model->second.fairness_groups;
-  TM_TRY(input.versions, served(declared->second));
+  TM_TRY(input.versions, monitoring::served_versions(registry_, declared->second));
   input.window_end = window_end;
   input.threads = threads_;
   return watch_.look(input);

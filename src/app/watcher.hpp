@@ -28,7 +28,6 @@ class Looker {
                                       Instant window_end);
 
  private:
-  Result<std::vector<monitoring::ServedVersion>> served(const project::Deployment& deployment) const;
   const project::Project& project_;
   const registry::Registry& registry_;
   const int threads_;

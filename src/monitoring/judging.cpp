@@ -1,5 +1,6 @@
 #include "monitoring/judging.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -15,6 +16,16 @@ std::optional<double> finite_number(std::string_view text) {
   const auto [stop, error] = std::from_chars(text.data(), end, number);
   const bool is_one = error == std::errc{} && stop == end && std::isfinite(number);
   return is_one ? std::optional(number) : std::nullopt;
+}
+
+/// As columns of yes and no are written in files, in any case.
+std::optional<double> truth_of(std::string_view text) {
+  std::string small(text.substr(0, std::string_view("false").size() + 1));
+  std::ranges::transform(small, small.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  if (small == "true" || small == "yes") return 1;
+  if (small == "false" || small == "no") return 0;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -46,12 +57,22 @@ std::optional<double> LabelNumbers::of(std::string_view text) const {
   const std::optional<double> number = finite_number(text);
   if (!classes_.empty()) {
     // A class that is a number has it in training's form.
-    const auto found = number ? classes_.find(forest::category_text(*number)) : classes_.end();
+    auto found = number ? classes_.find(forest::category_text(*number)) : classes_.end();
+    // label_text() has a truth as 1 or 0, also where the classes are these two words.
+    if (found == classes_.end() && (text == "1" || text == "0"))
+      found = classes_.find(text == "1" ? "true" : "false");
     return found == classes_.end() ? std::nullopt : std::optional(found->second);
   }
   if (task_ != forest::Task::Binary) return number;
-  if (text == "true" || text == "false") return text == "true" ? 1 : 0;
+  if (const auto truth = truth_of(text)) return truth;
   return number == 0 || number == 1 ? number : std::nullopt;
+}
+
+std::optional<std::string> LabelNumbers::form_of(std::string_view text) const {
+  const std::optional<double> number = of(text);
+  if (!number) return std::nullopt;
+  if (classes_.empty()) return task_ != forest::Task::Binary ? std::string(text) : *number == 1 ? "1" : "0";
+  return std::ranges::find(classes_, *number, [](const auto& each) { return each.second; })->first;
 }
 
 }  // namespace tidemill::monitoring

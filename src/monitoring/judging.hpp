@@ -27,9 +27,11 @@ class LabelNumbers {
   explicit LabelNumbers(const forest::Package& package);
   /// Nothing: it is no label of this model.
   std::optional<double> of(std::string_view text) const;
+  /// The same label in one form: the class's name, 1 or 0, or a number's text as it came.
+  std::optional<std::string> form_of(std::string_view text) const;
 
  private:
-  const forest::Task task_;
+  forest::Task task_;
   std::map<std::string, double, std::less<>> classes_;
 };
 

@@ -151,8 +151,10 @@ Result<std::optional<LabelCounts>> LabelTables::look(const project::Labels& decl
       fmt::format("read_parquet({}, hive_partitioning = false)", engine::quote_text(object.native()));
   TM_TRY(const auto columns, connection.describe("SELECT * FROM " + rows));
   TM_TRY(const std::string select, select_of(declared, finding, columns, rows));
+  TM_TRY(const LabelForms forms, forms_of(registry, project_.deployments.at(labels.deployment())));
   LabelCounts counts;
   std::vector<Label> batch;
+  uint64_t rejected = 0;
   const auto take = [&]() -> Result<void> {
     TM_TRY(const LabelCounts taken, labels.take_of_table(batch, now));
     counts += taken;
@@ -160,10 +162,22 @@ Result<std::optional<LabelCounts>> LabelTables::look(const project::Labels& decl
     return {};
   };
   TM_CHECK(connection.for_each_chunk(select, [&](const engine::Chunk& chunk) -> Result<void> {
-    for (size_t r = 0; r < chunk.rows(); ++r) batch.push_back(label_of(chunk, r, finding, labels.keys()));
+    for (size_t r = 0; r < chunk.rows(); ++r) {
+      Label label = label_of(chunk, r, finding, labels.keys());
+      auto form = forms.of(label.value);
+      if (!form) {
+        ++rejected;
+        continue;
+      }
+      label.value = *std::move(form);
+      batch.push_back(std::move(label));
+    }
     return batch.size() < kBatch ? Result<void>() : take();
   }));
   TM_CHECK(take());
+  // A table says all again whenever it is looked at.
+  labels.count_rejected(rejected - std::min(rejected, seen.rejected));
+  seen.rejected = rejected;
   seen.table = table->second.id;
   seen.log = std::move(files);
   return std::optional(counts);

@@ -1,6 +1,6 @@
 // Labels that a table of the project has (`labels:` in the project file): its rows find their predictions by
 // key, whenever the table or the log has changed. The table stays where it is: of what it says only labels of
-// predictions in the log are taken, each once.
+// predictions in the log are taken, each once, and what can be no value of the target is not.
 #pragma once
 
 #include <map>
@@ -33,6 +33,7 @@ class LabelTables {
   struct Seen {
     int64_t table = 0;  // the snapshot
     std::string log;    // its files, as they were
+    uint64_t rejected = 0;
     Instant next{0};
   };
   Result<std::optional<LabelCounts>> look(const project::Labels& declared, DeploymentLabels& labels,

@@ -13,10 +13,11 @@ constexpr size_t kMostProblemsTold = 10;
 
 }  // namespace
 
-Result<Label> DeploymentLabels::stored(const GivenLabel& label) const {
-  Label stored{label.prediction_id, label.row, {}, label.value};
+Result<Label> DeploymentLabels::stored(const GivenLabel& label, const LabelForms& forms) const {
+  Label stored{label.prediction_id, label.row, {}, {}};
   if (label.value.size() > kMaxLabelBytes)
     return user_error("label.value", fmt::format("the value is longer than {} bytes", kMaxLabelBytes));
+  TM_TRY(stored.value, forms.check(label.value));
   if (label.key.is_null()) {
     if (label.prediction_id.empty())
       return user_error("label.key", "neither 'prediction_id' nor 'key' says whose it is");
@@ -31,7 +32,8 @@ Result<Label> DeploymentLabels::stored(const GivenLabel& label) const {
   return stored;
 }
 
-Result<LabelCounts> DeploymentLabels::take(const std::vector<GivenLabel>& labels, Instant now) {
+Result<LabelCounts> DeploymentLabels::take(const std::vector<GivenLabel>& labels, const LabelForms& forms,
+                                           Instant now) {
   const auto refuse = [&](std::string code, std::string message, std::string hint) {
     const std::lock_guard lock(mutex_);
     shown_.rejected += labels.size();
@@ -50,7 +52,7 @@ Result<LabelCounts> DeploymentLabels::take(const std::vector<GivenLabel>& labels
                     fmt::format("labels of {} cannot be found by a key: {}", deployment_, keys_.problem()),
                     "send them by prediction_id and row; or declare `request`, a source with a key, and let "
                     "`log` keep it");
-    auto one = stored(labels[i]);
+    auto one = stored(labels[i], forms);
     if (one) {
       stored_labels.push_back(std::move(*one));
       continue;
@@ -77,6 +79,11 @@ Result<LabelCounts> DeploymentLabels::take_of_table(const std::vector<Label>& la
   counts.same = 0;  // a table says all again whenever it is looked at
   shown_.counts += counts;
   return counts;
+}
+
+void DeploymentLabels::count_rejected(uint64_t labels) {
+  const std::lock_guard lock(mutex_);
+  shown_.rejected += labels;
 }
 
 Result<void> DeploymentLabels::look(Instant now) {

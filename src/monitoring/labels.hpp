@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/json.hpp"
+#include "monitoring/label_forms.hpp"
 #include "monitoring/label_store.hpp"
 #include "monitoring/label_text.hpp"
 
@@ -31,11 +32,14 @@ class DeploymentLabels {
       : deployment_(std::move(deployment)), keys_(std::move(keys)), store_(std::move(store)) {}
   const std::string& deployment() const { return deployment_; }
   const KeyRules& keys() const { return keys_; }
-  /// All of them or none. Errors: label.rejected, with what is wrong with which label, the first of them;
-  /// label.too_many; label.no_key (the log has none to find them by); LabelStore::take()'s.
-  Result<LabelCounts> take(const std::vector<GivenLabel>& labels, Instant now);
+  /// All of them or none, in the form that `forms` has for them. Errors: label.rejected, with what is wrong
+  /// with which label, the first of them; label.too_many; label.no_key (the log has none to find them by);
+  /// LabelStore::take()'s.
+  Result<LabelCounts> take(const std::vector<GivenLabel>& labels, const LabelForms& forms, Instant now);
   /// What is in a table already has its form.
   Result<LabelCounts> take_of_table(const std::vector<Label>& labels, Instant now);
+  /// Of a table, where each row stands for itself.
+  void count_rejected(uint64_t labels);
   /// Looks how many predictions have a label, for shown().share, and how many labels are new to who asked.
   Result<void> look(Instant now);
   /// LabelStore::new_since() as the last look() found it: it costs nothing to ask. Nothing: not looked at
@@ -53,7 +57,7 @@ class DeploymentLabels {
   Shown shown() const;
 
  private:
-  Result<Label> stored(const GivenLabel& label) const;
+  Result<Label> stored(const GivenLabel& label, const LabelForms& forms) const;
   const std::string deployment_;
   const KeyRules keys_;
   const std::unique_ptr<LabelStore> store_;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "monitoring/finding.hpp"
+#include "monitoring/served.hpp"
 #include "monitoring/watch_reference.hpp"
 
 namespace tidemill::monitoring {
@@ -19,12 +20,6 @@ namespace tidemill::monitoring {
 inline constexpr size_t kMaxJudgedRows = 100'000;   // of which a metric is computed: a sample of more
 inline constexpr size_t kMaxExplainedRows = 1'000;  // of which contributions are
 inline constexpr size_t kMaxWatchedFindings = 20'000;
-
-/// A version that a deployment serves.
-struct ServedVersion {
-  int number = 0;
-  std::string object;  // of its package: what is worked out from it is kept under this name
-};
 
 struct WatchInput {
   Path home;
