@@ -58,11 +58,20 @@ std::string origin_text(const Json& version) {
   for (size_t i = 0; i < std::min(kFeaturesShown, features.size()); ++i)
     out += fmt::format("{}{}{}", i == 0 ? ": " : ", ", cell_text(features[i]["name"]),
                        features[i]["category"].get<bool>() ? " (category)" : "");
-  if (features.size() > kFeaturesShown) out += fmt::format(" … and {} more", features.size() - kFeaturesShown);
+  if (features.size() > kFeaturesShown)
+    out += fmt::format(" … and {} more", features.size() - kFeaturesShown);
   return visible(out, Breaks::Keep) + "\n";
 }
 
-std::string rows_line(const Json& metrics) {
+/// The second of two classes is the one that the score is of.
+std::string decision_line(const Json& threshold, const Json& classes) {
+  const std::string from = fmt::format("from a score of {:.6g} on", threshold.get<double>());
+  if (classes.size() != 2) return fmt::format("decision: yes {}\n", from);
+  const std::string positive = visible(cell_text(classes[1]), Breaks::Show);
+  return fmt::format("decision: \"{0}\" {1}; the score is the probability of \"{0}\"\n", positive, from);
+}
+
+std::string rows_line(const Json& metrics, const Json& classes) {
   const Json rows = member(metrics, "rows");
   std::string out;
   for (const auto& [part, words] : {std::pair{"train", "to train"}, std::pair{"validation", "for validation"},
@@ -71,7 +80,7 @@ std::string rows_line(const Json& metrics) {
       out += fmt::format("{}{} {}", out.empty() ? "rows: " : ", ", grouped(rows[part].get<int64_t>()), words);
   if (!out.empty()) out += "\n";
   if (const Json threshold = metrics.value("threshold", Json()); threshold.is_number())
-    out += fmt::format("decision: yes from a score of {:.6g} on\n", threshold.get<double>());
+    out += decision_line(threshold, classes);
   return out;
 }
 
@@ -129,8 +138,10 @@ std::string importance_text(const Json& importance) {
 
 std::string version_text(const Json& version) {
   const Json metrics = member(version, "metrics");
-  return heading(version) + origin_text(version) + rows_line(metrics) + metrics_text(metrics) + slices_text(metrics) +
-         gate_text(member(version, "gate")) + importance_text(version.value("importance", Json::array()));
+  return heading(version) + origin_text(version) +
+         rows_line(metrics, version.value("classes", Json::array())) + metrics_text(metrics) +
+         slices_text(metrics) + gate_text(member(version, "gate")) +
+         importance_text(version.value("importance", Json::array()));
 }
 
 }  // namespace tidemill::app

@@ -49,7 +49,8 @@ const Object& train_object() {
       "How the model learns.",
       {{"algorithm", scalar(words({"xgboost"})), "The learner.", "xgboost"},
        {"objective", scalar({Scalar::Kind::Objective}), "What is learned.",
-        "from the target: bool or 0/1 is binary, text or few classes multiclass, else regression"},
+        "from the target: bool, 0/1 or two texts is binary, more texts or whole numbers from 0 to at most 9 "
+        "multiclass, else regression"},
        {"rounds", scalar(whole(1, kMaxRounds)),
         "The number of trees, or the most of them with early stopping.", "100"},
        {"early_stopping", scalar(whole(0, kMaxRounds)),
@@ -164,7 +165,11 @@ const Object& model_object() {
       {{"from", scalar(reference(Target::Table)), "The table with one row for each thing to learn from.", "",
         Key::Need::Required},
        {"key", one_or_list(column_name()), "The column or columns that name a row.", "", Key::Need::Required},
-       {"target", scalar(column_name()), "The column to predict.", "", Key::Need::Required},
+       {"target", scalar(column_name()),
+        "The column to predict. Of two texts the one that comes last in the alphabet is the positive class, "
+        "whose "
+        "probability the score is.",
+        "", Key::Need::Required},
        {"as_of", scalar(sql_text()),
         "The instant of the prediction, as an SQL expression over the table: nothing known later may be "
         "used. Where a source has a `time_column`, that is proved before training, as a check "

@@ -108,7 +108,13 @@ std::string model_card(const forest::Package& package, const std::string& table)
       fmt::format("## Data\n\n{} rows to train, {} for validation, {} for test. {}\n\n", rows["train"].dump(),
                   rows["validation"].dump(), rows["test"].dump(), split_text(package.split));
   text += "## How good it is\n\n" + metrics_table(package) + "\n";
-  if (package.threshold) text += fmt::format("Positive from a score of {:.6g} on.\n\n", *package.threshold);
+  if (package.threshold)
+    text += fmt::format(
+        "{} from a score of {:.6g} on.\n\n",
+        package.classes.size() == 2
+            ? fmt::format("The score is the probability of `{0}`: it is `{0}`", cell(package.classes[1]))
+            : "Positive",
+        *package.threshold);
   if (!package.calibration.kind.empty())
     text += fmt::format("Scores are calibrated on validation ({}).\n\n", package.calibration.kind);
   if (package.metrics.contains("conformal")) {
