@@ -9,6 +9,7 @@
 #include "monitoring/label_store.hpp"
 #include "monitoring/report_live.hpp"
 #include "monitoring/scratch_for_tests.hpp"
+#include "monitoring/watch.hpp"
 #include "statistics/distances.hpp"
 
 namespace tidemill::monitoring {
@@ -170,6 +171,58 @@ TEST_F(ReportOfLog, calls_what_is_as_training_was_steady) {
   write(rows);
   look();
   for (const ReportColumn& column : report.columns) EXPECT_EQ(column.state, State::Steady) << column.name;
+}
+
+TEST_F(ReportOfLog, says_of_drift_what_a_monitor_says) {
+  Json& x = package->baseline["inputs"]["x"];
+  const auto counts = x["counts"].get<std::vector<double>>();
+  Json days = Json::array();
+  for (int day = 0; day < 80; ++day) {  // the lower half and the upper one by turns
+    Json& of_day = days.emplace_back(Json::array());
+    for (size_t i = 0; i < counts.size(); ++i)
+      of_day.push_back(counts[i] / 80 * ((i < counts.size() / 2) == (day % 2 == 0) ? 1.9 : 0.1));
+  }
+  x["by_day"] = Json{{"counts", days}};
+  std::vector<Row> rows;
+  for (int i = 0; i < 1'000; ++i)
+    rows.push_back({.x = static_cast<double>(i % 10 == 0 ? 50 + i / 10 % 50 : (i / 10 * 9 + i % 10) % 50),
+                    .score = (i % 50) / 50.0,
+                    .carrier = i % 2 == 0 ? "AA" : "UA",
+                    .ago = kHour + i * kMinute});
+  write(rows);
+  look();
+
+  project::Monitor monitor;
+  monitor.kind = project::Monitor::Kind::Drift;
+  monitor.name = monitor.measure = "psi";
+  monitor.columns = {"*"};
+  monitor.window = Duration{28 * kDay};
+  monitor.warn = report.warn;
+  monitor.fail = report.fail;
+  WatchInput input;
+  input.home = project.home;
+  input.deployment = &deployment;
+  input.monitor = &monitor;
+  input.versions = {{3, "package-3"}};
+  input.window_end = kNow;
+  Watch watch{{.package = [this](const ServedVersion&) -> Result<std::shared_ptr<const forest::Package>> {
+                 return package;
+               },
+               .predictor = [](const ServedVersion&) -> Result<std::shared_ptr<const forest::Predictor>> {
+                 return internal_error("test.none", "no predictor");
+               }}};
+  const auto looked = watch.look(input);
+  ASSERT_TRUE(looked) << to_text(looked.error());
+  ASSERT_EQ(looked->findings.size(), report.columns.size());
+  for (const Finding& finding : looked->findings) {
+    const ReportColumn& shown = column(finding.cause.column);
+    EXPECT_EQ(finding.value, shown.psi) << shown.name;
+    EXPECT_EQ(finding.limit, std::max(report.fail, shown.no_drift.value_or(0))) << shown.name;
+    EXPECT_EQ(finding.fails(), shown.state == State::Drifted) << shown.name;
+    EXPECT_EQ(finding.warned, shown.state != State::Steady) << shown.name;
+  }
+  EXPECT_EQ(column("x").state, State::Drifted);
+  EXPECT_EQ(column("carrier").state, State::Steady);
 }
 
 TEST_F(ReportOfLog, judges_what_has_labels) {

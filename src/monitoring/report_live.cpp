@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "engine/names.hpp"
+#include "monitoring/chances.hpp"
 #include "monitoring/evaluate.hpp"
 #include "monitoring/log_relation.hpp"
 #include "monitoring/report_judged.hpp"
@@ -165,12 +166,12 @@ class Live {
     }
     shown.state = ReportColumn::State::TooFew;
     if (shown.current_rows < kMinRows) return {};
-    const double days =
-        Duration{report_.traffic.last->micros - report_.traffic.first->micros}.seconds() / 86'400;
+    // As a monitor of all columns holds the same window, so that an alert and the report say the same.
+    const double days = Duration{report_.window_end.micros - report_.window_begin.micros}.seconds() / 86'400;
     const double level = no_drift_level(slices[0].columns.size());
-    TM_TRY(const Maybe by_days, no_drift_by_days(Statistic::Psi, reference, std::max(days, 1.0), level));
-    const Drift drift =
-        measure_drift(Statistic::Psi, reference, shown.current, {}, {.by_days = by_days, .level = level});
+    TM_TRY(const Chance chance,
+           chances_.of(reference_.columns[c], Statistic::Psi, level, {days, shown.current}));
+    const Drift drift = measure_drift(Statistic::Psi, reference, shown.current, {}, chance);
     shown.psi = drift.value;
     shown.no_drift = drift.no_drift;
     shown.jensen_shannon = distance(Statistic::JensenShannon);
@@ -190,6 +191,7 @@ class Live {
   engine::Connection connection_;
   std::string relation_;
   std::vector<engine::Column> has_;
+  Chances chances_;
   int64_t version_rows_ = 0, first_period_ = 0;
 };
 

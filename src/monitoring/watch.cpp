@@ -1,8 +1,6 @@
 #include "monitoring/watch.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
 
 #include <fmt/format.h>
 
@@ -15,8 +13,7 @@ namespace tidemill::monitoring {
 namespace {
 
 constexpr int kMostConnections = 8;
-constexpr size_t kMaxKept = 64;           // versions
-constexpr size_t kMaxNullsKept = 10'000;  // of a version
+constexpr size_t kMaxKept = 64;  // versions
 
 /// What of the rules decides how columns are compared.
 std::string text_of(const project::PredictionLog& log) {
@@ -69,34 +66,6 @@ Result<Watch::Kept*> Watch::keep(const WatchInput& input, const ServedVersion& v
   TM_TRY(VersionReference reference,
          reference_of(version.number, std::move(package), *input.deployment->log, input.home));
   return &kept_.emplace(name, Kept{std::move(reference), {}}).first->second;
-}
-
-Result<Chance> Watch::chance_of(Kept& kept, const WatchedColumn& column, Statistic statistic, double level,
-                                const Window& window) {
-  const auto remembered = [](auto& kept_values, const auto& key, const auto& work_out) -> Result<Maybe> {
-    if (const auto found = kept_values.find(key); found != kept_values.end()) return found->second;
-    TM_TRY(const Maybe value, work_out());
-    if (kept_values.size() >= kMaxNullsKept) kept_values.clear();
-    kept_values.emplace(key, value);
-    return value;
-  };
-  Chance chance{.level = level};
-  TM_TRY(chance.by_days,
-         remembered(kept.by_days,
-                    std::tuple{column.name, static_cast<int>(statistic), level,
-                               static_cast<int64_t>(std::ceil(window.days))},
-                    [&]() { return no_drift_by_days(statistic, column.reference, window.days, level); }));
-  if (window.counts.empty() || !is_drawn(statistic)) return chance;
-  const double rows = std::accumulate(window.counts.begin(), window.counts.end(), 0.0);
-  const statistics::Baseline& baseline = column.reference.baseline;
-  TM_TRY(chance.of_rows, remembered(kept.of_rows,
-                                    std::tuple{column.name, static_cast<int>(statistic), level,
-                                               static_cast<int64_t>(rows_of_null(rows))},
-                                    [&]() -> Result<Maybe> {
-                                      return no_drift_of_rows(statistic, baseline, baseline.counts,
-                                                              window.counts, level);
-                                    }));
-  return chance;
 }
 
 Result<std::vector<Finding>> Look::findings() {

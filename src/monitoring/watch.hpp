@@ -8,9 +8,9 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <vector>
 
+#include "monitoring/chances.hpp"
 #include "monitoring/finding.hpp"
 #include "monitoring/served.hpp"
 #include "monitoring/watch_reference.hpp"
@@ -50,18 +50,10 @@ class Watch {
  private:
   struct Kept {
     VersionReference reference;
-    /// What takes long to work out: by column, statistic, level, and days or rows.
-    std::map<std::tuple<std::string, int, double, int64_t>, Maybe> by_days, of_rows;
+    Chances chances;
   };
   friend class Look;
   Result<Kept*> keep(const WatchInput& input, const ServedVersion& version);
-  /// Of a window of so many days with these counts, held against training.
-  struct Window {
-    double days = 0;
-    Numbers counts;  // empty: held against something else
-  };
-  Result<Chance> chance_of(Kept& kept, const WatchedColumn& column, Statistic statistic, double level,
-                           const Window& window);
 
   Packages packages_;
   std::map<std::string, Kept> kept_;  // by deployment, rules of its log and package

@@ -89,8 +89,7 @@ Result<void> Look::drift(Watch::Kept& kept) {
   std::vector<MeasuredDrift> measured;
   for (size_t c = 0; c < columns.size(); ++c) {
     const std::vector<double>& counts = slices[0].columns[c].places;
-    TM_TRY(const Chance chance,
-           watch_.chance_of(kept, *columns[c], statistic, level, {span_.days(), counts}));
+    TM_TRY(const Chance chance, kept.chances.of(*columns[c], statistic, level, {span_.days(), counts}));
     measured.push_back({cause(columns[c]->name, reference.number),
                         measure_drift(statistic, columns[c]->reference, counts, {}, chance)});
   }
@@ -130,7 +129,7 @@ Result<void> Look::drift_against_log(Watch::Kept& kept, const std::vector<const 
         }
         Chance chance{.level = level};
         if (slice.slice.column.empty()) {
-          TM_TRY(chance, watch_.chance_of(kept, column, statistic, level, {span_.days(), {}}));
+          TM_TRY(chance, kept.chances.of(column, statistic, level, {span_.days(), {}}));
         }
         measured.push_back({std::move(of), measure_drift(statistic, column.reference, slice.columns[c].places,
                                                          other->columns[c].places, chance)});
