@@ -6,6 +6,7 @@
 
 #include "app/output.hpp"
 #include "monitoring/declared.hpp"
+#include "monitoring/kept.hpp"
 
 namespace tidemill::app {
 
@@ -46,6 +47,24 @@ std::string waits_for(const Policy& policy, const Retraining& state) {
   return {};
 }
 
+constexpr size_t kMostBadDataTold = 3;
+
+/// What holds it up while it challenges: monitors of live data quality that fire.
+Result<std::string> held_up_by(const project::Project& project, const registry::Registry& registry,
+                               const Policy& policy, const Retraining& state) {
+  const auto monitors = project.monitors.find(policy.deployment);
+  if (state.stage != Stage::Shadow && state.stage != Stage::Canary) return std::string();
+  if (monitors == project.monitors.end()) return std::string();
+  TM_TRY(const auto alerts, monitoring::kept_alerts(registry));
+  if (!alerts) return std::string();
+  const std::vector<std::string> bad =
+      monitoring::wishes_of(*alerts, policy.deployment, monitors->second, std::nullopt).bad_data;
+  std::string text;
+  for (size_t i = 0; i < std::min(bad.size(), kMostBadDataTold); ++i) text += (i == 0 ? "" : "; ") + bad[i];
+  if (bad.size() > kMostBadDataTold) text += fmt::format("; and {} more", bad.size() - kMostBadDataTold);
+  return text.empty() ? text : fmt::format("live data to be as they should be ({}), then ", text);
+}
+
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 Json number_or_null(int number) { return number != 0 ? Json(number) : Json(); }
 
@@ -76,6 +95,7 @@ Result<Json> retraining_status(const project::Project& project, registry::Regist
                      {"version", number_or_null(step.version)},
                      {"reason", step.reason}});
   const bool begun = state.attempt > 0;
+  TM_TRY(const std::string held_up, held_up_by(project, registry, policy, state));
   return Json{
       {"model", model},
       {"deployment", text_or_null(policy.deployment)},
@@ -86,7 +106,7 @@ Result<Json> retraining_status(const project::Project& project, registry::Regist
       {"percent", state.stage == Stage::Canary ? Json(state.percent) : Json()},
       {"trigger",
        begun ? Json{{"kind", to_text(state.trigger.kind)}, {"reason", state.trigger.reason}} : Json()},
-      {"waits_for", text_or_null(waits_for(policy, state))},
+      {"waits_for", text_or_null(held_up + waits_for(policy, state))},
       {"rejections", state.rejections},
       {"refusal", text_or_null(state.refusal)},
       {"requests", std::move(requests)},
