@@ -180,7 +180,7 @@ TEST_F(ReportOfLog, says_of_drift_what_a_monitor_says) {
   for (int day = 0; day < 80; ++day) {  // the lower half and the upper one by turns
     Json& of_day = days.emplace_back(Json::array());
     for (size_t i = 0; i < counts.size(); ++i)
-      of_day.push_back(counts[i] / 80 * ((i < counts.size() / 2) == (day % 2 == 0) ? 1.9 : 0.1));
+      of_day.push_back(counts[i] / 8 * ((i < counts.size() / 2) == (day % 2 == 0) ? 1.9 : 0.1));
   }
   x["by_day"] = Json{{"counts", days}};
   std::vector<Row> rows;
