@@ -423,9 +423,8 @@ int run_cli(int argc, char** argv) {
     return 0;
   } catch (const CLI::ParseError& e) {
     std::string hint = suggestion(cli, words);
-    const bool absent = dynamic_cast<const CLI::RequiredError*>(&e) != nullptr;  // no word is wrong
-    if (hint.empty() && !words.empty() &&
-        !absent) {  // one of a list: what could stand in the last one's place?
+    const bool wrong_word = dynamic_cast<const CLI::RequiredError*>(&e) == nullptr;
+    if (hint.empty() && !words.empty() && wrong_word) {  // what could stand in the last word's place?
       std::vector<std::string> before(words.begin(), words.end() - 1);
       before.emplace_back();
       hint = did_you_mean(words.back(), completions(cli, before));
