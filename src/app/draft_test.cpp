@@ -119,7 +119,7 @@ TEST(Draft, takes_for_a_key_what_names_every_row) {
   ASSERT_TRUE(draft.has_value());
   EXPECT_EQ(draft->notes[0],
             "key: Order No. (unique in all 1000 rows, so it is taken to name the row, not as a feature)");
-  EXPECT_NE(draft->project_file.find("    from: features\n    key: Order No.\n"), std::string::npos)
+  EXPECT_NE(draft->project_file.find("    from: features\n    key: \"Order No.\"\n"), std::string::npos)
       << draft->project_file;
   EXPECT_EQ(draft->transform_sql.find("row_id"), std::string::npos);
 
