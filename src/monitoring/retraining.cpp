@@ -13,6 +13,8 @@ namespace {
 
 using RolloutStage = registry::Rollout::Stage;
 
+constexpr double kAll = 100;  // percent
+
 /// Whether an ending speaks against the version: only these count towards stopping.
 enum class Counts { No, Yes };
 
@@ -91,7 +93,7 @@ class Decider {
     s().trigger = trigger;
     s().candidate = s().challenged = 0;
     s().percent = 0;
-    s().begun = false;
+    s().begun = s().compared = false;
     s().repeats = 0;
     s().refusal.clear();
     s().starts.push_back(now_);
@@ -307,8 +309,11 @@ class Decider {
     if (cannot_go_on() || !stage_is_there()) return;
     if (!facts_.bad_data.empty()) return;  // its numbers say nothing of it now
     const bool shadow = s().stage == Stage::Shadow;
+    Policy limits = policy_;
+    // With all requests there are no scores of the champion to compare with any more.
+    if (s().percent >= kAll && s().compared) limits.max_score_drift.reset();
     const StageVerdict verdict =
-        judge_stage(policy_, facts_.challenger, shadow ? policy_.shadow : kMinStagePredictions);
+        judge_stage(limits, facts_.challenger, shadow ? policy_.shadow : kMinStagePredictions);
     if (!verdict.breach.empty()) return end(Stage::Rejected, verdict.breach, Counts::Yes);
     if (verdict.missing.empty()) {
       s().missing_since.reset();
@@ -329,6 +334,7 @@ class Decider {
   }
 
   void next_stage() {
+    if (facts_.challenger.score_drift) s().compared = true;
     const auto next = std::find_if(policy_.canary.begin(), policy_.canary.end(),
                                    [&](double percent) { return percent > s().percent; });
     if (next == policy_.canary.end()) return promote();

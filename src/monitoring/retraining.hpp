@@ -114,11 +114,12 @@ struct Retraining {
   int attempt = 0;
   Trigger trigger;
   int candidate = 0;
-  int challenged = 0;            // the champion that the gate compared with
-  double percent = 0;            // of the canary
-  bool begun = false;            // the registry was seen to have this stage's rollout
-  int repeats = 0;               // of its run, after interruptions
-  int tries = 0;                 // of the act that is waited for
+  int challenged = 0;     // the champion that the gate compared with
+  double percent = 0;     // of the canary
+  bool begun = false;     // the registry was seen to have this stage's rollout
+  bool compared = false;  // its scores held their limit against the champion's, in a stage that is over
+  int repeats = 0;        // of its run, after interruptions
+  int tries = 0;          // of the act that is waited for
   std::optional<Instant> asked;  // for it, the last time
   std::optional<Instant> missing_since;
   int leftover = 0;             // a version whose rollout must still end

@@ -78,6 +78,7 @@ Json to_json(const Retraining& state) {
       {"challenged", state.challenged},
       {"percent", state.percent},
       {"begun", state.begun},
+      {"compared", state.compared},
       {"repeats", state.repeats},
       {"tries", state.tries},
       {"asked", of(state.asked)},
@@ -111,6 +112,8 @@ Result<Retraining> retraining_from_json(const Json& json) {
   TM_CHECK(read_member(json, "challenged", state.challenged));
   TM_CHECK(read_member(json, "percent", state.percent));
   TM_CHECK(read_member(json, "begun", state.begun));
+  if (json.contains("compared"))
+    TM_CHECK(read_member(json, "compared", state.compared));  // newer than the rest
   TM_CHECK(read_member(json, "repeats", state.repeats));
   TM_CHECK(read_member(json, "tries", state.tries));
   TM_CHECK(read_maybe(json, "asked", state.asked));
