@@ -65,10 +65,7 @@ Answer infer(Inference& inference, const Request& request, const Parameters& par
       call, request.body.size(),
       [&body = request.body, json_bytes = *json_bytes, live = call.live](V2Request& into) -> Result<void> {
         TM_CHECK(parse_infer_request(body, json_bytes, into));
-        const size_t inputs = into.infer.inputs.size();
-        const auto taken = serving::take_keys(into.infer, *live);
-        if (into.infer.inputs.size() != inputs) into.json.clear();  // the JSON names more of them
-        return taken;
+        return serving::take_keys(into.infer, *live);
       },
       [&inference, asked = asked_of(request)](const Inference::Call& asking, const V2Request& read) {
         return predict(inference, asking, asked, read);

@@ -276,8 +276,10 @@ Result<void> read_any(std::string_view body, std::optional<size_t> json_bytes, V
                                  body.size()));
   const std::string_view json = body.substr(0, json_bytes.value_or(body.size()));
   const std::string_view behind = body.substr(json.size());
-  // A client whose values are all behind the JSON sends the same JSON again and again.
-  if (json_bytes && !json.empty() && json == request.json)
+  // A client whose values are all behind the JSON sends the same JSON again and again. Whoever was given the
+  // request may have taken inputs.
+  const bool has_inputs = request.infer.inputs.size() == request.binary_bytes.size();
+  if (json_bytes && !json.empty() && has_inputs && json == request.json)
     return read_binary(behind, serving::kMaxValuesPerRequest, request);
   TM_TRY(Body read, read_values_json(json, read_body));
   request = std::move(read.request);

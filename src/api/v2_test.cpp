@@ -236,6 +236,20 @@ TEST(V2, a_header_that_comes_again_has_the_values_that_come_with_it) {
 }
 
 // Bodies of every form, right ones and wrong ones, one behind the other.
+TEST(V2, a_header_that_comes_again_is_read_anew_where_an_input_was_taken) {
+  const std::string json =
+      R"({"inputs":[{"name":"key","shape":[1],"datatype":"UINT8","parameters":{"binary_data_size":1}},)"
+      R"({"name":"x","shape":[1],"datatype":"UINT8","parameters":{"binary_data_size":1}}]})";
+  V2Request request;
+  for (const char value : {'\x01', '\x02'}) {
+    ASSERT_TRUE(parse_infer_request(json + '\x07' + value, json.size(), request));
+    ASSERT_EQ(request.infer.inputs.size(), 2U);
+    EXPECT_EQ(request.infer.inputs[0].numbers, std::vector<double>{7});
+    EXPECT_EQ(request.infer.inputs[1].numbers, std::vector<double>{static_cast<double>(value)});
+    request.infer.inputs.erase(request.infer.inputs.begin());  // as the row's key is
+  }
+}
+
 RC_GTEST_PROP(V2, what_is_read_into_another_requests_memory_is_as_if_into_new, ()) {
   struct Body {
     std::string json, behind;

@@ -5,9 +5,7 @@
 namespace tidemill::app {
 
 Result<void> DueTicks::use(const project::Project& project) {
-  TM_TRY(project::ZoneRules zone, project.timezone == "UTC"
-                                      ? Result<project::ZoneRules>(project::ZoneRules::utc())
-                                      : project::ZoneRules::load(project.timezone));
+  TM_TRY(project::ZoneRules zone, project::ZoneRules::of(project.timezone));
   std::map<std::string, project::Cron> crons;
   for (const project::Schedule& schedule : project.schedules)
     if (schedule.watch.empty()) {
@@ -19,8 +17,9 @@ Result<void> DueTicks::use(const project::Project& project) {
   return {};
 }
 
-Result<std::map<std::string, Instant>> DueTicks::look(const registry::Registry& registry, Instant now) const {
-  TM_TRY(const auto kept, registry.schedules());
+Result<std::map<std::string, Instant>> DueTicks::look(
+    const registry::Registry& registry, const std::map<std::string, registry::KeptSchedule>& kept,
+    Instant now) const {
   const std::lock_guard lock(mutex_);
   std::map<std::string, Instant> due;
   for (const auto& [name, cron] : crons_) {

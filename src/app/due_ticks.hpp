@@ -18,8 +18,11 @@ class DueTicks {
   /// Takes the project's schedules. Errors: a time zone that cannot be read, project.bad_value.
   Result<void> use(const project::Project& project);
   /// Of each schedule the first tick after its last success; of one that never succeeded the first that it
-  /// had, or else the next after `now`. Schedules that watch have none. Errors: registry.*.
-  Result<std::map<std::string, Instant>> look(const registry::Registry& registry, Instant now) const;
+  /// had, or else the next after `now`. Schedules that watch have none. kept: Registry::schedules(). Errors:
+  /// registry.*.
+  Result<std::map<std::string, Instant>> look(const registry::Registry& registry,
+                                              const std::map<std::string, registry::KeptSchedule>& kept,
+                                              Instant now) const;
 
  private:
   mutable std::mutex mutex_;

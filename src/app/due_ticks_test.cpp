@@ -30,7 +30,7 @@ class Due : public ::testing::Test {
     DueTicks ticks;
     must(ticks.use(project));
     std::map<std::string, std::string> texts;
-    for (const auto& [name, instant] : must(ticks.look(*store, home.clock->at)))
+    for (const auto& [name, instant] : must(ticks.look(*store, must(store->schedules()), home.clock->at)))
       texts[name] = to_text(instant);
     return texts;
   }

@@ -227,7 +227,6 @@ std::string Scheduler::metrics() const {
          "1 where this process runs the schedules of its home, 0 where it stands by.");
   out += fmt::format("tidemill_scheduler_active {}\n", active_.load() ? 1 : 0);
   const auto kept = registry_->schedules();
-  const auto due = due_ticks_.look(*registry_, clock_->now());
   const auto seconds = [](Instant at) { return static_cast<double>(at.micros) / 1e6; };
   if (kept && !kept->empty()) {
     const auto each = [&](std::string_view name, std::string_view help, auto value) {
@@ -245,6 +244,7 @@ std::string Scheduler::metrics() const {
     each("tidemill_schedule_last_success_timestamp_seconds", "When the last run that was done was over.",
          [&](const Kept& one) { return one.succeeded_at ? Number(seconds(*one.succeeded_at)) : Number(); });
   }
+  const auto due = kept ? due_ticks_.look(*registry_, *kept, clock_->now()) : std::unexpected(kept.error());
   if (due && !due->empty()) {
     family("tidemill_schedule_due_timestamp_seconds",
            "The first tick of a schedule by the clock after its last success: past, while it has none.");

@@ -43,9 +43,7 @@ Result<std::string> fingerprint_of(const project::Project& project, const projec
 
 Result<void> Schedules::use(const project::Project& project) {
   TM_TRY(const auto kept, options_.registry.schedules());
-  TM_TRY(project::ZoneRules zone, project.timezone == "UTC"
-                                      ? Result<project::ZoneRules>(project::ZoneRules::utc())
-                                      : project::ZoneRules::load(project.timezone));
+  TM_TRY(project::ZoneRules zone, project::ZoneRules::of(project.timezone));
   std::vector<Lived> lived;
   for (const project::Schedule& schedule : project.schedules) {
     const auto before = std::ranges::find_if(

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "engine/database.hpp"
 #include "engine/names.hpp"
 #include "monitoring/log_relation.hpp"
 #include "statistics/bins.hpp"
@@ -35,15 +34,13 @@ std::string pairs_in(const std::string& log, const registry::Rollout& shadow, co
     return name.empty() ? std::string("NULL") : fmt::format("{}.{}", of, engine::quote_name(name));
   };
   return fmt::format(
-      "SELECT CAST({} AS DOUBLE) AS champion, CAST({} AS DOUBLE) AS shadow, {} = {} AS same FROM (SELECT * "
-      "FROM "
-      "{} AS all_rows WHERE role = 'shadow' AND version = {} AND error IS NULL AND \"time\" >= TIMESTAMPTZ "
-      "'{}' "
-      "ORDER BY \"time\" DESC LIMIT {}) AS s JOIN {} AS c ON c.prediction_id = s.prediction_id AND c.\"row\" "
-      "= "
-      "s.\"row\" AND c.role <> 'shadow' AND c.version <> s.version AND c.error IS NULL",
+      "SELECT CAST({} AS DOUBLE) AS champion, CAST({} AS DOUBLE) AS shadow, {} = {} AS same "
+      "FROM (SELECT * FROM {} AS all_rows WHERE role = 'shadow' AND version = {} AND error IS NULL AND "
+      "\"time\" >= {} ORDER BY \"time\" DESC LIMIT {}) AS s "
+      "JOIN {} AS c ON c.prediction_id = s.prediction_id AND c.\"row\" = s.\"row\" AND c.role <> 'shadow' "
+      "AND c.version <> s.version AND c.error IS NULL",
       column("c", compared.score), column("s", compared.score), column("c", compared.decision),
-      column("s", compared.decision), log, shadow.version, to_text(shadow.since), kMostRows, log);
+      column("s", compared.decision), log, shadow.version, sql_of(shadow.since), kMostRows, log);
 }
 
 }  // namespace
@@ -58,10 +55,7 @@ Json Agreement::to_json() const {
 
 Result<Agreement> agreement_of(const Path& home, const registry::Rollout& shadow,
                                const forest::Package& package) {
-  engine::DatabaseOptions opening;
-  opening.memory_bytes = kSqlMemory;
-  opening.allowed_folders = {home};
-  TM_TRY(const auto database, engine::Database::open(opening));
+  TM_TRY(const auto database, open_log(home, 0, kSqlMemory));
   TM_TRY(engine::Connection sql, database->connect());
   const std::string log = log_relation(home, shadow.deployment);
   TM_TRY(const auto columns, sql.describe("SELECT * FROM " + log));

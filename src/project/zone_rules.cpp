@@ -70,6 +70,8 @@ Counts read_counts(Bytes& header) {
 
 ZoneRules ZoneRules::utc() { return {}; }
 
+Result<ZoneRules> ZoneRules::of(const std::string& name) { return name == "UTC" ? utc() : load(name); }
+
 Result<ZoneRules> ZoneRules::load(const std::string& name, const Path& zones) {
   std::error_code ignored;
   if (!is_time_zone(name, zones) || (name != "UTC" && !std::filesystem::is_directory(zones, ignored)))

@@ -22,6 +22,8 @@ class ZoneRules {
   static ZoneRules utc();
   /// Errors: project.zone_missing (no database, or no such zone), project.zone_malformed.
   static Result<ZoneRules> load(const std::string& name, const Path& zones = kZoneFolder);
+  /// Of a project's time zone: load()'s, but UTC's needs no database.
+  static Result<ZoneRules> of(const std::string& name);
   /// From the bytes of a TZif file, of version 1 to 4.
   static Result<ZoneRules> read(std::string_view bytes, const std::string& name);
 
