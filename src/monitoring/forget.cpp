@@ -14,6 +14,7 @@
 #include "monitoring/label_tables.hpp"
 #include "monitoring/log_relation.hpp"
 #include "monitoring/segment.hpp"
+#include "monitoring/steady_read.hpp"
 
 namespace tidemill::monitoring {
 
@@ -62,6 +63,12 @@ class Forgetting {
     return {};
   }
 
+  /// Reads log and labels, which are written meanwhile.
+  template <class Read>
+  auto steadily(const Read& read) {
+    return read_steadily(project_.home, deployment_.name, read);
+  }
+
   static std::string rows_in(const Path& file) {
     return fmt::format("read_parquet({}, hive_partitioning = false)", engine::quote_text(file.native()));
   }
@@ -94,9 +101,11 @@ class Forgetting {
   Result<void> find_predictions(const std::string& stored, Instant now) {
     TM_CHECK(make_folder(log_));
     TM_CHECK(roll(now));
-    TM_CHECK(
-        sql_.execute(fmt::format("CREATE TEMP TABLE gone AS SELECT prediction_id, \"row\" FROM {} WHERE {}",
-                                 log_relation(project_.home, deployment_.name), condition_of(stored))));
+    TM_CHECK(steadily([&] {
+      return sql_.execute(
+          fmt::format("CREATE TEMP TABLE gone AS SELECT prediction_id, \"row\" FROM {} WHERE {}",
+                      log_relation(project_.home, deployment_.name), condition_of(stored)));
+    }));
     out_.log.rows = whole(sql_.scalar("SELECT count(*) FROM gone"));
     return {};
   }
@@ -219,13 +228,14 @@ class Forgetting {
   }
 
   Result<void> prove(const std::string& stored) {
-    TM_TRY(const engine::Value in_log, sql_.scalar(fmt::format("SELECT count(*) FROM {} WHERE key = {}",
-                                                               log_relation(project_.home, deployment_.name),
-                                                               engine::quote_text(stored))));
-    TM_TRY(
-        const engine::Value in_labels,
-        sql_.scalar(fmt::format("SELECT count(*) FROM {} WHERE {}",
-                                label_relation(project_.home, deployment_.name), label_condition(stored))));
+    const auto count = [&](const auto& relation, const std::string& condition) {
+      return steadily([&] {
+        return sql_.scalar(fmt::format("SELECT count(*) FROM {} WHERE {}",
+                                       relation(project_.home, deployment_.name), condition));
+      });
+    };
+    TM_TRY(const engine::Value in_log, count(log_relation, condition_of(stored)));
+    TM_TRY(const engine::Value in_labels, count(label_relation, label_condition(stored)));
     const int64_t left = whole(in_log) + whole(in_labels);
     if (left == 0) return {};
     return environment_error("forget.left", fmt::format("{} rows came while they were forgotten", left),

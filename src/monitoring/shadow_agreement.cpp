@@ -6,6 +6,7 @@
 
 #include "engine/names.hpp"
 #include "monitoring/log_relation.hpp"
+#include "monitoring/steady_read.hpp"
 #include "statistics/bins.hpp"
 #include "statistics/distances.hpp"
 
@@ -43,18 +44,8 @@ std::string pairs_in(const std::string& log, const registry::Rollout& shadow, co
       column("s", compared.decision), log, shadow.version, sql_of(shadow.since), kMostRows, log);
 }
 
-}  // namespace
-
-Json Agreement::to_json() const {
-  const auto number = [](const std::optional<double>& value) { return value ? Json(*value) : Json(); };
-  return {{"rows", rows},
-          {"same_decisions", number(same_decisions)},
-          {"mean_difference", number(mean_difference)},
-          {"score_psi", number(score_psi)}};
-}
-
-Result<Agreement> agreement_of(const Path& home, const registry::Rollout& shadow,
-                               const forest::Package& package) {
+Result<Agreement> agreement_once(const Path& home, const registry::Rollout& shadow,
+                                 const forest::Package& package) {
   TM_TRY(const auto database, open_log(home, 0, kSqlMemory));
   TM_TRY(engine::Connection sql, database->connect());
   const std::string log = log_relation(home, shadow.deployment);
@@ -90,6 +81,21 @@ Result<Agreement> agreement_of(const Path& home, const registry::Rollout& shadow
   if (scored > 0) found.mean_difference = differences / static_cast<double>(scored);
   if (scored >= kLeastForPsi && bins.bins() > 0) found.score_psi = statistics::psi(champion, challenger);
   return found;
+}
+
+}  // namespace
+
+Json Agreement::to_json() const {
+  const auto number = [](const std::optional<double>& value) { return value ? Json(*value) : Json(); };
+  return {{"rows", rows},
+          {"same_decisions", number(same_decisions)},
+          {"mean_difference", number(mean_difference)},
+          {"score_psi", number(score_psi)}};
+}
+
+Result<Agreement> agreement_of(const Path& home, const registry::Rollout& shadow,
+                               const forest::Package& package) {
+  return read_steadily(home, shadow.deployment, [&] { return agreement_once(home, shadow, package); });
 }
 
 }  // namespace tidemill::monitoring

@@ -1,27 +1,18 @@
-// Reads the log and the labels while they are written. The Parquet file of a segment that grows is replaced
-// under its name at each roll, and SQL opens a file twice: for where its columns lie, and for them. A read
-// between whose two a file was replaced fails on bytes that are not where they were, and is done again.
+// Reads the log and the labels while they are written: the Parquet file of a segment that grows is replaced
+// under its name at each roll.
 #pragma once
 
-#include <string>
-
-#include "base/file.hpp"
+#include "base/steady_read.hpp"
 
 namespace tidemill::monitoring {
 
-inline constexpr int kMaxReads = 10;
-
-/// Which files of a deployment's log and labels there are: other text once one was replaced.
-std::string files_as_they_are(const Path& home, const std::string& deployment);
+/// The files of a deployment's log and labels that there are now.
+std::vector<Path> files_of_log(const Path& home, const std::string& deployment);
 
 /// What `read` returns. It must name the files anew each time (log_relation()).
 template <class Read>
 auto read_steadily(const Path& home, const std::string& deployment, const Read& read) -> decltype(read()) {
-  for (int done = 1;; ++done) {
-    const std::string before = files_as_they_are(home, deployment);
-    auto result = read();
-    if (result || done == kMaxReads || files_as_they_are(home, deployment) == before) return result;
-  }
+  return tidemill::read_steadily([&] { return files_of_log(home, deployment); }, read);
 }
 
 }  // namespace tidemill::monitoring

@@ -43,12 +43,14 @@ class Looker {
       TM_TRY(const std::string select, select_from_database(connection, project_, source, "looked_at"));
       return connection.describe(select);
     }
-    TM_TRY(const engine::FileScan scan, scan_of(project_, source));
-    looked.files = files_state(scan);
-    TM_TRY(looked.select, engine::select_from_files(connection, scan));
-    auto columns = connection.describe(looked.select);
-    if (!columns) return std::unexpected(engine::explain_scan_error(scan, std::move(columns).error()));
-    return columns;
+    return read_source(project_, source, [&]() -> Result<std::vector<engine::Column>> {
+      TM_TRY(const engine::FileScan scan, scan_of(project_, source));
+      looked.files = files_state(scan);
+      TM_TRY(looked.select, engine::select_from_files(connection, scan));
+      auto columns = connection.describe(looked.select);
+      if (!columns) return std::unexpected(engine::explain_scan_error(scan, std::move(columns).error()));
+      return columns;
+    });
   }
 
  private:

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/steady_read.hpp"
 #include "engine/scan.hpp"
 #include "project/project.hpp"
 #include "registry/registry.hpp"
@@ -32,6 +33,14 @@ SourceColumns columns_of_sources(const project::Project& project, registry::Regi
 
 /// The files that it has now. Errors: source.no_files; a log that nobody wrote yet has none.
 Result<std::vector<Path>> files_of(const project::Project& project, const project::Source& source);
+/// What `read` returns of a source's files, which it must name anew each time: one of Parquet, as a log's is,
+/// may be replaced meanwhile.
+template <class Read>
+auto read_source(const project::Project& project, const project::Source& source, const Read& read)
+    -> decltype(read()) {
+  if (source.format != "parquet") return read();
+  return read_steadily([&] { return files_of(project, source).value_or(std::vector<Path>()); }, read);
+}
 /// What the engine needs to read a source's files.
 Result<engine::FileScan> scan_of(const project::Project& project, const project::Source& source);
 /// A SELECT over a source's table or query in its attached database; attaches it as `catalog` first. Declared

@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include <fmt/format.h>
+
 #include "pipeline/fingerprint.hpp"
 #include "pipeline/outline.hpp"
 #include "pipeline/project_for_tests.hpp"
@@ -78,6 +80,24 @@ TEST_F(SourceColumnsTest, a_file_that_changes_between_plan_and_step_is_looked_at
   ASSERT_TRUE(history && !history->empty());
   EXPECT_EQ(history->front().rows, 2);
   EXPECT_EQ(history->front().columns.at(0).name, "amount");
+}
+
+TEST_F(SourceColumnsTest, a_log_is_read_again_when_it_was_replaced_under_a_read_that_failed) {
+  const auto reads = [&](const std::string& file) {
+    const Path path = project_.folder() / file;
+    project_.yaml("name: p\nsources: {sales: {path: " + file + "}}\n").file(file, "before");
+    const project::Project loaded = project_.load();
+    int done = 0;
+    const auto read = read_source(loaded, loaded.sources.at("sales"), [&]() -> Result<int> {
+      if (++done > 1) return done;
+      project_.file("next", "after");
+      std::filesystem::rename(project_.folder() / "next", path);
+      return environment_error("engine.failed", "bytes are not where they were");
+    });
+    return fmt::format("{} {}", done, read ? "read" : "failed");
+  };
+  EXPECT_EQ(reads("sales.parquet"), "2 read");
+  EXPECT_EQ(reads("sales.csv"), "1 failed");  // a mistake of its rows is told at once
 }
 
 }  // namespace

@@ -27,13 +27,15 @@ Result<std::string> select_of(const StepContext& step, engine::Connection& conne
 
 Result<engine::WrittenTable> read_files(const StepContext& step, const project::Source& source,
                                         const Path& file) {
-  TM_TRY(const engine::FileScan scan, scan_of(step.project(), source));
   TM_TRY(const std::unique_ptr<Watched> connection, step.connect(Engines::Kind::Reading));
-  TM_TRY(const std::string select, select_of(step, **connection, scan));
-  auto written =
-      (*connection)->write_parquet(sampled(select, source, sample_of(step.project(), source)), file);
-  if (!written) return std::unexpected(engine::explain_scan_error(scan, std::move(written).error()));
-  return written;
+  return read_source(step.project(), source, [&]() -> Result<engine::WrittenTable> {
+    TM_TRY(const engine::FileScan scan, scan_of(step.project(), source));
+    TM_TRY(const std::string select, select_of(step, **connection, scan));
+    auto written =
+        (*connection)->write_parquet(sampled(select, source, sample_of(step.project(), source)), file);
+    if (!written) return std::unexpected(engine::explain_scan_error(scan, std::move(written).error()));
+    return written;
+  });
 }
 
 /// The newest value of the watermark that the live snapshot has, as SQL, if that snapshot came from the same
