@@ -204,19 +204,25 @@ Finding evaluate_attribution(Cause cause, const Limits& limits, Numbers training
   return finding;
 }
 
-Finding evaluate_traffic(Cause cause, const TrafficLimits& limits, std::optional<double> predictions,
-                         Duration window) {
+Finding evaluate_traffic(Cause cause, const TrafficLimits& limits, const Traffic& traffic) {
   Finding finding = start(std::move(cause), Topic::Other);
-  if (!predictions || window.micros <= 0)
+  if (!traffic.predictions || traffic.window.micros <= 0)
     return without(std::move(finding), Finding::State::Missing, "the number of predictions is not known");
   const auto expected = [&](const Rate& rate) {
-    return rate.count * static_cast<double>(window.micros) /
+    return rate.count * static_cast<double>(traffic.window.micros) /
            static_cast<double>(std::max<int64_t>(rate.per.micros, 1));
   };
   Limits of_window;
   if (limits.min) of_window.min = expected(*limits.min);
   if (limits.max) of_window.max = expected(*limits.max);
-  judge(finding, "predictions", of_window, {*predictions}, {});
+  if (traffic.logged < traffic.window && *traffic.predictions < of_window.min.value_or(0))
+    return without(std::move(finding), Finding::State::NotEnoughData,
+                   traffic.logged.micros == 0
+                       ? "not enough data: nothing was predicted yet"
+                       : fmt::format("not enough data: {:.4g} predictions, {:.4g} needed in {}, and the "
+                                     "first request was later than that ago",
+                                     *traffic.predictions, *of_window.min, to_text(traffic.window)));
+  judge(finding, "predictions", of_window, {*traffic.predictions}, {});
   return finding;
 }
 

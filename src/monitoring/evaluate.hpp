@@ -56,7 +56,8 @@ Result<Finding> evaluate_fairness(Cause cause, const Limits& limits, std::string
 /// Mean |SHAP| of each feature in training and now: nDCG of their order, `min` 0.9 where none is said.
 Finding evaluate_attribution(Cause cause, const Limits& limits, Numbers training, Numbers now, double rows);
 
-/// Predictions in the window against a rate. None at all is too little traffic, not missing data.
+/// Predictions in the window against a rate. None at all is too little traffic, not missing data, but there
+/// is not enough data to say so while the log is younger than the window.
 struct Rate {
   double count = 0;
   Duration per{int64_t{86'400} * 1'000'000};
@@ -64,8 +65,12 @@ struct Rate {
 struct TrafficLimits {
   std::optional<Rate> min, max;
 };
-Finding evaluate_traffic(Cause cause, const TrafficLimits& limits, std::optional<double> predictions,
-                         Duration window);
+struct Traffic {
+  std::optional<double> predictions;
+  Duration window;
+  Duration logged;  // since the first request, failed ones too; 0: there was none
+};
+Finding evaluate_traffic(Cause cause, const TrafficLimits& limits, const Traffic& traffic);
 
 /// A percentile of the latency in seconds; nothing: no prediction was timed.
 Finding evaluate_latency(Cause cause, const Limits& limits, std::optional<double> seconds, double rows);

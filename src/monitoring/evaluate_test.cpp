@@ -162,12 +162,30 @@ TEST(EvaluateAttribution, agrees_with_the_reference_and_fails_below_nine_tenths)
 TEST(EvaluateTraffic, takes_none_for_too_little_and_unknown_for_missing) {
   const Duration week{int64_t{7} * 86'400'000'000};
   const TrafficLimits limits{.min = Rate{100}, .max = Rate{1000}};
-  EXPECT_FALSE(evaluate_traffic(kCause, limits, 700, week).fails());
-  EXPECT_TRUE(evaluate_traffic(kCause, limits, 699, week).fails());
-  EXPECT_TRUE(evaluate_traffic(kCause, limits, 0, week).fails());
-  EXPECT_TRUE(evaluate_traffic(kCause, limits, 7001, week).fails());
-  EXPECT_EQ(evaluate_traffic(kCause, limits, 0, week).state, State::Measured);
-  EXPECT_EQ(evaluate_traffic(kCause, limits, {}, week).state, State::Missing);
+  const auto of = [&](std::optional<double> predictions) {
+    return evaluate_traffic(kCause, limits, {predictions, week, week});
+  };
+  EXPECT_FALSE(of(700).fails());
+  EXPECT_TRUE(of(699).fails());
+  EXPECT_TRUE(of(0).fails());
+  EXPECT_TRUE(of(7001).fails());
+  EXPECT_EQ(of(0).state, State::Measured);
+  EXPECT_EQ(of({}).state, State::Missing);
+}
+
+TEST(EvaluateTraffic, waits_with_too_little_until_the_log_is_as_old_as_the_window) {
+  const Duration week{int64_t{7} * 86'400'000'000}, day{86'400'000'000};
+  const TrafficLimits limits{.min = Rate{100}, .max = Rate{1000}};
+  const auto of = [&](double predictions, Duration logged) {
+    return evaluate_traffic(kCause, limits, {predictions, week, logged});
+  };
+  EXPECT_EQ(of(0, {0}).state, State::NotEnoughData);
+  EXPECT_NE(of(0, {0}).text.find("nothing was predicted yet"), std::string::npos);
+  EXPECT_EQ(of(90, day).state, State::NotEnoughData);
+  EXPECT_FALSE(of(90, day).fails());
+  EXPECT_EQ(of(700, day).state, State::Measured) << "enough is enough, whatever comes";
+  EXPECT_TRUE(of(7001, day).fails()) << "so is too much";
+  EXPECT_TRUE(of(90, week).fails());
 }
 
 TEST(EvaluateLatency, is_held_against_its_limit) {

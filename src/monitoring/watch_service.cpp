@@ -3,23 +3,37 @@
 
 #include <fmt/format.h>
 
+#include "monitoring/log_writer.hpp"
 #include "monitoring/watch_look.hpp"
 
 namespace tidemill::monitoring {
 
-/// A log that keeps a sample is scaled; one that is younger than the window is held against its own age.
+namespace {
+
+/// So far the log surely goes back: the rows of an hour are removed together, and a look may be late.
+Duration surely_kept(const project::PredictionLog& log) {
+  return {std::max(log.retain.micros - kHour.micros, log.retain.micros / 2)};
+}
+
+}  // namespace
+
+/// A log that keeps a sample is scaled.
 Result<void> Look::traffic() {
-  const double sample = input_.deployment->log->sample;
-  TM_TRY(const auto read,
-         connection_.query(fmt::format("SELECT count(*) FILTER (time >= {}), min(epoch_us(time)) FROM {}",
-                                       sql_of(span_.begin), rows_in({{0}, span_.end}, 0))));
-  const auto rows = static_cast<double>(std::get<int64_t>(read.rows[0][0]));
-  const auto* oldest = std::get_if<int64_t>(&read.rows[0][1]);
-  Instant begin = span_.begin;
-  if (oldest != nullptr) begin.micros = std::clamp(*oldest, span_.begin.micros, span_.end.micros);
-  Finding finding = evaluate_traffic(cause(), traffic_limits_of(monitor_), rows / sample,
-                                     {span_.end.micros - begin.micros});
-  if (sample < 1) finding.text += fmt::format("; {} rows are a sample of {:g} %, scaled", rows, sample * 100);
+  const project::PredictionLog& log = *input_.deployment->log;
+  const Duration window = std::min(Duration{span_.end.micros - span_.begin.micros}, surely_kept(log));
+  TM_TRY(const engine::Value counted,
+         connection_.scalar(fmt::format("SELECT count(*) FROM {}",
+                                        rows_in({{span_.end.micros - window.micros}, span_.end}, 0))));
+  TM_TRY(const engine::Value first,
+         connection_.scalar(fmt::format("SELECT min(epoch_us(time)) FROM {} WHERE time < {}", relation_,
+                                        sql_of(span_.end))));
+  const auto rows = static_cast<double>(std::get<int64_t>(counted));
+  const auto* micros = std::get_if<int64_t>(&first);
+  const Duration logged{micros == nullptr ? 0 : span_.end.micros - *micros};
+  Finding finding =
+      evaluate_traffic(cause(), traffic_limits_of(monitor_), {rows / log.sample, window, logged});
+  if (log.sample < 1)
+    finding.text += fmt::format("; {} rows are a sample of {:g} %, scaled", rows, log.sample * 100);
   add(std::move(finding));
   return {};
 }

@@ -319,19 +319,45 @@ TEST_F(WatchHome, without_rows_there_is_not_enough_data_and_without_a_version_no
   EXPECT_TRUE(look(drift()).empty());
 }
 
-TEST_F(WatchHome, traffic_scales_a_sample_and_knows_the_age_of_the_log) {
+TEST_F(WatchHome, traffic_scales_a_sample) {
   write(rows_of(50, [](Row& row, size_t i) { row.ago = {static_cast<int64_t>(i + 1) * 36'000'000}; }));
   Monitor monitor = monitor_of(Monitor::Kind::Traffic, "");
-  monitor.window = Duration{24 * kHour.micros};
-  monitor.min_rate = {90, kHour};
+  monitor.window = Duration{kHour.micros / 2};
+  monitor.min_rate = {190, kHour};
   deployment.log->sample = 0.5;
   const auto findings = look(monitor);
   ASSERT_EQ(findings.size(), 1U);
   EXPECT_EQ(findings[0].value, 100);
-  EXPECT_FALSE(findings[0].fails()) << "half an hour of 200 an hour";
+  EXPECT_FALSE(findings[0].fails());
   EXPECT_NE(findings[0].text.find("sample of 50 %"), std::string::npos);
   monitor.min_rate = {300, kHour};
   EXPECT_TRUE(look(monitor)[0].fails());
+}
+
+TEST_F(WatchHome, too_little_traffic_is_said_of_what_was_first_asked_before_the_window) {
+  Monitor monitor = monitor_of(Monitor::Kind::Traffic, "");
+  monitor.window = Duration{24 * kHour.micros};
+  monitor.min_rate = {90, kHour};
+  const auto looked = [&] { return look(monitor).at(0); };
+  EXPECT_EQ(looked().state, State::NotEnoughData) << looked().text;
+  write(rows_of(50, [](Row& row, size_t i) { row.ago = {static_cast<int64_t>(i + 1) * 36'000'000}; }));
+  EXPECT_EQ(looked().state, State::NotEnoughData) << looked().text;
+  monitor.min_rate = {2, kHour};
+  EXPECT_EQ(looked().state, State::Measured) << "48 are reached already";
+  monitor.min_rate = {90, kHour};
+  write({Row{.error = "refused", .ago = {25 * kHour.micros}}});
+  EXPECT_TRUE(looked().fails()) << looked().text;
+}
+
+TEST_F(WatchHome, traffic_of_a_window_longer_than_the_log_is_kept_is_of_what_is_kept) {
+  write(rows_of(50, [](Row& row, size_t i) { row.ago = {static_cast<int64_t>(i) * 180'000'000}; }));
+  Monitor monitor = monitor_of(Monitor::Kind::Traffic, "");
+  monitor.window = Duration{24 * kHour.micros};
+  monitor.min_rate = {30, kHour};
+  deployment.log->retain = Duration{3 * kHour.micros};
+  EXPECT_TRUE(look(monitor).at(0).fails()) << "20 an hour";
+  monitor.min_rate = {15, kHour};
+  EXPECT_FALSE(look(monitor).at(0).fails());
 }
 
 TEST_F(WatchHome, latency_is_of_predictions_not_of_rows) {
