@@ -9,6 +9,7 @@
 #include "app/output.hpp"
 #include "app/references.hpp"
 #include "app/retraining_status.hpp"
+#include "app/shadow_status.hpp"
 #include "pipeline/batch.hpp"
 #include "pipeline/check_tables.hpp"
 #include "pipeline/diff.hpp"
@@ -218,7 +219,14 @@ int explain(const GlobalOptions& global, const std::string& step) {
   if (session->project.models.contains(model)) {
     auto retraining = retraining_status(session->project, *session->registry, model, kRetrainingSteps);
     if (!retraining) return report(global, retraining.error());
-    if (!(*retraining)["attempt"].is_null()) (*why)["retraining"] = *std::move(retraining);
+    if (!(*retraining)["attempt"].is_null()) {
+      if (!(*retraining)["deployment"].is_null()) {
+        auto agreement = shadow_agreement(*session, (*retraining)["deployment"].get<std::string>());
+        if (!agreement) return report(global, agreement.error());
+        (*retraining)["agreement"] = *std::move(agreement);
+      }
+      (*why)["retraining"] = *std::move(retraining);
+    }
   }
   if (global.json) {
     print_json(*why);
@@ -239,8 +247,11 @@ int explain(const GlobalOptions& global, const std::string& step) {
   if (const auto current = why->find("now"); current != why->end() && current->is_object())
     out += fmt::format("  now: {}: {}\n{}", cell_text(current->value("state", Json())),
                        cell_text(current->value("reason", Json())), changes(*current));
-  if (const auto retraining = why->find("retraining"); retraining != why->end())
+  if (const auto retraining = why->find("retraining"); retraining != why->end()) {
     out += retraining_text(*retraining) + "\n";
+    if (const Json agreement = retraining->value("agreement", Json()); !agreement.is_null())
+      out += "  " + agreement_text(agreement) + "\n";
+  }
   print(out);
   return 0;
 }

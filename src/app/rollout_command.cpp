@@ -3,14 +3,13 @@
 #include <cmath>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "app/commands.hpp"
 #include "app/output.hpp"
 #include "app/references.hpp"
 #include "app/retraining_status.hpp"
+#include "app/shadow_status.hpp"
 #include "base/log.hpp"
-#include "monitoring/shadow_agreement.hpp"
 #include "serving/deployment_status.hpp"
 
 namespace tidemill::app {
@@ -133,20 +132,6 @@ std::string table_of(const Json& list) {
   return text.text();
 }
 
-std::string agreement_text(const Json& agreement) {
-  if (agreement.is_null()) return {};
-  const auto rows = agreement["rows"].get<int64_t>();
-  if (rows == 0) return "\nthe log has no row yet that both answered";
-  std::vector<std::string> parts;
-  const auto number = [&](const char* name) { return agreement[name].get<double>(); };
-  if (!agreement["same_decisions"].is_null())
-    parts.push_back(fmt::format("{:.1f} % of the decisions are the same", number("same_decisions") * kWhole));
-  if (!agreement["mean_difference"].is_null())
-    parts.push_back(fmt::format("scores differ by {:.4f} on average", number("mean_difference")));
-  if (!agreement["score_psi"].is_null()) parts.push_back(fmt::format("PSI {:.4f}", number("score_psi")));
-  return fmt::format("\nof {} rows that both answered: {}", grouped(rows), fmt::join(parts, ", "));
-}
-
 std::string page_of(const Json& status) {
   std::string out = fmt::format("{} serves {}@{}", status["deployment"].get<std::string>(),
                                 status["model"].get<std::string>(), status["alias"].get<std::string>());
@@ -164,8 +149,8 @@ std::string page_of(const Json& status) {
     if (!challenger["sticky"].is_null())
       out += fmt::format("\ncallers stay with one version by {}", challenger["sticky"].get<std::string>());
     if (!challenger["problem"].is_null()) out += "\nproblem: " + challenger["problem"].get<std::string>();
-    if (const auto agreement = challenger.find("agreement"); agreement != challenger.end())
-      out += agreement_text(*agreement);
+    if (const Json agreement = challenger.value("agreement", Json()); !agreement.is_null())
+      out += "\n" + agreement_text(agreement);
   }
   if (!champion.is_null() && !champion["tables"].empty()) {
     out += "\nlooks things up in";
@@ -181,20 +166,9 @@ std::string page_of(const Json& status) {
 
 /// How far a shadow says what the champion says, where a log has both.
 Result<void> add_agreement(const Session& session, Json& status) {
-  const auto deployment = status["deployment"].get<std::string>();
-  TM_TRY(const auto rollouts, session.registry->rollouts());
-  const auto found = rollouts.find(deployment);
-  if (status["challenger"].is_null() || found == rollouts.end()) return {};
-  Json& agreement = status["challenger"]["agreement"];
-  if (found->second.stage != Rollout::Stage::Shadow || !session.project.deployments.at(deployment).log)
-    return {};
-  TM_TRY(const auto version,
-         session.registry->version(found->second.model, std::to_string(found->second.version)));
-  TM_TRY(const forest::Package package, forest::load_package(version.package, [&](const std::string& object) {
-           return session.registry->read_object(object);
-         }));
-  TM_TRY(const auto measured, monitoring::agreement_of(session.project.home, found->second, package));
-  agreement = measured.to_json();
+  if (status["challenger"].is_null()) return {};
+  TM_TRY(status["challenger"]["agreement"],
+         shadow_agreement(session, status["deployment"].get<std::string>()));
   return {};
 }
 
