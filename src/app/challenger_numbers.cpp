@@ -1,12 +1,11 @@
 #include "app/challenger_numbers.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 #include <fmt/format.h>
 
 #include "api/metrics.hpp"
-#include "statistics/distances.hpp"
+#include "statistics/score_drift.hpp"
 
 namespace tidemill::app {
 
@@ -52,11 +51,18 @@ void ChallengerNumbers::count(Scores& scores, const serving::PredictionRecord& r
                                                                 : statistics::read_baseline(*baseline);
     if (!read || read->numbers.edges.empty()) return;
     scores.bins = read->numbers;
-    scores.champion.assign(scores.bins.places(), 0);
-    scores.challenger.assign(scores.bins.places(), 0);
   }
-  std::vector<double>& counts = challenges ? scores.challenger : scores.champion;
-  for (const double value : values->numbers) ++counts[scores.bins.place_of(value)];
+  NewestScores& newest = challenges ? scores.challenger : scores.champion;
+  for (const double value : values->numbers) newest.add(value);
+}
+
+void ChallengerNumbers::NewestScores::add(double value) {
+  if (values.size() < kMostScores) {
+    values.push_back(value);
+    return;
+  }
+  values[oldest] = value;
+  oldest = (oldest + 1) % kMostScores;
 }
 
 monitoring::Facts::Challenger ChallengerNumbers::of(const std::string& deployment,
@@ -97,12 +103,16 @@ monitoring::Facts::Challenger ChallengerNumbers::numbers_of(const std::string& d
   numbers.errors = static_cast<double>(failed) / static_cast<double>(predictions);
   if (const auto p99 = answers.quantile_seconds(0.99))
     numbers.p99 = Duration{static_cast<int64_t>(*p99 * 1e6)};
-  const std::lock_guard lock(scores.mutex);
-  const auto enough = [](const std::vector<double>& counts) {
-    return std::accumulate(counts.begin(), counts.end(), 0.0) >= monitoring::kMinStagePredictions;
-  };
-  if (enough(scores.champion) && enough(scores.challenger))
-    numbers.score_drift = statistics::psi(scores.champion, scores.challenger);
+  std::vector<double> champion, challenger;
+  statistics::NumberBins bins;
+  {
+    const std::lock_guard lock(scores.mutex);
+    champion = scores.champion.values;
+    challenger = scores.challenger.values;
+    bins = scores.bins;
+  }
+  if (static_cast<int64_t>(std::min(champion.size(), challenger.size())) >= monitoring::kMinStagePredictions)
+    numbers.score_drift = statistics::score_drift(bins, champion, challenger);
   return numbers;
 }
 
@@ -127,7 +137,8 @@ std::string ChallengerNumbers::metrics() const {
          [](const Numbers& one) { return Number(one.errors); });
   family("tidemill_challenger_p99_seconds", "The 99th percentile of their latency.",
          [](const Numbers& one) { return one.p99 ? Number(one.p99->seconds()) : Number(); });
-  family("tidemill_challenger_score_psi", "The PSI of its scores against the champion's in the same time.",
+  family("tidemill_challenger_score_psi",
+         "The PSI of its scores against the champion's in the same time, without what only steps make.",
          [](const Numbers& one) { return Number(one.score_drift); });
   return out;
 }

@@ -17,6 +17,8 @@
 
 namespace tidemill::app {
 
+inline constexpr size_t kMostScores = 10'000;  // of a version, that are compared
+
 class ChallengerNumbers final : public serving::PredictionSink {
  public:
   /// `next` is told of every prediction as well; null: nobody.
@@ -34,13 +36,19 @@ class ChallengerNumbers final : public serving::PredictionSink {
   monitoring::Facts::Challenger of(const std::string& deployment, const registry::Rollout* rollout);
 
  private:
-  /// The scores of both, in the bins of one's test scores.
+  /// The newest of one version, in no order.
+  struct NewestScores {
+    std::vector<double> values;
+    size_t oldest = 0;  // once they are kMostScores
+    void add(double value);
+  };
+  /// The scores of both, and bins of one's test scores.
   struct Scores {
     registry::Rollout stage;
     api::InferenceSeries::Answers before;
     std::mutex mutex;
     statistics::NumberBins bins;  // no edges: none that has a baseline was seen yet
-    std::vector<double> champion, challenger;
+    NewestScores champion, challenger;
     bool not_numbers = false;  // classes have no one score
   };
   static void count(Scores& scores, const serving::PredictionRecord& record);

@@ -8,7 +8,7 @@
 #include "monitoring/log_relation.hpp"
 #include "monitoring/steady_read.hpp"
 #include "statistics/bins.hpp"
-#include "statistics/distances.hpp"
+#include "statistics/score_drift.hpp"
 
 namespace tidemill::monitoring {
 
@@ -55,9 +55,9 @@ Result<Agreement> agreement_once(const Path& home, const registry::Rollout& shad
   statistics::NumberBins bins;
   if (const auto baseline = package.baseline.find("score"); baseline != package.baseline.end())
     if (auto read = statistics::read_baseline(*baseline)) bins = std::move(read->numbers);
-  std::vector<double> champion(bins.places()), challenger(bins.places());
+  std::vector<double> champion, challenger;
   Agreement found;
-  int64_t same = 0, judged = 0, scored = 0;
+  int64_t same = 0, judged = 0;
   double differences = 0;
   TM_CHECK(sql.for_each_chunk(
       "SELECT champion, shadow, CAST(same AS DOUBLE) FROM (" + pairs_in(log, shadow, compared) + ")",
@@ -69,17 +69,17 @@ Result<Agreement> agreement_once(const Path& home, const registry::Rollout& shad
             same += chunk.doubles(2)[r] != 0 ? 1 : 0;
           }
           if (chunk.is_null(0, r) || chunk.is_null(1, r)) continue;
-          ++scored;
           differences += std::abs(chunk.doubles(0)[r] - chunk.doubles(1)[r]);
-          if (bins.bins() == 0) continue;
-          ++champion[bins.place_of(chunk.doubles(0)[r])];
-          ++challenger[bins.place_of(chunk.doubles(1)[r])];
+          champion.push_back(chunk.doubles(0)[r]);
+          challenger.push_back(chunk.doubles(1)[r]);
         }
         return {};
       }));
   if (judged > 0) found.same_decisions = static_cast<double>(same) / static_cast<double>(judged);
+  const size_t scored = champion.size();
   if (scored > 0) found.mean_difference = differences / static_cast<double>(scored);
-  if (scored >= kLeastForPsi && bins.bins() > 0) found.score_psi = statistics::psi(champion, challenger);
+  if (scored >= kLeastForPsi && bins.bins() > 0)
+    found.score_psi = statistics::score_drift(bins, champion, challenger);
   return found;
 }
 

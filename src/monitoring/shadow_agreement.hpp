@@ -15,10 +15,10 @@ struct Agreement {
   int64_t rows = 0;                       // that both answered
   std::optional<double> same_decisions;   // the share of equal decisions or classes; none of a regression
   std::optional<double> mean_difference;  // of the scores, without sign; none of several classes
-  std::optional<double> score_psi;  // in the bins of the shadow's test scores; from kLeastForPsi rows on
+  std::optional<double> score_psi;        // statistics::score_drift(), from kLeastForPsi rows on
   Json to_json() const;
 };
-inline constexpr int64_t kLeastForPsi = 200;
+inline constexpr size_t kLeastForPsi = 200;
 
 /// Of the challenger since its stage began. package: its own. Errors: engine.*.
 Result<Agreement> agreement_of(const Path& home, const registry::Rollout& shadow,

@@ -17,7 +17,9 @@ const Object& limits_object() {
       "missing.",
       {{"errors", scalar(share()), "The greatest share of failed predictions."},
        {"p99", scalar(duration()), "The greatest 99th percentile of the latency."},
-       {"score_drift", scalar(real(0)), "The greatest PSI of the scores against the champion's."}}};
+       {"score_drift", scalar(real(0)),
+        "The greatest PSI of the scores against the champion's, without what only the steps of a calibration "
+        "make."}}};
   return described;
 }
 
