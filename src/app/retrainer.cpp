@@ -1,5 +1,7 @@
 #include "app/retrainer.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/log.hpp"
@@ -36,7 +38,7 @@ std::vector<registry::RetrainingStep> steps_of(const Decision& decision) {
 }  // namespace
 
 void Retrainer::look(Instant now, Slot slot) {
-  looks_again_ = false;
+  again_ = Again::Later;
   for (const auto& [name, model] : project_.models) {
     if (model.imported) continue;
     const auto looked = look_at(model, now, slot);
@@ -64,16 +66,15 @@ Result<void> Retrainer::look_at(const project::Model& model, Instant now, Slot s
     facts.run->status = Facts::Run::Status::Failed;
     facts.run->error = failed->second.error;
   } else if (slot == Slot::Taken && needs_run(state, facts)) {
-    looks_again_ = true;  // its turn comes
+    again_ = std::max(again_, Again::WhenARunMayBegin);
     return {};
   }
-  const bool unmeasured =
-      options_.sources.challenger && facts.rollout && !facts.challenger.predictions;
+  const bool unmeasured = options_.sources.challenger && facts.rollout && !facts.challenger.predictions;
   const Decision decision = decide(policy, state, facts, now);
   if (!(decision.state == state) || !decision.transitions.empty())
     TM_CHECK(options_.registry.keep_retraining(
         {model.name, to_json(decision.state), steps_of(decision), decision.state.handled}));
-  looks_again_ = looks_again_ || unmeasured || !decision.transitions.empty();
+  if (unmeasured || !decision.transitions.empty()) again_ = Again::Soon;
   tell(policy, decision, now);
   if (!decision.act) return {};
   return act(policy, *decision.act);

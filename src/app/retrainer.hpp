@@ -36,9 +36,10 @@ class Retrainer {
   /// A scheduled run is over: a version that it made and that waits for a rollout is taken up as a
   /// retraining.
   Result<void> take_up(const registry::Run& run, Instant now);
-  /// The next look is to come soon: a step was taken and what it asks for is still to be done, a run waits for
-  /// its turn, or nothing is known yet of a challenger.
-  bool looks_again() const { return looks_again_; }
+  /// When the next look is to come at the latest: soon where a step was taken and what it asks for is still
+  /// to be done, or nothing is known yet of a challenger; once a run may begin where one waits for its turn.
+  enum class Again { Later, WhenARunMayBegin, Soon };
+  Again again() const { return again_; }
 
  private:
   Result<void> look_at(const project::Model& model, Instant now, Slot slot);
@@ -51,7 +52,7 @@ class Retrainer {
   Options options_;
   project::Project project_;
   std::optional<Due> due_;
-  bool looks_again_ = false;
+  Again again_ = Again::Later;
   struct FailedStart {
     int attempt = 0;
     std::string error;

@@ -19,7 +19,6 @@ namespace {
 
 constexpr int kLockHeld = 5;
 constexpr auto kWaitForHome = std::chrono::seconds(5);
-constexpr Duration kDecideEvery{60'000'000};
 
 Path lock_path(const Path& home) { return home / "scheduler.lock"; }
 
@@ -127,10 +126,11 @@ void Scheduler::look() {
   const Instant now = clock_->now();
   if (child_ && child_->is_over()) end_run(now);
   schedules_.look(now);
-  if (is_time_to_decide(now)) {
-    const bool taken = child_ != nullptr || schedules_.due().has_value() || registry_->is_in_use();
-    retrainer_.look(now, taken ? Retrainer::Slot::Taken : Retrainer::Slot::Free);
-  }
+  const auto may_begin = [&] {
+    return child_ == nullptr && !schedules_.due().has_value() && !registry_->is_in_use();
+  };
+  if (decision_times_.is_time(now, registry_->generation(), retrainer_.again(), may_begin))
+    retrainer_.look(now, may_begin() ? Retrainer::Slot::Free : Retrainer::Slot::Taken);
   if (!child_) begin_run();
 }
 
@@ -169,18 +169,6 @@ void Scheduler::forget_old_schedules() {
     log::warning("schedules that are no more are still kept: {}", forgotten.error().message);
 }
 
-/// Every minute, and whenever something moved that may matter: a request to retrain does.
-bool Scheduler::is_time_to_decide(Instant now) {
-  const auto generation = registry_->generation();
-  const bool moved = generation && *generation != generation_;
-  if (generation) generation_ = *generation;
-  const bool due =
-      !decided_at_ || now < *decided_at_ || now.micros - decided_at_->micros >= kDecideEvery.micros;
-  if (!moved && !due && !retrainer_.looks_again()) return false;
-  decided_at_ = now;
-  return true;
-}
-
 void Scheduler::begin_run() {
   const auto due = schedules_.due();
   if (!due && !retrainer_.due()) return;
@@ -215,7 +203,7 @@ void Scheduler::end_run(Instant now) {
   if (child_attempt_) retrainer_.ended(*child_attempt_, end);
   child_tick_.reset();
   child_attempt_.reset();
-  decided_at_.reset();  // what it left is looked at now
+  decision_times_.decide_now();  // what it left is looked at
 }
 
 std::string Scheduler::metrics() const {

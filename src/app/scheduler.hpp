@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "app/child_run.hpp"
+#include "app/decision_times.hpp"
 #include "app/due_ticks.hpp"
 #include "app/events.hpp"
 #include "app/retrainer.hpp"
@@ -48,7 +49,6 @@ class Scheduler {
   void end_run(Instant now);
   void begin_run();
   void forget_old_schedules();
-  bool is_time_to_decide(Instant now);
   void begin(const std::vector<std::string>& selection, std::vector<std::string> arguments);
 
   SchedulerOptions options_;
@@ -59,6 +59,7 @@ class Scheduler {
   Schedules schedules_;
   DueTicks due_ticks_;
   Retrainer retrainer_;
+  DecisionTimes decision_times_;
   std::optional<FileLock> lock_;
   bool told_of_other_ = false;
   std::string project_state_;  // of its file: when it was written, and how long it is
@@ -67,8 +68,6 @@ class Scheduler {
   std::optional<registry::Tick> child_tick_;
   std::optional<registry::Attempt> child_attempt_;
   std::chrono::steady_clock::time_point not_before_{};  // the home was in use
-  std::optional<Instant> decided_at_;
-  int64_t generation_ = -1;
   std::atomic<bool> active_{false};
 
   std::jthread thread_;  // last: it uses all else
