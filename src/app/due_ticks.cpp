@@ -14,6 +14,7 @@ Result<void> DueTicks::use(const project::Project& project) {
   const std::lock_guard lock(mutex_);
   crons_ = std::move(crons);
   zone_ = std::move(zone);
+  first_.clear();
   return {};
 }
 
@@ -25,14 +26,14 @@ Result<std::map<std::string, Instant>> DueTicks::look(
   for (const auto& [name, cron] : crons_) {
     const auto found = kept.find(name);
     const bool succeeded = found != kept.end() && found->second.succeeded_at;
-    if (!succeeded) {
+    if (!succeeded && !first_.contains(name)) {
       TM_TRY(const auto ticks, registry.ticks(name, registry::kMaxTicks));
-      if (!ticks.empty()) {
-        due[name] = ticks.back().tick.at;
-        continue;
-      }
+      if (!ticks.empty()) first_[name] = ticks.back().tick.at;
     }
-    if (const auto next = project::next_after(cron, succeeded ? *found->second.succeeded_at : now, zone_))
+    if (const auto first = first_.find(name); !succeeded && first != first_.end())
+      due[name] = first->second;
+    else if (const auto next =
+                 project::next_after(cron, succeeded ? *found->second.succeeded_at : now, zone_))
       due[name] = *next;
   }
   return due;

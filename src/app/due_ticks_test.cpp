@@ -62,6 +62,25 @@ TEST_F(Due, is_the_first_tick_of_what_never_succeeded) {
   EXPECT_EQ(due(), (Texts{{kDaily, "2026-03-02T06:00:00Z"}}));
 }
 
+TEST_F(Due, stays_the_first_tick_when_newer_ones_take_its_place_in_the_registry) {
+  DueTicks ticks;
+  must(ticks.use(project));
+  const auto look = [&] {
+    return to_text(must(ticks.look(*store, must(store->schedules()), home.clock->at)).at(kDaily));
+  };
+  tick("2026-03-02T06:00:00Z", "2026-03-02T06:10:00Z", "failed");
+  EXPECT_EQ(look(), "2026-03-02T06:00:00Z");
+  std::vector<registry::TickRecord> missed;
+  for (int64_t day = 1; day <= registry::kMaxTicks; ++day)
+    missed.push_back({.tick = {kDaily, {at("2026-03-02T06:00:00Z").micros + day * 86'400'000'000}},
+                      .status = "given up",
+                      .reason = "missed"});
+  must(store->keep_schedule(kDaily, {}, missed));
+  EXPECT_EQ(look(), "2026-03-02T06:00:00Z");
+  tick("2029-01-01T06:00:00Z", "2029-01-01T06:10:00Z", "done");
+  EXPECT_EQ(look(), "2029-01-02T06:00:00Z");
+}
+
 TEST_F(Due, follows_the_clocks_of_the_project) {
   project.timezone = "Europe/Berlin";
   EXPECT_EQ(due(), (Texts{{kDaily, "2026-03-02T05:00:00Z"}}));
