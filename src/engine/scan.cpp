@@ -127,7 +127,8 @@ class Unification {
     return {};
   }
 
-  Result<void> add(const FileLayout& layout, const Column& column) {
+  Result<void> add(const FileLayout& layout, Column column) {
+    if (scan_.format == "csv" && scan_.as_written && scan_.as_written(column.name)) column.type = "VARCHAR";
     for (Output& output : outputs_) {
       if (!same_name(output.column.name, column.name)) continue;
       if (output.declared && !output.column.type.empty()) return {};

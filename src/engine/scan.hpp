@@ -2,6 +2,7 @@
 // are enforced, not guessed.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -17,6 +18,8 @@ struct FileScan {
   std::vector<Path> files;        // existing files, globs already expanded, absolute, sorted
   std::vector<Column> declared;   // name and declared type, type may be empty
   Json options = Json::object();  // as project::Source::options
+  /// Of CSV files: whether an undeclared column is text, as it is written; without it types are found.
+  std::function<bool(const std::string& column)> as_written = {};
 };
 
 /// Files that match a path or glob (*, ?, [..], ** for folders), sorted; absolute. Error source.no_files with
@@ -26,9 +29,9 @@ Result<std::vector<Path>> expand_globs(const Path& folder, const std::vector<std
 /// A SELECT over the files (no files: no rows of what is declared), which holds for these files as they are
 /// now. Each file's layout is looked at: the order of columns, the delimiter and the header may differ
 /// between files. A declared column has the declared type or the query fails, an integer is never rounded;
-/// other columns are kept, with types found in the first 20 480 rows of each file. Errors, all with the
-/// file's name: source.missing_column (with the nearest one), source.duplicate_column, source.empty,
-/// source.bad_type, source.bad_columns, source.truncated, source.broken, source.encoding.
+/// other columns are kept, as they are written or with types found in the first 20 480 rows of each file.
+/// Errors, all with the file's name: source.missing_column (with the nearest one), source.duplicate_column,
+/// source.empty, source.bad_type, source.bad_columns, source.truncated, source.broken, source.encoding.
 Result<std::string> select_from_files(Connection& connection, const FileScan& scan);
 
 /// Turns the error of running such a SELECT into one with file, line, content and remedy (source.bad_row,

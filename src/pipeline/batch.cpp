@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 
 #include <unistd.h>
 
@@ -27,13 +26,18 @@ struct Answer {
   std::string sql;
 };
 
+const forest::Feature* find_feature(const forest::Package& package, const std::string& column) {
+  const auto found = std::ranges::find_if(package.features, [&](const forest::Feature& feature) {
+    return engine::same_name(feature.name, column);
+  });
+  return found == package.features.end() ? nullptr : &*found;
+}
+
 /// What the model knows of a row: predict() refuses lists and times of day, also those that nobody needs.
 std::string row_of(const forest::Package& package, const std::vector<engine::Column>& columns) {
-  std::set<std::string> known;
-  for (const forest::Feature& feature : package.features) known.insert(engine::folded_name(feature.name));
   std::vector<std::string> members;
   for (const engine::Column& column : columns)
-    if (known.contains(engine::folded_name(column.name)))
+    if (find_feature(package, column.name) != nullptr)
       members.push_back(
           fmt::format("{}: input.{}", engine::quote_text(column.name), engine::quote_name(column.name)));
   return fmt::format("{{{}}}", fmt::join(members, ", "));
@@ -172,6 +176,7 @@ Json BatchResult::to_json() const {
 Result<BatchResult> predict_file(registry::Registry& registry, const BatchOptions& options) {
   engine::FileScan scan;
   TM_TRY(const std::string copy_options, copy_options_of(options.output));
+  TM_TRY(const std::string output_format, format_of(options.output));
   TM_TRY(scan.format, format_of(options.input));
   TM_TRY(scan.files, batch_input(options.input));
   TM_CHECK(check_batch_output(options.output, options.input, scan.files));
@@ -180,6 +185,11 @@ Result<BatchResult> predict_file(registry::Registry& registry, const BatchOption
   const std::string reference =
       fmt::format("{}@{}", version.model, version.number);  // an alias may move while this goes on
   TM_TRY(const auto predictor, predictors.find(reference));
+  // A guess would write 1.50 as 1.5 and t as true, and look for the category 1.10 as 1.1.
+  scan.as_written = [&](const std::string& column) {
+    const forest::Feature* feature = find_feature(predictor->package(), column);
+    return feature == nullptr ? output_format == "csv" : feature->sql_type == "VARCHAR";
+  };
 
   engine::DatabaseOptions opening = engine_within(options.budget, temporary_spill_folder());
   opening.timezone = options.timezone;

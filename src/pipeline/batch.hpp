@@ -28,7 +28,8 @@ struct BatchResult {
   Json to_json() const;
 };
 
-/// Adds, after all columns of the input: score and decision (binary); score_CLASS … and label (multiclass);
+/// From CSV to CSV the columns that the model does not use keep their text. Adds, after all columns of the
+/// input: score and decision (binary); score_CLASS … and label (multiclass);
 /// prediction, and low and high with conformal intervals (regression). Errors: usage.format, io.missing;
 /// predict.output_is_input and predict.unwritable_output before anything is read; predict.missing_feature,
 /// predict.column_taken; predict.not_a_number, predict.range and predict.unknown_category with the row;
