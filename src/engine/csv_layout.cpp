@@ -152,15 +152,12 @@ Result<std::vector<std::string>> written_otherwise(Connection& connection, const
     const std::string& format = date ? sniffed.date_format : sniffed.timestamp_format;
     if (format.empty() || !text_option(scan.options, date ? "date_format" : "timestamp_format").empty())
       continue;
-    std::string columns;
-    for (const Column& each : layout.columns)
-      columns += fmt::format("{}{}: 'VARCHAR'", columns.empty() ? "" : ", ", quote_text(each.name));
     TM_TRY(const Value fits,
            connection.scalar(fmt::format(
                "SELECT count(TRY_CAST({0} AS {1})) > count(try_strptime({0}, {2})) FROM (SELECT {0} FROM "
                "read_csv({3}{4}, columns = {{{5}}}, ignore_errors = true) LIMIT {6})",
                quote_name(column.name), declared->type, quote_text(format), quote_text(layout.file.string()),
-               layout.options, columns, kSampleRows)));
+               layout.options, all_as_text(layout.columns), kSampleRows)));
     if (std::get<bool>(fits)) found.push_back(column.name);
   }
   return found;
@@ -225,15 +222,20 @@ Result<FileLayout> csv_layout(Connection& connection, const FileScan& scan, cons
   return layout;
 }
 
+std::string all_as_text(const std::vector<Column>& columns) {
+  std::string list;
+  for (const Column& column : columns)
+    list += fmt::format("{}{}: 'VARCHAR'", list.empty() ? "" : ", ", quote_text(column.name));
+  return list;
+}
+
 Result<bool> csv_column_has_values(Connection& connection, const FileLayout& layout,
                                    const std::string& column) {
-  std::string columns;
-  for (const Column& each : layout.columns)
-    columns += fmt::format("{}{}: 'VARCHAR'", columns.empty() ? "" : ", ", quote_text(each.name));
   TM_TRY(const Value count,
          connection.scalar(fmt::format(
              "SELECT count({0}) FROM (SELECT {0} FROM read_csv({1}{2}, columns = {{{3}}}) LIMIT {4})",
-             quote_name(column), quote_text(layout.file.string()), layout.options, columns, kSampleRows)));
+             quote_name(column), quote_text(layout.file.string()), layout.options,
+             all_as_text(layout.columns), kSampleRows)));
   return std::get<int64_t>(count) > 0;
 }
 

@@ -27,6 +27,9 @@ inline constexpr std::string_view kBadValuePrefix = "tidemill.bad_value ";
 /// Characters of a row or value that an error shows.
 inline constexpr size_t kMaxContentShown = 200;
 
+/// For a reader that is to give these columns as they are written: "'id': 'VARCHAR', …".
+std::string all_as_text(const std::vector<Column>& columns);
+
 /// Errors: source.empty, source.duplicate_column, source.bad_columns, source.encoding …
 Result<FileLayout> csv_layout(Connection& connection, const FileScan& scan, const Path& file);
 Result<FileLayout> json_layout(Connection& connection, const FileScan& scan, const Path& file);

@@ -26,6 +26,15 @@ TEST(scan_json, reads_lines_and_arrays_with_declared_types) {
   EXPECT_EQ(Source("jsonl").file("a.jsonl", "").declare({{"id", "bigint"}}).read(), "id BIGINT");
 }
 
+TEST(scan_json, whole_numbers_beyond_64_bits_are_never_rounded) {
+  EXPECT_EQ(
+      Source("jsonl")
+          .file("a.jsonl",
+                "{\"id\":12345678901234567890,\"n\":36893488147419103232,\"x\":1.5}\n{\"id\":2,\"n\":null}\n")
+          .read(),
+      "id VARCHAR, n VARCHAR, x DOUBLE | 12345678901234567890,36893488147419103232,1.5 | 2,NULL,NULL");
+}
+
 TEST(scan_json, mistakes_have_file_and_line) {
   EXPECT_EQ(Source("jsonl").file("a.jsonl", "{\"id\":1}\n{\"id\":1.5}\n").declare({{"id", "bigint"}}).read(),
             "source.bad_row a.jsonl:2 <{\"id\":1.5}> '1.5' in column \"id\" is not a valid BIGINT");

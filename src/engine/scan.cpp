@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::string_view kFileColumn = "__tidemill_file";
 constexpr size_t kMaxNamesShown = 30;
+constexpr int kDigitsThatFit = 18;   // into a BIGINT, whatever they are
 constexpr size_t kShortestStem = 3;  // of a name that was made longer or shorter
 
 /// Rank among signed integers that hold each other, 0 for all else.
@@ -272,6 +273,41 @@ std::string select_group(const FileScan& scan, const Group& group, const std::ve
   return fmt::format("SELECT {} FROM {}([{}]{})", list, reader, files, options);
 }
 
+/// DuckDB takes whole numbers beyond 64 bits for doubles, which hold 15 of their digits: they are ids rather
+/// than amounts, and stay text.
+Result<void> keep_long_numbers(Connection& connection, const FileScan& scan, FileLayout& layout) {
+  std::vector<Column*> doubtful;
+  std::string answers;
+  for (Column& column : layout.columns) {
+    const Column* declared = find_column(scan.declared, column.name);
+    if ((declared && !declared->type.empty()) || (column.type != "DOUBLE" && column.type != "HUGEINT"))
+      continue;
+    answers += fmt::format(
+        "{0}coalesce(bool_and(ltrim({1}, '+-0123456789') = '') AND "
+        "bool_or(length({1}) > {2} AND TRY_CAST({1} AS BIGINT) IS NULL), false)",
+        doubtful.empty() ? "" : ", ", quote_name(column.name), kDigitsThatFit);
+    doubtful.push_back(&column);
+  }
+  if (doubtful.empty()) return {};
+  const bool csv = scan.format == "csv";
+  TM_TRY(const Rows rows,
+         connection.query(
+             fmt::format("SELECT {} FROM (SELECT * FROM {}({}{}, columns = {{{}}}{}) LIMIT {})", answers,
+                         csv ? "read_csv" : "read_json", quote_text(layout.file.string()), layout.options,
+                         all_as_text(layout.columns), csv ? ", ignore_errors = true" : "", kSampleRows)));
+  for (size_t i = 0; i < doubtful.size(); ++i)
+    if (std::get<bool>(rows.rows[0][i])) doubtful[i]->type = "VARCHAR";
+  return {};
+}
+
+Result<FileLayout> look_at(Connection& connection, const FileScan& scan, const Path& file) {
+  if (scan.format == "parquet") return parquet_layout(connection, scan, file);
+  TM_TRY(FileLayout layout,
+         scan.format == "csv" ? csv_layout(connection, scan, file) : json_layout(connection, scan, file));
+  TM_CHECK(keep_long_numbers(connection, scan, layout));
+  return layout;
+}
+
 Result<FileLayout> layout_of(Connection& connection, const FileScan& scan, const Path& file) {
   std::error_code failed;
   const auto size = std::filesystem::file_size(file, failed);
@@ -283,9 +319,7 @@ Result<FileLayout> layout_of(Connection& connection, const FileScan& scan, const
   if (size == 0) return FileLayout{.file = file, .columns = {}, .options = {}, .empty = true};
   TM_CHECK(check_compressed(file));
   if (scan.format == "json") TM_CHECK(check_array(file));
-  auto layout = scan.format == "csv"       ? csv_layout(connection, scan, file)
-                : scan.format == "parquet" ? parquet_layout(connection, scan, file)
-                                           : json_layout(connection, scan, file);
+  auto layout = look_at(connection, scan, file);
   if (layout) return layout;
   FileScan one = scan;
   one.files = {file};

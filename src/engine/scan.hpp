@@ -29,9 +29,10 @@ Result<std::vector<Path>> expand_globs(const Path& folder, const std::vector<std
 /// A SELECT over the files (no files: no rows of what is declared), which holds for these files as they are
 /// now. Each file's layout is looked at: the order of columns, the delimiter and the header may differ
 /// between files. A declared column has the declared type or the query fails, an integer is never rounded;
-/// other columns are kept, as they are written or with types found in the first 20 480 rows of each file.
-/// Errors, all with the file's name: source.missing_column (with the nearest one), source.duplicate_column,
-/// source.empty, source.bad_type, source.bad_columns, source.truncated, source.broken, source.encoding.
+/// other columns are kept, as they are written or with types found in the first 20 480 rows of each file,
+/// where whole numbers beyond 64 bits are text. Errors, all with the file's name: source.missing_column (with
+/// the nearest one), source.duplicate_column, source.empty, source.bad_type, source.bad_columns,
+/// source.truncated, source.broken, source.encoding.
 Result<std::string> select_from_files(Connection& connection, const FileScan& scan);
 
 /// Turns the error of running such a SELECT into one with file, line, content and remedy (source.bad_row,

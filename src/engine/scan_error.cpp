@@ -133,18 +133,15 @@ std::optional<Found> find_row(const FileScan& scan, const Path& file, const std:
   if (scan.format == "csv") {
     const auto layout = csv_layout(*connection, scan, file);
     if (!layout) return std::nullopt;
-    std::string columns;
     std::string cells;
-    for (const Column& each : layout->columns) {
-      columns += fmt::format("{}{}: 'VARCHAR'", columns.empty() ? "" : ", ", quote_text(each.name));
+    for (const Column& each : layout->columns)
       cells += fmt::format(", coalesce({}, '')", quote_name(each.name));
-    }
     first_row = contains(layout->options, "header = true") ? 2 : 1;
     sql = fmt::format(
         "SELECT n, content FROM (SELECT row_number() OVER () AS n, concat_ws(','{}) AS content, {} AS v "
         "FROM read_csv({}{}, columns = {{{}}}, parallel = false)) WHERE left(v, {}) = {} LIMIT 1",
-        cells, quote_name(column), quote_text(file.string()), layout->options, columns, kMaxContentShown,
-        quote_text(value));
+        cells, quote_name(column), quote_text(file.string()), layout->options, all_as_text(layout->columns),
+        kMaxContentShown, quote_text(value));
   } else {
     const char* format = scan.format == "jsonl" ? "newline_delimited" : "auto";
     sql = fmt::format(

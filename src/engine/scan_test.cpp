@@ -33,6 +33,15 @@ TEST(scan_csv, infers_types_of_what_is_not_declared) {
             "03:04:05,02134,true | 2,a,\"b\",NULL,NULL,NULL,NULL,NULL");
 }
 
+TEST(scan_csv, whole_numbers_beyond_64_bits_are_never_rounded) {
+  EXPECT_EQ(Source().file("a.csv", "id,x\n12345678901234567890,0.5\n-7,12345678901234567890\n,\n").read(),
+            "id VARCHAR, x DOUBLE | 12345678901234567890,0.5 | -7,1.2345678901234567e+19 | NULL,NULL");
+  EXPECT_EQ(Source().file("a.csv", "id\n9223372036854775807\n-9223372036854775808\n").read(),
+            "id BIGINT | 9223372036854775807 | -9223372036854775808");
+  EXPECT_EQ(Source().file("a.csv", "id\n100000000000000000000\n").declare({{"id", "double"}}).read(),
+            "id DOUBLE | 1e+20");
+}
+
 TEST(scan_csv, a_column_that_is_wanted_as_it_is_written_has_no_type_found) {
   Source source;
   source.scan.as_written = [](const std::string& column) { return column != "n"; };

@@ -65,7 +65,8 @@ const Object& column_object() {
   static const Object described{
       "column",
       "A column of a table. Its short form is its type alone. Columns that are not named here are kept, with "
-      "the types found in the data.",
+      "the types found in the data; whole numbers beyond 64 bits are text there, since a double would round "
+      "them.",
       {{"type", scalar({Scalar::Kind::ColumnType}),
         "Its SQL type; a value that does not fit is an error that names file and line.", "found in the data"},
        {"checks", checks_form(column_check_object()), "Rules on the column."}}};
