@@ -2,7 +2,10 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <unistd.h>
 #include <array>
+#include <cerrno>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -52,6 +55,29 @@ Result<Address> address_of(const std::string& named_host, int port) {
     return user_error("server.address", fmt::format("'{}' is not an IP address", named_host));
   }
   return address;
+}
+
+Result<void> check_listening(const std::string& host, int port, Listens who) {
+  TM_TRY(const Address address, address_of(host, port));
+  if (port == 0) return {};
+  const int socket = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  const bool listens = socket >= 0 && ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+                       ::bind(socket, address.socket(), address.length) == 0 &&
+                       ::listen(socket, SOMAXCONN) == 0;
+  const int reason = errno;
+  if (socket >= 0) ::close(socket);
+  if (listens) return {};
+  return cannot_listen(address, who, std::strerror(reason));
+}
+
+std::unexpected<Error> cannot_listen(const Address& address, Listens who, std::string_view reason) {
+  const bool grpc = who == Listens::Grpc;
+  return environment_error(
+      "server.address",
+      fmt::format("cannot listen on {}{}: {}", address.text(), grpc ? " for gRPC" : "", reason),
+      fmt::format("is another server there? choose another with {}",
+                  grpc ? "--grpc-port, or none" : "--port"));
 }
 
 bool is_loopback(const std::string& host) {

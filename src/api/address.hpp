@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 #include <string>
+#include <string_view>
 
 #include "base/error.hpp"
 
@@ -20,6 +21,13 @@ struct Address {
 
 /// host: an IPv4 or IPv6 address, or "localhost". Error server.address.
 Result<Address> address_of(const std::string& host, int port);
+
+/// Who listens at an address.
+enum class Listens { Http, Grpc };
+/// That one could listen there now; at port 0 one always can. Error server.address, with the reason.
+Result<void> check_listening(const std::string& host, int port, Listens who);
+/// Error server.address.
+std::unexpected<Error> cannot_listen(const Address& address, Listens who, std::string_view reason);
 
 /// An address of this machine's own network, or exactly "localhost". Any other name could be made to lead
 /// here by whoever owns it.

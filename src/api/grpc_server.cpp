@@ -1,12 +1,9 @@
 #include "api/grpc_server.hpp"
 
 #include <condition_variable>
-#include <cstring>
 #include <thread>
 
 #include <fmt/format.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "api/address.hpp"
 #include "api/grpc_call.hpp"
@@ -17,18 +14,6 @@ namespace tidemill::api {
 namespace {
 
 std::chrono::microseconds micros(Duration duration) { return std::chrono::microseconds(duration.micros); }
-
-// gRPC does not say why it could not listen: the same asked once more, plainly.
-std::string why_not(const Address& address) {
-  const int socket = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (socket < 0) return std::strerror(errno);
-  const int on = 1;
-  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  const int failed = ::bind(socket, address.socket(), address.length);
-  const std::string reason = failed != 0 ? std::strerror(errno) : "gRPC gives no reason";
-  ::close(socket);
-  return reason;
-}
 
 grpc_arg whole(const char* key, size_t value) {
   grpc_arg arg{};
@@ -165,7 +150,9 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::start(const GrpcServerOptions& o
   impl->port = grpc_server_add_http2_port(impl->server, address.text().c_str(), credentials);
   grpc_server_credentials_release(credentials);
   const bool listens = impl->port > 0;
-  const std::string reason = listens ? "" : why_not(address);
+  // gRPC does not say why it could not listen: the same asked once more, plainly.
+  const Result<void> asked =
+      listens ? Result<void>() : check_listening(options.host, options.port, Listens::Grpc);
   grpc_server_start(impl->server);
   const size_t threads = thread_count(options.threads);
   for (size_t i = 0; i < threads; ++i) {
@@ -175,9 +162,8 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::start(const GrpcServerOptions& o
   impl->ticker = std::thread([&server = *impl] { server.tick(); });
   auto server = std::unique_ptr<GrpcServer>(new GrpcServer(std::move(impl)));
   if (listens) return server;
-  return environment_error("server.address",
-                           fmt::format("cannot listen on {} for gRPC: {}", address.text(), reason),
-                           "is another server there? choose another with --grpc-port, or none");
+  TM_CHECK(asked);
+  return cannot_listen(address, Listens::Grpc, "gRPC gives no reason");
 }
 
 int GrpcServer::port() const { return impl_->port; }

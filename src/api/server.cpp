@@ -37,20 +37,17 @@ class Listener {
   int fd_;
 };
 
-enum class Port { Own, Shared };  // with the other lanes of this server
-
-Result<Listener> listen_at(const std::string& host, int port, Port kind) {
+// At a port that the lanes of this server share.
+Result<Listener> listen_at(const std::string& host, int port) {
   TM_TRY(const Address address, address_of(host, port));
   Listener listener(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const int on = 1;
   const bool listens =
       listener.open() && ::setsockopt(listener.fd(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-      (kind == Port::Own || ::setsockopt(listener.fd(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0) &&
+      ::setsockopt(listener.fd(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0 &&
       ::bind(listener.fd(), address.socket(), address.length) == 0 && ::listen(listener.fd(), SOMAXCONN) == 0;
   if (listens) return listener;
-  return environment_error("server.address",
-                           fmt::format("cannot listen on {}: {}", address.text(), std::strerror(errno)),
-                           "is another server there? choose another with --port");
+  return cannot_listen(address, Listens::Http, std::strerror(errno));
 }
 
 int port_of(const Listener& listener) {
@@ -183,12 +180,10 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Hand
   auto impl = std::make_unique<Impl>(options, std::move(handler), std::move(beginner));
   // With SO_REUSEPORT a second server of the same user would share the port in silence: a plain bind first
   // tells whether it is taken.
-  if (options.port != 0) {
-    TM_TRY(const Listener alone, listen_at(options.host, options.port, Port::Own));
-  }
+  TM_CHECK(check_listening(options.host, options.port, Listens::Http));
   const size_t threads = thread_count(options.threads);
   for (size_t i = 0; i < threads; ++i) {
-    TM_TRY(Listener listener, listen_at(options.host, impl->port, Port::Shared));
+    TM_TRY(Listener listener, listen_at(options.host, impl->port));
     impl->port = port_of(listener);
     TM_TRY(std::unique_ptr<EventLoop> loop, EventLoop::open());
     impl->lanes.push_back(

@@ -402,6 +402,11 @@ TEST(Server, says_when_its_port_is_taken) {
   const auto second = Server::start(options, echo);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, "server.address");
+  const auto asked = check_listening("127.0.0.1", options.port, Listens::Grpc);
+  ASSERT_FALSE(asked);
+  EXPECT_TRUE(asked.error().message.ends_with(" for gRPC: Address already in use")) << asked.error().message;
+  constexpr int kAnyPort = 0;
+  EXPECT_TRUE(check_listening("127.0.0.1", kAnyPort, Listens::Http));
 }
 
 }  // namespace

@@ -96,6 +96,13 @@ int grpc_port(const ServeOptions& options) {
   return options.port == 0 ? 0 : options.port + 1;
 }
 
+// Before anything is loaded: whoever cannot be reached says of nothing that it is served.
+Result<void> check_ports(const ServeOptions& options) {
+  TM_CHECK(api::check_listening(options.host, options.port, api::Listens::Http));
+  if (options.grpc_port == "none") return {};
+  return api::check_listening(options.host, grpc_port(options), api::Listens::Grpc);
+}
+
 // Where to ask who listens on `host`: every address is none to connect to.
 std::string host_to_ask(const std::string& host) {
   if (host == "0.0.0.0") return "127.0.0.1";
@@ -180,6 +187,7 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
                                 {},
                                 {},
                                 "deployments: {NAME: {model: MODEL@champion}}"});
+  if (const auto free = check_ports(options); !free) return report(global, free.error());
   // Blocked before any thread starts, so that only until_ended takes them.
   sigset_t ending;
   sigemptyset(&ending);
