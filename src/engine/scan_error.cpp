@@ -14,7 +14,9 @@ namespace {
 constexpr int64_t kSearchMemory = int64_t{64} << 20;  // one thread that streams
 
 constexpr const char* kOpenQuote = "a quote is opened and not closed";
-constexpr const char* kOpenQuoteHint = "double a quote that belongs to a text (\"\"), or say csv: {quote: …}";
+constexpr const char* kOpenQuoteHint =
+    "double a quote that belongs to a text (\"\"), or say csv: {quote: …}; if the file ends there, it was "
+    "cut while it was written or copied: fetch it again";
 
 /// Broken text cut to what a reader can take in, at a character's border.
 std::string shown(std::string text) {
@@ -177,6 +179,14 @@ Error explain_bad_value(const FileScan& scan, const std::string& message) {
   return error;
 }
 
+/// Whether that is the file's last line, and nothing ends it.
+bool ends_in_line(const Path& file, const std::string& line) {
+  std::ifstream input(file, std::ios::binary | std::ios::ate);
+  std::string tail(line.size() + 1, '\0');
+  if (!input.seekg(-static_cast<std::streamoff>(tail.size()), std::ios::end)) return false;
+  return input.read(tail.data(), static_cast<std::streamsize>(tail.size())) && tail == "\n" + line;
+}
+
 /// A line that is not UTF-8, read as Latin-1: the engine's own text of it has lost characters.
 std::string as_latin_1(const Path& file, int line) {
   if (is_compressed(file)) return "";
@@ -220,11 +230,14 @@ Error explain_csv(const FileScan& scan, const std::string& message) {
   } else if (contains(message, "Expected Number of Columns: ")) {
     const std::string expected = between(message, "Expected Number of Columns: ", " ");
     const std::string found = between(message, " Found: ", "\n");
-    error.message = fmt::format("the row has {} values, not {}", found, expected);
+    error.message = fmt::format("the row has {} value{}, not {}", found, found == "1" ? "" : "s", expected);
     error.expected = fmt::format("{} values, as in the header", expected);
-    error.hint =
-        "a delimiter inside a text needs quotes around the text; a row cut short may be a file that was not "
-        "written to its end";
+    error.hint = number(found) > number(expected) ? "a delimiter inside a text needs quotes around the text"
+                 : ends_in_line(where.file, content)
+                     ? "the file ends in the middle of this row: it was cut while it was written or copied, "
+                       "fetch it again"
+                     : "add what is missing; a last row cut short means that the file was not written to its "
+                       "end";
   } else if (contains(message, "unterminated quote")) {
     error.message = kOpenQuote;
     error.hint = kOpenQuoteHint;

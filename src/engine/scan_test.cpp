@@ -104,6 +104,20 @@ TEST(scan_csv, a_broken_row_is_an_error_with_its_content) {
             "source.bad_row a.csv:30002 <3,\"4> a quote is opened and not closed");
 }
 
+TEST(scan_csv, a_file_that_was_cut_in_the_middle_of_a_row_is_told_from_a_broken_row) {
+  const auto hint = [](const std::string& rows) {
+    return Source().file("a.csv", "id,x,note\n1,2,a\n" + rows).rows().error().hint;
+  };
+  EXPECT_EQ(
+      hint("3,4"),
+      "the file ends in the middle of this row: it was cut while it was written or copied, fetch it again");
+  EXPECT_EQ(hint("3,4\n5,6,b\n"),
+            "add what is missing; a last row cut short means that the file was not written to its end");
+  EXPECT_EQ(hint("3,4,a,b\n"), "a delimiter inside a text needs quotes around the text");
+  EXPECT_TRUE(hint("3,4,\"a").ends_with(
+      "if the file ends there, it was cut while it was written or copied: fetch it again"));
+}
+
 TEST(scan_csv, a_date_that_is_none_is_found_whatever_another_column_is_written_like) {
   const auto file = [](const std::string& bad, const char* format) {
     std::string text = "id,signed_up,birth\n";
@@ -246,7 +260,7 @@ TEST(scan_csv, options_say_what_cannot_be_seen) {
 
 TEST(scan_csv, lines_that_end_as_windows_ends_them_are_shown_without_their_ends) {
   EXPECT_EQ(Source().file("a.csv", "id,x\r\n1,2\r\n2\r\n3,4\r\n").read(),
-            "source.bad_row a.csv:3 <2> the row has 1 values, not 2");
+            "source.bad_row a.csv:3 <2> the row has 1 value, not 2");
 }
 
 TEST(scan_csv, wrong_encoding_is_named) {
