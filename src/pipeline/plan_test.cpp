@@ -139,6 +139,24 @@ TEST(Plan, names_of_columns_in_logs_and_monitors_are_checked) {
       << "the log calls it city, and does not keep the key as a feature";
 }
 
+TEST(Plan, slices_of_monitors_are_columns_that_the_log_has) {
+  ProjectForTests project;
+  shop(project);
+  const auto with = [&](const std::string& slices) {
+    project.yaml(std::string(kShop) + "models:\n  big: {from: joined, key: id, target: amount}\n" +
+                 "deployments:\n  big: {model: big, log: {}}\n" +
+                 "monitors:\n  big:\n    - {quality: missing, slices: [" + slices + "], fail: 1%}\n");
+    return project.plan_errors();
+  };
+  EXPECT_EQ(codes(with("City, prediction, version")), "");
+  const Errors errors = with("city, custmer");
+  ASSERT_EQ(codes(errors), "plan.unknown_column") << ProjectForTests::texts(errors);
+  EXPECT_EQ(errors[0].message, "the log of model big has no column 'custmer' to slice by");
+  EXPECT_EQ(errors[0].hint, "did you mean 'customer'?");
+  EXPECT_TRUE(errors[0].where.what.ends_with(", slices")) << errors[0].where.what;
+  EXPECT_EQ(codes(with("id")), "plan.unknown_column") << "the log has the key in one column, `key`";
+}
+
 TEST(Plan, a_where_that_names_no_column_is_found_before_anything_runs) {
   ProjectForTests project;
   shop(project);

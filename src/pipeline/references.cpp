@@ -5,6 +5,7 @@
 #include "engine/names.hpp"
 #include "pipeline/columns.hpp"
 #include "pipeline/predictors.hpp"
+#include "project/log_sources.hpp"
 #include "quality/quality.hpp"
 #include "training/training.hpp"
 
@@ -236,6 +237,25 @@ class References {
       add("plan.unknown_column",
           fmt::format("model {} has no feature '{}' to watch", deployment.model, column), monitor.place,
           monitor.place.what + ", columns", std::move(hint));
+    }
+    if (!monitor.slices.empty()) check_slices(deployment, monitor, features);
+  }
+
+  /// Rows are sliced by what the log has of each: features, answers, and what it says of the request.
+  void check_slices(const project::Deployment& deployment, const project::Monitor& monitor,
+                    const std::vector<std::string>& features) {
+    std::vector<std::string> known = features;
+    for (const char* answer : {"score", "decision", "prediction", "label", "low", "high"})
+      known.emplace_back(answer);
+    for (const auto& [column, type] : project::log_columns()) known.push_back(column);
+    for (const std::string& slice : monitor.slices) {
+      const auto is_named = [&](const std::string& column) { return engine::same_name(column, slice); };
+      if (slice.starts_with("score_") || std::ranges::any_of(known, is_named)) continue;
+      std::string hint = did_you_mean(slice, known);
+      if (hint.empty()) hint = fmt::format("its features: {}", fmt::join(features, ", "));
+      add("plan.unknown_column",
+          fmt::format("the log of model {} has no column '{}' to slice by", deployment.model, slice),
+          monitor.place, monitor.place.what + ", slices", std::move(hint));
     }
   }
 
