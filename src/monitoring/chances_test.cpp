@@ -40,6 +40,27 @@ TEST(Chances, of_windows_longer_than_half_of_training_are_those_of_the_half) {
   EXPECT_FALSE(chance_of(column_of(8), 1).by_days) << "of so few days nothing can be told";
 }
 
+TEST(Chances, of_missing_values_are_those_of_training_s_days) {
+  Json by_day = Json::array();
+  for (int day = 0; day < 40; ++day) by_day.push_back(day % 2 == 0 ? Json{0, 100, 0} : Json{20, 80, 0});
+  WatchedColumn column;
+  column.name = "temp";
+  column.reference = read_reference(Json{{"kind", "level"},
+                                         {"levels", Json::array({"a"})},
+                                         {"counts", {400, 3600, 0}},
+                                         {"by_day", {{"counts", by_day}}}})
+                         .value();
+  Chances chances;
+  const std::vector<double> counts{2'000, 8'000, 0};
+  const Chance chance = chances.of(column, Statistic::MissingShare, no_drift_level(1), {1, counts}).value();
+  EXPECT_GT(*chance.by_days, 0.1) << "every other day has a tenth more than all of them";
+  const Drift drift = measure_drift(Statistic::MissingShare, column.reference, counts, {}, chance);
+  EXPECT_EQ(drift.no_drift, chance.by_days) << "independent rows would differ by less";
+  EXPECT_LT(*no_drift_of_rows(Statistic::MissingShare, column.reference.baseline,
+                              column.reference.baseline.counts, counts, no_drift_level(1)),
+            0.03);
+}
+
 TEST(Chances, are_the_same_when_they_are_asked_for_again) {
   const WatchedColumn column = column_of(30);
   Chances chances;

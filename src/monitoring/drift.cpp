@@ -36,6 +36,23 @@ Maybe spread_of(const statistics::Baseline& baseline) {
   return deviation && *deviation > 0 && !baseline.numbers.edges.empty() ? deviation : Maybe();
 }
 
+/// What is above the reference's share of missing values in a window of m rows with the same share. How large
+/// that is, both together tell best: at the limit that is sought, which is found in a few steps.
+double no_missing_above(Numbers reference, double m, double level) {
+  constexpr int kSteps = 5;
+  const double n = sum(reference), usual = reference[0] / n, least = 0.5 / (n + m + 1);
+  const double deviation = std::sqrt(1 / n + 1 / m), asymmetry = 1 / (m * m) - 1 / (n * n);
+  double above = 0;
+  for (int i = 0; i < kSteps; ++i) {
+    const double of_both = (reference[0] + m * (usual + above) + 0.5) / (n + m + 1);
+    const double share = std::min(of_both, 1 - least);
+    const double of_one = std::sqrt(share * (1 - share));
+    const double skewness = (1 - 2 * share) * asymmetry / (of_one * std::pow(deviation, 3));
+    above = statistics::pearson3_quantile(0, of_one * deviation, skewness, level);
+  }
+  return above;
+}
+
 /// The quantile z of the normal distribution with this upper tail, by bisection of erfc.
 double normal_quantile(double tail) {
   double low = 0, high = 40;
@@ -97,6 +114,12 @@ statistics::Distance distance_of(Statistic statistic, const statistics::Baseline
         if (reference.empty() || current.size() != reference.size()) return Maybe();
         return statistics::ks_of_bins(reference.subspan(1), current.subspan(1));
       };
+    case Statistic::MissingShare:
+      return [](Numbers reference, Numbers current) {
+        const double n = sum(reference), m = sum(current);
+        if (!(n > 0) || !(m > 0)) return Maybe();
+        return Maybe(std::max(0.0, current[0] / m - reference[0] / n));
+      };
     case Statistic::Wasserstein:
       break;
   }
@@ -126,7 +149,8 @@ Result<Maybe> no_drift_by_days(Statistic statistic, const Reference& reference, 
 }
 
 bool is_drawn(Statistic statistic) {
-  return statistic != Statistic::Ks && statistic != Statistic::Wasserstein;
+  return statistic != Statistic::Ks && statistic != Statistic::Wasserstein &&
+         statistic != Statistic::MissingShare;
 }
 double rows_of_null(double rows) {
   if (!(rows > 1)) return rows;
@@ -147,6 +171,10 @@ Maybe no_drift_of_rows(Statistic statistic, const statistics::Baseline& baseline
     const Maybe quantile =
         statistics::rows_null_quantile(reference, rows_of_null(sum(window)), sum_of_places, {.level = level});
     return quantile && is_root ? Maybe(std::sqrt(std::max(*quantile, 0.0))) : quantile;
+  }
+  if (statistic == Statistic::MissingShare) {
+    const bool has_rows = sum(reference) > 0 && sum(window) > 0;
+    return has_rows ? Maybe(no_missing_above(reference, sum(window), level)) : Maybe();
   }
   const double n = sum(reference) - reference[0], m = sum(window) - window[0];
   if (!(n > 0) || !(m > 0)) return {};

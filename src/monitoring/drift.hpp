@@ -23,7 +23,9 @@ using statistics::Numbers;
 ///     deviation; what lies outside the reference's range counts as at its edge
 ///   - chi2: Cramér's V of χ² of reference against window, 0 to 1 (Cramér 1946); χ² itself grows with rows
 ///   - linf: largest difference of a share
-enum class Statistic { Psi, JensenShannon, Ks, Wasserstein, ChiSquare, LInfinity };
+/// And one that quality: missing is held against, which is no word for drift:
+///   - the share of missing values above the reference's
+enum class Statistic { Psi, JensenShannon, Ks, Wasserstein, ChiSquare, LInfinity, MissingShare };
 std::optional<Statistic> statistic_of(std::string_view word);
 
 /// A column of the package's baseline. Counts have the places of statistics::bins.
@@ -56,7 +58,8 @@ Result<Maybe> no_drift_by_days(Statistic statistic, const Reference& reference, 
 ///   psi, js, chi2, linf: drawn (statistics::rows_null_quantile), for rows_of_null() of the window's, which
 ///   is not more; ks: Kolmogorov's √(−ln(α/2)/2) √(1/n + 1/m), α = 1 − level; wasserstein: z ∫ √(F(1−F)(1/n +
 ///   1/m)) over σ, z of the normal distribution on both sides: an upper bound. ks and wasserstein count rows
-///   that are not missing.
+///   that are not missing. The missing share: Pearson's type III with the moments of the difference of two
+///   binomial shares.
 Maybe no_drift_of_rows(Statistic statistic, const statistics::Baseline& baseline, Numbers reference,
                        Numbers window, double level = statistics::kDriftNullLevel);
 /// Whether that is the same for all windows of as many rows_of_null(): it takes milliseconds, and may be

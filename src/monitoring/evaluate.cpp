@@ -69,6 +69,13 @@ void judge(Finding& finding, std::string_view name, const Limits& limits, const 
   }
 }
 
+/// No limit is below what chance gives.
+Limits above_chance(Limits limits, double chance) {
+  if (limits.warn) limits.warn = std::max(*limits.warn, chance);
+  if (limits.fail) limits.fail = std::max(*limits.fail, chance);
+  return limits;
+}
+
 bool enough_of_each_class(const statistics::Evaluation& rows) {
   if (rows.task == statistics::Task::Regression)
     return static_cast<double>(rows.labels.size()) >= kMinRowsOfClass;
@@ -109,10 +116,7 @@ Finding evaluate_drift(Cause cause, const Limits& limits, const Drift& drift) {
     return without(std::move(finding), Finding::State::Missing,
                    "the distance is not defined for this column");
   const double chance = drift.no_drift.value_or(0);
-  Limits above_chance = limits;
-  if (limits.warn) above_chance.warn = std::max(*limits.warn, chance);
-  if (limits.fail) above_chance.fail = std::max(*limits.fail, chance);
-  judge(finding, "distance", above_chance, {*drift.value}, {});
+  judge(finding, "distance", above_chance(limits, chance), {*drift.value}, {});
   if (drift.no_drift) finding.text += fmt::format("; up to {:.4g} where nothing drifts", chance);
   return finding;
 }
@@ -122,8 +126,12 @@ Finding evaluate_quality(Cause cause, const Limits& limits, const Share& share) 
   if (share.rows < limits.min_rows) return too_few(std::move(finding), share.rows, limits.min_rows);
   const double above = std::max(0.0, share.failing / share.rows - share.usual);
   const double surely = std::max(0.0, wilson_low(share.failing, share.rows) - share.usual);
-  judge(finding, "share", limits, {above, surely, above}, {});
+  // Past chance by what was seen, and past the limit that was declared by what is sure.
+  const double declared = limits.fail.value_or(0);
+  const double least = share.chance > declared && surely > declared ? above : surely;
+  judge(finding, "share", above_chance(limits, share.chance), {above, least, above}, {});
   finding.text += fmt::format("; {} of {} rows", share.failing, share.rows);
+  if (share.chance > 0) finding.text += fmt::format("; up to {:.4g} by chance", share.chance);
   return finding;
 }
 

@@ -29,9 +29,10 @@ struct Limits {
 Finding evaluate_drift(Cause cause, const Limits& limits, const Drift& drift);
 
 /// The share of live values that are not as in training. `usual` is that share in training (missing values
-/// may be usual); only what is above it counts. The better end is Wilson's at 95 %, less `usual`.
+/// may be usual); only what is above it counts. The better end is Wilson's at 95 %, less `usual`. `chance` is
+/// how much is above it where nothing changed: only more than that is past a limit.
 struct Share {
-  double failing = 0, rows = 0, usual = 0;
+  double failing = 0, rows = 0, usual = 0, chance = 0;
 };
 Finding evaluate_quality(Cause cause, const Limits& limits, const Share& share);
 

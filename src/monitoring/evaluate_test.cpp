@@ -62,6 +62,18 @@ TEST(EvaluateQuality, counts_what_is_above_training_and_is_not_chance) {
   EXPECT_TRUE(evaluate_quality(kCause, {.fail = 0}, {.failing = 300, .rows = 1000}).fails());
 }
 
+TEST(EvaluateQuality, is_past_its_limit_only_above_what_chance_gives) {
+  const Limits limits{.warn = 0.005, .fail = 0.01};
+  const Finding by_chance =
+      evaluate_quality(kCause, limits, {.failing = 320, .rows = 1'000, .usual = 0.25, .chance = 0.08});
+  EXPECT_FALSE(by_chance.fails() || by_chance.warned) << by_chance.text;
+  EXPECT_EQ(by_chance.limit, 0.08);
+  EXPECT_TRUE(evaluate_quality(kCause, limits, {.failing = 340, .rows = 1'000, .usual = 0.25, .chance = 0.08})
+                  .fails());
+  const Finding unsure = evaluate_quality(kCause, limits, {.failing = 7, .rows = 400, .chance = 0.012});
+  EXPECT_TRUE(unsure.warned && !unsure.fails()) << "more than chance, but perhaps not more than 1 %";
+}
+
 TEST(EvaluateMetric, is_judged_by_the_better_end_of_its_interval) {
   const Judged judged;
   const Finding well = judged.look(at_least(0.1));

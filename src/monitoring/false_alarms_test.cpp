@@ -1,6 +1,6 @@
-// How often a look at windows in which nothing drifted finds drift in any of its columns, and how small a
-// shift is found: on made-up columns, and on the real flights of a year with their days shuffled. All random
-// numbers come from fixed seeds.
+// How often a look at windows in which nothing drifted finds drift, or missing values, in any of its columns,
+// and how small a shift is found: on made-up columns, and on the real flights of a year with their days
+// shuffled. All random numbers come from fixed seeds.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -138,6 +138,24 @@ void judge(const Usual& usual, const std::vector<Judged>& columns, Kept& kept, F
   }
   failing.at_usual_limit += usual_fails ? 1 : 0;
   failing.at_no_limit += any_fails ? 1 : 0;
+}
+
+/// A column of which so many of training's rows are missing.
+Reference with_missing(double rows, double missing) {
+  const std::vector<statistics::LevelCount> levels{{"a", rows - missing}};
+  return read_reference(statistics::level_baseline(levels, missing)).value();
+}
+bool missing_fails(const Reference& reference, double missing, double rows, const Limits& limits,
+                   double level) {
+  std::vector<double> window(reference.baseline.counts.size(), 0.0);
+  window[0] = missing;
+  window[1] = rows - missing;
+  const Drift drift = measure_drift(Statistic::MissingShare, reference, window, {}, {.level = level});
+  const double usual = reference.baseline.counts[0] / reference.baseline.rows;
+  return evaluate_quality(
+             {}, limits,
+             {.failing = missing, .rows = rows, .usual = usual, .chance = drift.no_drift.value_or(0)})
+      .fails();
 }
 
 /// Counts of real values: by day, of every value the rows that have it.
@@ -302,6 +320,41 @@ TEST(FalseAlarms, are_in_one_look_of_a_hundred_at_most_on_real_flights_whose_day
   for (const auto& [name, of] : failing) {
     EXPECT_LE(of.at_usual_limit, kMostFalse) << name;
     EXPECT_LE(of.at_no_limit, 2 * kMostFalse) << name << ", held against chance alone";
+  }
+}
+
+TEST(FalseAlarms, of_missing_values_are_as_rare_and_twice_as_many_are_found) {
+  constexpr double kRows = 2'000;
+  constexpr std::array kShares{0.01, 0.05, 0.2};
+  const double level = no_drift_level(kShares.size());
+  std::mt19937_64 random(11);
+  const auto missing = [&](double rows, double share) {
+    return static_cast<double>(std::binomial_distribution<int>(static_cast<int>(rows), share)(random));
+  };
+  for (const double training : {1'000.0, 20'000.0}) {
+    std::map<double, size_t> failing;  // by the limit
+    for (size_t w = 0; w < kWindows; ++w) {
+      std::map<double, bool> any;
+      for (const double share : kShares) {
+        const Reference reference = with_missing(training, missing(training, share));
+        const double now = missing(kRows, share);
+        for (const double fail : {0.0, 0.01})
+          any[fail] = any[fail] || missing_fails(reference, now, kRows, {.fail = fail}, level);
+      }
+      for (const auto& [fail, fails] : any) failing[fail] += fails ? 1 : 0;
+    }
+    for (const auto& [fail, count] : failing)
+      EXPECT_LE(count, kMostFalse) << "of " << training << " rows in training, at " << fail;
+  }
+  constexpr size_t kTries = 50;
+  for (const double share : {0.05, 0.2}) {
+    size_t found = 0;
+    for (size_t w = 0; w < kTries; ++w)
+      found += missing_fails(with_missing(kReferenceRows, missing(kReferenceRows, share)),
+                             missing(kRows, 2 * share), kRows, {.fail = 0.01}, level)
+                   ? 1
+                   : 0;
+    EXPECT_EQ(found, kTries) << share;
   }
 }
 

@@ -38,7 +38,7 @@ struct Finding {
   Topic topic = Topic::Other;
   State state = State::Measured;
   double value = 0;
-  double limit = 0;     // that `fail`, `min` or `max` set, or what no drift gives where that is more
+  double limit = 0;     // that `fail`, `min` or `max` set, or what chance gives where that is more
   double pressure = 0;  // of the value
   /// Of the better end of the value's interval, which is what must be past the limit; the value's own without
   /// one.

@@ -141,11 +141,12 @@ Result<void> Look::drift_against_log(Watch::Kept& kept, const std::vector<const 
 }
 
 Result<void> Look::quality() {
-  for (Watch::Kept* kept : kept_) TM_CHECK(quality(kept->reference));
+  for (Watch::Kept* kept : kept_) TM_CHECK(quality(*kept));
   return {};
 }
 
-Result<void> Look::quality(const VersionReference& reference) {
+Result<void> Look::quality(Watch::Kept& kept) {
+  const VersionReference& reference = kept.reference;
   std::vector<const WatchedColumn*> columns = chosen(reference, false);
   const bool named = std::ranges::find(monitor_.columns, "*") == monitor_.columns.end();
   const std::string& measure = monitor_.measure;
@@ -164,6 +165,7 @@ Result<void> Look::quality(const VersionReference& reference) {
   const std::vector<CountedColumn> to_count = counted(columns);
   TM_TRY(const auto slices,
          count_rows(connections_, rows_in(span_, reference.number), to_count, chosen_slices(reference)));
+  const double level = no_drift_level(columns.size() * slices.size());
   for (const SliceCounts& slice : slices)
     for (size_t c = 0; c < columns.size(); ++c) {
       const ColumnCounts& counts = slice.columns[c];
@@ -172,6 +174,14 @@ Result<void> Look::quality(const VersionReference& reference) {
       if (measure == "missing") {
         share.failing = counts.places[0];
         share.usual = training.rows > 0 ? training.counts[0] / training.rows : 0;
+        Chance chance{.level = level};
+        if (slice.slice.column.empty()) {
+          TM_TRY(chance,
+                 kept.chances.of(*columns[c], Statistic::MissingShare, level, {span_.days(), counts.places}));
+        }
+        const Drift drift =
+            measure_drift(Statistic::MissingShare, columns[c]->reference, counts.places, {}, chance);
+        share.chance = drift.no_drift.value_or(0);
       } else if (measure == "unseen") {
         share.failing = counts.unseen;
       } else {

@@ -74,7 +74,7 @@ class Look {
   void add_drifts(std::vector<MeasuredDrift> measured);
   Result<void> drift_against_log(Watch::Kept& kept, const std::vector<const WatchedColumn*>& columns);
   Result<void> quality();
-  Result<void> quality(const VersionReference& reference);
+  Result<void> quality(Watch::Kept& kept);
   Result<void> type_errors();
 
   // watch_performance.cpp

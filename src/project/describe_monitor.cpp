@@ -38,7 +38,8 @@ const Object& monitor_object() {
        {"metric", scalar(metric()), "Performance where labels are known."},
        {"traffic", object(traffic_object()), "How many predictions come in."},
        {"quality", scalar(words({"missing", "unseen", "out_of_range", "type_errors"})),
-        "A share of live values that are not as in training: missing ones beyond those of training, texts or "
+        "A share of live values that are not as in training: missing ones beyond those of training and of "
+        "chance, texts or "
         "numbers that training "
         "never had, values of another type."},
        {"fairness",
@@ -106,7 +107,9 @@ const Object& label_object() {
 }
 
 const Object& notify_object() {
-  const auto events = [] { return words({"done", "failed", "rejected", "promoted", "rolled_back", "refused", "firing", "resolved"}); };
+  const auto events = [] {
+    return words({"done", "failed", "rejected", "promoted", "rolled_back", "refused", "firing", "resolved"});
+  };
   static const Object described{
       "notify",
       "Who is told, and of what.",
