@@ -16,14 +16,15 @@ struct Event {
     Done,        // a scheduled run
     Failed,      // a scheduled run, or one that could not be begun
     Rejected,    // by a gate, or while it challenged
-    Promoted,    // a version is champion
-    RolledBack,  // a version is champion no longer
+    Promoted,    // a version is champion, or what else a deployment serves
+    RolledBack,  // a version is so no longer
     Refused,     // no retraining begins, although it was asked for
   };
   Kind kind = Kind::Done;
   Instant at;
   std::string text;               // a sentence
   Json details = Json::object();  // "schedule", "run", "model", "version", "attempt", "reason": what applies
+  std::string key = {};  // tells it from every other, if it may be told twice; empty: its time and text do
 };
 using EventSink = std::function<void(const Event&)>;
 

@@ -80,7 +80,8 @@ Result<void> Notifier::tell(const Event& event) {
   notice.text = event.text;
   notice.at = event.at;
   notice.details = event.details;
-  notice.id = monitoring::notice_id(fmt::format("{}\n{}\n{}", notice.event, event.at.micros, event.text));
+  notice.id = monitoring::notice_id(
+      event.key.empty() ? fmt::format("{}\n{}\n{}", notice.event, event.at.micros, event.text) : event.key);
   return keep(notice);
 }
 

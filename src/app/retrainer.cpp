@@ -94,9 +94,8 @@ void Retrainer::tell(const Policy& policy, const Decision& decision, Instant now
                        {"version", each.version != 0 ? Json(each.version) : Json()},
                        {"deployment", policy.deployment.empty() ? Json() : Json(policy.deployment)},
                        {"reason", each.reason}};
-    if (each.to == Stage::Promoted) say(Event::Kind::Promoted, text, details);
+    // Of those that end in a move of the alias, ChampionMoves tells.
     if (each.to == Stage::Rejected) say(Event::Kind::Rejected, text, details);
-    if (each.to == Stage::RolledBack) say(Event::Kind::RolledBack, text, details);
   }
   for (const std::string& notice : decision.notices) {
     log::info("{}", notice);
@@ -140,16 +139,7 @@ void Retrainer::ended(const registry::Attempt& attempt, const ChildRun::End& end
   failed_starts_[attempt.model] = {attempt.number, end.last_line()};
 }
 
-void Retrainer::tell_of_champion(const std::string& model, const registry::Run& run, Instant now) {
-  const auto champion = options_.registry.version(model, "champion");
-  if (!champion || champion->run != run.id || !options_.tell) return;
-  options_.tell({Event::Kind::Promoted,
-                 now,
-                 fmt::format("version {} of {} passed its gate and is champion", champion->number, model),
-                 {{"model", model}, {"version", champion->number}, {"run", run.id}}});
-}
-
-Result<void> Retrainer::take_up(const registry::Run& run, Instant now) {
+Result<void> Retrainer::take_up(const registry::Run& run) {
   for (const Json& step : run.report.value("steps", Json::array())) {
     const std::string id = step.value("step", "");
     if (!id.starts_with("model:") || step.value("status", "") != "done") continue;
@@ -157,7 +147,6 @@ Result<void> Retrainer::take_up(const registry::Run& run, Instant now) {
     const auto model = project_.models.find(name);
     if (model == project_.models.end()) continue;
     const Policy policy = monitoring::policy_of(model->second, monitoring::deployment_of(project_, name));
-    if (!step.value("waits", false)) tell_of_champion(name, run, now);
     if (!policy.has_rollout()) continue;
     TM_TRY(const auto attempt, options_.registry.newest_attempt(name));
     if (attempt && attempt->run == run.id) continue;  // taken up already

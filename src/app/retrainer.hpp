@@ -35,7 +35,7 @@ class Retrainer {
   void ended(const registry::Attempt& attempt, const ChildRun::End& end);
   /// A scheduled run is over: a version that it made and that waits for a rollout is taken up as a
   /// retraining.
-  Result<void> take_up(const registry::Run& run, Instant now);
+  Result<void> take_up(const registry::Run& run);
   /// When the next look is to come at the latest: soon where a step was taken and what it asks for is still
   /// to be done, or nothing is known yet of a challenger; once a run may begin where one waits for its turn.
   enum class Again { Later, WhenARunMayBegin, Soon };
@@ -46,8 +46,6 @@ class Retrainer {
   Result<monitoring::Retraining> kept(const std::string& model);
   Result<void> act(const monitoring::Policy& policy, const monitoring::Act& act);
   void tell(const monitoring::Policy& policy, const monitoring::Decision& decision, Instant now);
-
-  void tell_of_champion(const std::string& model, const registry::Run& run, Instant now);
 
   Options options_;
   project::Project project_;

@@ -49,10 +49,11 @@ Scheduler::Scheduler(project::Project project, SchedulerOptions options,
       driven_(driven_clock() != nullptr),
       schedules_({*registry_, options_.tell,
                   [this](const registry::Run& run) {
-                    if (const auto taken = retrainer_.take_up(run, clock_->now()); !taken)
+                    if (const auto taken = retrainer_.take_up(run); !taken)
                       log::error("run {} is not taken up: {}", run.id, to_text(taken.error()));
                   }}),
-      retrainer_({*registry_, options_.tell, options_.sources}) {
+      retrainer_({*registry_, options_.tell, options_.sources}),
+      champion_moves_({*registry_, options_.tell}) {
   project_state_ = state_of_file(project_.file);
 }
 
@@ -68,6 +69,7 @@ Result<std::unique_ptr<Scheduler>> Scheduler::open(const project::Project& proje
   TM_CHECK(scheduler->schedules_.use(project));
   TM_CHECK(scheduler->due_ticks_.use(project));
   scheduler->retrainer_.use(project);
+  scheduler->champion_moves_.use(project);
   return scheduler;
 }
 
@@ -131,6 +133,7 @@ void Scheduler::look() {
   };
   if (decision_times_.is_time(now, registry_->generation(), retrainer_.again(), may_begin))
     retrainer_.look(now, may_begin() ? Retrainer::Slot::Free : Retrainer::Slot::Taken);
+  champion_moves_.look(now);
   if (!child_) begin_run();
 }
 
@@ -154,6 +157,7 @@ void Scheduler::read_project_again() {
   if (const auto used = due_ticks_.use(*project); !used)
     log::warning("when schedules are due is told as before: {}", to_text(used.error()));
   retrainer_.use(*project);
+  champion_moves_.use(*project);
   project_ = *std::move(project);
   forget_old_schedules();
   log::info(

@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include "app/champion_moves.hpp"
 #include "app/child_run.hpp"
 #include "app/decision_times.hpp"
 #include "app/due_ticks.hpp"
@@ -59,6 +60,7 @@ class Scheduler {
   Schedules schedules_;
   DueTicks due_ticks_;
   Retrainer retrainer_;
+  ChampionMoves champion_moves_;
   DecisionTimes decision_times_;
   std::optional<FileLock> lock_;
   bool told_of_other_ = false;

@@ -127,7 +127,7 @@ Result<std::unique_ptr<Scheduler>> open_scheduler(const GlobalOptions& global,
                                                   const monitoring::Labels& labels) {
   const bool trains =
       std::ranges::any_of(project.models, [](const auto& each) { return !each.second.imported; });
-  if (project.schedules.empty() && !trains) return nullptr;
+  if (project.schedules.empty() && !trains && !project.notify) return nullptr;
   SchedulerOptions options{.global = global};
   options.tell = notifier.sink();
   options.sources.challenger = [&deployments, &challengers](const std::string& name,
