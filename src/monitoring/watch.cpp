@@ -160,6 +160,11 @@ std::string Look::named_rows_in(const std::string& relation, const Span& span, i
 
 bool Look::has_column(const std::string& name) const { return engine::find_column(has_, name) != nullptr; }
 
+bool Look::sees(const WatchedColumn& column) const {
+  const bool of_missing = monitor_.kind == project::Monitor::Kind::Quality && monitor_.measure == "missing";
+  return column.hidden.empty() || (of_missing && column.tells_missing);
+}
+
 std::vector<const WatchedColumn*> Look::chosen(const VersionReference& reference, bool with_scores) {
   std::vector<const WatchedColumn*> columns;
   const auto choose = [&](const WatchedColumn& column) {
@@ -168,7 +173,7 @@ std::vector<const WatchedColumn*> Look::chosen(const VersionReference& reference
   for (const std::string& name : monitor_.columns) {
     if (name == "*") {
       for (const WatchedColumn& column : reference.columns)
-        if (column.hidden.empty() && (with_scores || !column.is_score)) choose(column);
+        if (sees(column) && (with_scores || !column.is_score)) choose(column);
       continue;
     }
     if (name == "score") {
@@ -184,7 +189,7 @@ std::vector<const WatchedColumn*> Look::chosen(const VersionReference& reference
       add_missing(cause(name, reference.number), topic_of(monitor_),
                   fmt::format("version {} has no feature '{}'{}{}", reference.number, name,
                               meant.empty() ? "" : "; ", meant));
-    } else if (!column->hidden.empty()) {
+    } else if (!sees(*column)) {
       add_missing(cause(column->name, reference.number), topic_of(monitor_),
                   fmt::format("{0}: log: {{columns: {{{1}: keep}}}}", column->hidden, column->name));
     } else {

@@ -25,17 +25,35 @@ std::vector<CountedColumn> counted(const std::vector<const WatchedColumn*>& colu
   return all;
 }
 
-/// Whether the distance is meant for such a column: ks and wasserstein are of numbers, and wasserstein of
+/// Whether the measure is meant for such a column: ks and wasserstein are of numbers, and wasserstein of
 /// those that vary; chi2 of categories, since it weighs a place by how rare it was, and a day that is warmer
-/// than all of training is enough.
+/// than all of training is enough. Only categories are unseen, and only numbers out of range.
 bool is_defined(const std::string& measure, const WatchedColumn& column) {
-  if (measure == "chi2") return column.texts.has_value();
+  if (measure == "chi2" || measure == "unseen") return column.texts.has_value();
+  if (measure == "out_of_range") return column.numbers.has_value();
   if (measure != "ks" && measure != "wasserstein") return true;
   if (!column.numbers) return false;
   return measure == "ks" || column.reference.baseline.standard_deviation.value_or(0) > 0;
 }
 
 }  // namespace
+
+void Look::note_left_out(const VersionReference& reference) {
+  constexpr size_t kMostSaid = 3;
+  if (std::ranges::find(monitor_.columns, "*") == monitor_.columns.end()) return;
+  Finding finding;
+  size_t count = 0;
+  for (const WatchedColumn& column : reference.columns) {
+    if (sees(column) || !is_defined(monitor_.measure, column) || ++count > kMostSaid) continue;
+    finding.text += fmt::format("{}{}: {}", count == 1 ? "left out: " : "; ", column.name, column.hidden);
+  }
+  if (count == 0) return;
+  if (count > kMostSaid) finding.text += fmt::format("; and {} more", count - kMostSaid);
+  finding.cause = cause("*", reference.number);
+  finding.topic = topic_of(monitor_);
+  finding.state = Finding::State::NotEnoughData;
+  add(std::move(finding));
+}
 
 /// At 20 columns, one p-value in twenty is 0.05 by chance.
 void Look::add_drifts(std::vector<MeasuredDrift> measured) {
@@ -60,6 +78,7 @@ Result<void> Look::drift() {
 Result<void> Look::drift(Watch::Kept& kept) {
   const VersionReference& reference = kept.reference;
   std::vector<const WatchedColumn*> columns = chosen(reference, true);
+  note_left_out(reference);
   const bool has_any = std::ranges::any_of(reference.columns, &WatchedColumn::has_reference);
   const auto lacks = [&](const WatchedColumn* column) { return !column->has_reference; };
   if (!has_any) {
@@ -148,6 +167,7 @@ Result<void> Look::quality() {
 Result<void> Look::quality(Watch::Kept& kept) {
   const VersionReference& reference = kept.reference;
   std::vector<const WatchedColumn*> columns = chosen(reference, false);
+  note_left_out(reference);
   const bool named = std::ranges::find(monitor_.columns, "*") == monitor_.columns.end();
   const std::string& measure = monitor_.measure;
   std::erase_if(columns, [&](const WatchedColumn* column) {

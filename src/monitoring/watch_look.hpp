@@ -66,8 +66,13 @@ class Look {
   /// The slices that the relation has; says of those that it does not have.
   std::vector<std::string> chosen_slices(const VersionReference& reference);
   bool has_column(const std::string& name) const;
+  /// Whether the log keeps of the column what the monitor looks at.
+  bool sees(const WatchedColumn& column) const;
 
   // watch_distribution.cpp
+  /// Of a monitor of all columns: says once which the log hides, and why. It is no failure: nobody named
+  /// them.
+  void note_left_out(const VersionReference& reference);
   Result<void> drift();
   Result<void> drift(Watch::Kept& kept);
   /// The columns of one slice: their p-values are adjusted together.

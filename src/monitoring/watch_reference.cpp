@@ -59,6 +59,7 @@ Result<WatchedColumn> feature_column(const forest::Feature& feature, const Json*
   WatchedColumn column;
   column.name = feature.name;
   column.hidden = hidden_by(said, feature);
+  column.tells_missing = said.rule == Rule::Bucket && !feature.category;
   statistics::Baseline& bins = column.reference.baseline;
   if (baseline != nullptr) {
     TM_TRY(column.reference, read_reference(*baseline));

@@ -23,7 +23,8 @@ struct WatchedColumn {
   Reference reference;
   std::optional<NumberPlaces> numbers;  // or texts
   std::optional<TextPlaces> texts;
-  std::string hidden;  // not empty: the log does not keep its values, and why
+  std::string hidden;          // not empty: the log does not keep its values, and why
+  bool tells_missing = false;  // though hidden: a bucket of nothing is nothing
   CountedColumn counted() const;
 };
 

@@ -278,7 +278,12 @@ TEST_F(WatchHome, drift_can_be_held_against_the_span_before_by_slice) {
 TEST_F(WatchHome, what_the_log_does_not_keep_is_said_where_it_was_asked_for) {
   write(rows_of(300, [](Row& row, size_t i) { row.delay = static_cast<double>(i % 100); }));
   deployment.log->columns["delay"] = {project::PredictionLog::Column::Rule::Bucket, 10};
-  EXPECT_EQ(look(drift()).size(), 2U) << "of all, those that can be watched";
+  const auto all = look(drift());
+  EXPECT_EQ(all.size(), 3U) << "of all, those that can be watched, and a word on the other";
+  EXPECT_EQ(of(all, "*").state, State::NotEnoughData);
+  EXPECT_EQ(of(all, "*").text, "left out: delay: the log keeps it in buckets of 10, training had its values");
+  EXPECT_EQ(look(drift("chi2")).size(), 1U) << "it is not of numbers anyway";
+  EXPECT_FALSE(of(look(quality("out_of_range")), "*").fails());
   Monitor named = drift();
   named.columns = {"delay"};
   const Finding finding = of(look(named), "delay");
@@ -286,6 +291,18 @@ TEST_F(WatchHome, what_the_log_does_not_keep_is_said_where_it_was_asked_for) {
   EXPECT_NE(finding.text.find("buckets of 10"), std::string::npos) << finding.text;
   named.columns = {"dleay"};
   EXPECT_NE(of(look(named), "dleay").text.find("did you mean 'delay'?"), std::string::npos);
+}
+
+TEST_F(WatchHome, missing_values_are_seen_through_buckets) {
+  write(rows_of(400, [](Row& row, size_t i) { row.delay = i < 60 ? kMissing : 10; }));
+  deployment.log->columns["delay"] = {project::PredictionLog::Column::Rule::Bucket, 10};
+  EXPECT_TRUE(near(of(look(quality("missing")), "delay").value, 60.0 / 400));
+  EXPECT_EQ(look(quality("missing")).size(), 2U) << "nothing is left out";
+  Monitor named = quality("missing");
+  named.columns = {"delay"};
+  EXPECT_TRUE(near(of(look(named), "delay").value, 60.0 / 400));
+  deployment.log->columns["delay"].rule = project::PredictionLog::Column::Rule::Drop;
+  EXPECT_EQ(of(look(quality("missing")), "*").text, "left out: delay: the log does not keep it (drop)");
 }
 
 TEST_F(WatchHome, hashed_categories_are_compared_by_their_hashes) {
