@@ -164,7 +164,9 @@ const Object& model_object() {
       "A named thing to learn.",
       {{"from", scalar(reference(Target::Table)), "The table with one row for each thing to learn from.", "",
         Key::Need::Required},
-       {"key", one_or_list(column_name()), "The column or columns that name a row.", "", Key::Need::Required},
+       {"key", one_or_list(column_name()),
+        "The column or columns that name a row. Training refuses two rows with the same.", "",
+        Key::Need::Required},
        {"target", scalar(column_name()),
         "The column to predict. Of two texts the one that comes last in the alphabet is the positive class, "
         "whose "

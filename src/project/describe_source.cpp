@@ -96,7 +96,9 @@ const Object& source_object() {
        {"watermark", scalar(column_name()),
         "With a connection: a column by which the table only grows; without it the table is read in every "
         "run."},
-       {"key", one_or_list(column_name()), "The column or columns that name a row."},
+       {"key", one_or_list(column_name()),
+        "The column or columns that name a row. No two rows should have the same, which only a `unique` "
+        "check looks at."},
        {"time_column", scalar(column_name()),
         "When a row begins to exist. To the point-in-time proof a row without a time has not begun."},
        {"known_at", map_of(column_name(), scalar(column_name()), "column"),
