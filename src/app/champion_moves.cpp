@@ -64,22 +64,28 @@ Result<void> ChampionMoves::tell_of_releases(Instant now) {
   const registry::Registry& registry = options_.registry;
   TM_TRY(const auto newest, registry.releases(1));
   const int64_t last = newest.empty() ? 0 : newest.front().id;
-  TM_TRY(const auto kept, registry.memo(monitoring::kWatchMemos, kToldMemo));
-  const auto told = number_in(kept);
-  if (told == last) return {};
-  if (told && *told < last) {
-    const int64_t from = std::max(*told, last - kMostReleases);
+  if (!told_) {
+    TM_TRY(const auto kept, registry.memo(monitoring::kWatchMemos, kToldMemo));
+    told_ = kept_ = number_in(kept);
+  }
+  if (told_ && *told_ < last) {
+    told_ = std::max(*told_, last - kMostReleases);
     registry::Release before;
-    if (from > 0) {
-      TM_TRY(before, registry.release(from));
+    if (*told_ > 0) {
+      TM_TRY(before, registry.release(*told_));
     }
-    for (int64_t id = from + 1; id <= last; ++id) {
-      TM_TRY(registry::Release after, registry.release(id));
+    while (*told_ < last) {
+      TM_TRY(registry::Release after, registry.release(*told_ + 1));
       tell_of(before, after, now);
+      ++*told_;
       before = std::move(after);
     }
   }
-  return options_.registry.set_memos(monitoring::kWatchMemos, {{kToldMemo, std::to_string(last)}});
+  told_ = last;
+  if (kept_ == told_) return {};
+  TM_CHECK(options_.registry.set_memos(monitoring::kWatchMemos, {{kToldMemo, std::to_string(last)}}));
+  kept_ = told_;
+  return {};
 }
 
 void ChampionMoves::tell_of(const registry::Release& before, const registry::Release& after,

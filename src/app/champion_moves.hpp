@@ -31,8 +31,9 @@ class ChampionMoves {
 
   Options options_;
   std::vector<Served> served_;
-  int64_t generation_ = -1;  // of the registry, that was looked at
-  bool troubled_ = false;    // the registry could not be read or written, which was said
+  std::optional<int64_t> told_, kept_;  // the release up to which was told, and as the home has it
+  int64_t generation_ = -1;             // of the registry, that was looked at
+  bool troubled_ = false;               // the registry could not be read or written, which was said
 };
 
 }  // namespace tidemill::app
