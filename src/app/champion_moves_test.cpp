@@ -70,7 +70,7 @@ TEST_F(Moves, are_told_whoever_made_them) {
 TEST_F(Moves, say_what_moved) {
   run_makes("run1");
   look();
-  ASSERT_EQ(told.size(), 1);
+  ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].details, (Json{{"model", "late"},
                                    {"alias", "champion"},
                                    {"version", 1},
@@ -84,13 +84,13 @@ TEST_F(Moves, say_what_moved) {
 
 TEST_F(Moves, are_told_once_however_often_the_scheduler_dies) {
   run_makes("run1");
-  EXPECT_EQ(heard().size(), 1);
+  EXPECT_EQ(heard().size(), 1U);
   dies();
   EXPECT_EQ(heard(), Texts{});
   run_makes("run2");
   run_makes("run3");
   dies();
-  EXPECT_EQ(heard().size(), 2);
+  EXPECT_EQ(heard().size(), 2U);
   dies();
   EXPECT_EQ(heard(), Texts{});
 }
@@ -102,7 +102,7 @@ TEST_F(Moves, have_the_same_id_when_they_are_told_again) {
   home.clock->at.micros += 1'000'000;
   dies();
   look();
-  ASSERT_EQ(told.size(), 2);
+  ASSERT_EQ(told.size(), 2U);
   EXPECT_EQ(told[0].key, told[1].key);
   EXPECT_FALSE(told[0].key.empty());
 }
@@ -128,7 +128,7 @@ TEST_F(Moves, of_other_aliases_and_tables_are_not_told) {
   moves->use(project);
   run_makes("run3");
   must(store->promote("late", 2, "spare", ""));
-  EXPECT_EQ(heard().size(), 2);  // the champion of every model counts
+  EXPECT_EQ(heard().size(), 2U);  // the champion of every model counts
 }
 
 }  // namespace
