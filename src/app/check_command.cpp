@@ -165,7 +165,7 @@ int profile(const GlobalOptions& global, const std::string& table) {
 int predict(const GlobalOptions& global, const PredictOptions& options) {
   auto session = open_session(global, Options::Mode::ReadOnly);
   if (!session) return report(global, session.error());
-  if (const auto known = check_model(*session, options.model); !known) return report(global, known.error());
+  if (const auto known = find_version(*session, options.model); !known) return report(global, known.error());
   pipeline::BatchOptions batch;
   batch.model = options.model;
   batch.input = options.input;

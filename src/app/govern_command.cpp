@@ -87,7 +87,7 @@ int promote(const GlobalOptions& global, const PromoteOptions& options) {
     TM_CHECK(check_model(session, options.model));
     int version = 0;
     if (!options.version.empty()) {
-      TM_TRY(const auto named, registry.version(options.model, options.version));
+      TM_TRY(const auto named, find_version(session, options.model + "@" + options.version));
       version = named.number;
       if (!options.force) TM_CHECK(check_as_served(session, options, version));
     }
@@ -134,7 +134,7 @@ int rollback(const GlobalOptions& global, const RollbackOptions& options) {
       answer(global, {{"release", release.id}, {"as", options.release}, {"on_hold", held}}, text);
       return 0;
     }
-    TM_CHECK(check_model(session, options.model));
+    TM_CHECK(find_version(session, options.model + "@" + options.alias));
     TM_TRY(const int version, registry.rollback_alias(options.model, options.alias, options.reason));
     answer(global, {{"model", options.model}, {"alias", options.alias}, {"version", version}, {"hold", true}},
            fmt::format("{0}@{1} is version {2} again; promotion of {0} is on hold until: tidemill promote "

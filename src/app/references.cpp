@@ -46,6 +46,14 @@ Result<void> check_model(const Session& session, const std::string& reference) {
                     : hint_of_names(name, {names.begin(), names.end()}));
 }
 
+Result<registry::Version> find_version(const Session& session, const std::string& reference) {
+  TM_CHECK(check_model(session, reference));
+  const pipeline::ModelReference parsed = pipeline::parse_reference(reference);
+  auto found = session.registry->version(parsed.model, parsed.version);
+  if (!found) return std::unexpected(pipeline::with_maker(session.project, parsed, std::move(found).error()));
+  return found;
+}
+
 Result<void> check_compared(const Session& session, const std::string& reference) {
   TM_TRY(const auto run, session.registry->run(reference));
   if (run) return {};

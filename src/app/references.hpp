@@ -12,6 +12,9 @@ namespace tidemill::app {
 /// are.
 Result<void> check_model(const Session& session, const std::string& reference);
 
+/// Errors as check_model()'s; registry.unknown_model and registry.unknown_version, with what makes one.
+Result<registry::Version> find_version(const Session& session, const std::string& reference);
+
 /// Error usage.unknown_deployment with the nearest name.
 Result<const project::Deployment*> find_deployment(const Session& session, const std::string& name);
 

@@ -246,10 +246,8 @@ Result<Json> show_release(Registry& registry, const std::string& id) {
 
 Result<Json> show_version(const Session& session, const std::string& reference) {
   const Registry& registry = *session.registry;
-  TM_CHECK(check_model(session, reference));
-  const auto [model, name] = pipeline::parse_reference(reference);
-  TM_TRY(const auto version, registry.version(model, name));
-  TM_TRY(const auto aliases, registry.aliases(model));
+  TM_TRY(const auto version, find_version(session, reference));
+  TM_TRY(const auto aliases, registry.aliases(version.model));
   Json json = to_json(version, aliases);
   if (!version.dropped) {  // its package is gone then
     TM_TRY(const forest::Package package, pipeline::load_package(registry, version));
@@ -266,10 +264,8 @@ Result<Json> show_version(const Session& session, const std::string& reference) 
 
 Result<int> export_package(const Session& session, const std::string& reference, const Path& folder) {
   const Registry& registry = *session.registry;
-  TM_CHECK(check_model(session, reference));
   if (folder.empty()) return user_error("usage.arguments", "models export needs --folder");
-  const auto [model, name] = pipeline::parse_reference(reference);
-  TM_TRY(const auto version, registry.version(model, name));
+  TM_TRY(const auto version, find_version(session, reference));
   TM_TRY(const std::string manifest, registry.read_object(version.package));
   TM_TRY(const Json package, parse_json(manifest));
   TM_CHECK(make_folder(folder));
@@ -280,7 +276,7 @@ Result<int> export_package(const Session& session, const std::string& reference,
     TM_TRY(const std::string bytes, registry.read_object(object.get<std::string>()));
     TM_CHECK(write_file(folder / file, bytes));
   }
-  print(fmt::format("{} version {} is in {}", model, version.number, folder.native()));
+  print(fmt::format("{} version {} is in {}", version.model, version.number, folder.native()));
   return 0;
 }
 

@@ -411,4 +411,19 @@ ModelReference parse_reference(const std::string& text) {
   return {text.substr(0, at), text.substr(at + 1)};
 }
 
+Error with_maker(const project::Project& project, const ModelReference& reference, Error error) {
+  const auto declared = project.models.find(reference.model);
+  const bool first = error.code == "registry.unknown_model";
+  if (declared == project.models.end() || (!first && error.code != "registry.unknown_version")) return error;
+  if (!declared->second.imported) {
+    if (first) error.hint = fmt::format("`tidemill run {}` trains it", reference.model);
+    return error;
+  }
+  std::string import = fmt::format("tidemill models import {} FILE", reference.model);
+  if (reference.version.find_first_not_of("0123456789") != std::string::npos)
+    import += " --alias " + reference.version;
+  error.hint = first ? import : error.hint + "; or " + import;
+  return error;
+}
+
 }  // namespace tidemill::pipeline

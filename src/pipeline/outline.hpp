@@ -61,5 +61,8 @@ struct ModelReference {
   std::string version;
 };
 ModelReference parse_reference(const std::string& text);
+/// The registry's error that there is no such version, with what makes one: of a declared model a run or an
+/// import.
+Error with_maker(const project::Project& project, const ModelReference& reference, Error error);
 
 }  // namespace tidemill::pipeline

@@ -162,13 +162,8 @@ class Evaluation {
 
   /// The registry's error with the place in the SQL: no run makes this version.
   Error unknown_version(const StepOutline& step, const std::string& text, Error error) const {
-    const ModelReference reference = parse_reference(text);
     if (const auto call = step.calls.find(text); call != step.calls.end()) error.where = call->second;
-    if (!is_imported(reference.model)) return error;
-    const std::string import =
-        fmt::format("tidemill models import {} FILE --alias {}", reference.model, reference.version);
-    error.hint = error.code == "registry.unknown_version" ? error.hint + "; or " + import : import;
-    return error;
+    return with_maker(*input_.project, parse_reference(text), std::move(error));
   }
 
   const PlanInput& input_;
