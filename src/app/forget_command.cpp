@@ -24,9 +24,9 @@ std::string text_of(const monitoring::Forgotten& forgotten, const std::string& d
                     rows_text(forgotten.set_aside, "what checks set aside");
   if (forgotten.waiting > 0)
     out += fmt::format(
-        "\n{} rows are in a segment that a process is writing: in no table any more, and off the disk when "
+        "\n{} row{} in a segment that a process is writing: in no table any more, and off the disk when "
         "the hour is over or the process has ended",
-        grouped(forgotten.waiting));
+        grouped(forgotten.waiting), forgotten.waiting == 1 ? " is" : "s are");
   if (forgotten.unreadable > 0)
     out += fmt::format("\n{} files of the log cannot be read (*.bad): remove them if they may hold it",
                        forgotten.unreadable);
@@ -41,8 +41,7 @@ Result<monitoring::Forgotten> forget_in(const Session& session, const ForgetOpti
   TM_TRY(const project::Deployment* deployment, find_deployment(session, options.deployment));
   const std::vector<std::string> columns = session.project.key_of(*deployment);
   // Without a log there is no key to be named: forget() says so.
-  TM_TRY(const Json key,
-         deployment->log ? key_from_words(columns, options.key) : Result<Json>(Json::object()));
+  TM_TRY(const Json key, key_from_words(deployment->log ? columns : std::vector<std::string>(), options.key));
   return monitoring::forget(session.project, *session.registry, *deployment, key, clock_of_process()->now());
 }
 

@@ -11,6 +11,7 @@ namespace tidemill::app {
 
 Result<Json> key_from_words(const std::vector<std::string>& columns, const std::vector<std::string>& words) {
   Json key = Json::object();
+  if (columns.empty()) return key;
   if (columns.size() == 1 && words.size() == 1 && !words[0].starts_with(columns[0] + "=")) {
     key[columns[0]] = words[0];
     return key;

@@ -9,7 +9,8 @@
 
 namespace tidemill::app {
 
-/// "7", where the key is one column; "flight_id=7" of each column. Error usage.arguments.
+/// "7", where the key is one column; "flight_id=7" of each column. Of no columns nothing, whatever the words
+/// are: who looks for a subject by it says that there is no key. Error usage.arguments.
 Result<Json> key_from_words(const std::vector<std::string>& columns, const std::vector<std::string>& words);
 
 /// A line for each snapshot, and one for the versions; each begins with a line feed.

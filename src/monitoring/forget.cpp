@@ -127,8 +127,8 @@ class Forgetting {
     }
     for (const Path& segment : files_ending(log_, kSegmentEnding)) {
       TM_TRY(const std::string bytes, read_segment(segment));
-      TM_TRY(LogTable table, table_of_segment(bytes));
-      out_.waiting += static_cast<int64_t>(forgotten.remove_from(table));
+      TM_TRY(const LogTable table, table_of_segment(bytes));
+      out_.waiting += static_cast<int64_t>(forgotten.rows_of(stored, table));
     }
     out_.unreadable = files_ending(log_, kBadEnding).size();
     return {};
@@ -278,15 +278,19 @@ struct Subject {
 
 Result<Subject> subject_of(const project::Project& project, const project::Deployment& deployment,
                            const Json& key) {
-  const auto no_key = [&](const std::string& why) {
+  const auto no_key = [&](const std::string& why, const std::string& hint = {}) {
     return user_error("forget.no_key",
                       fmt::format("no row of {} can be told by a key: {}", deployment.name, why),
-                      deployment.place);
+                      deployment.place, hint);
   };
   if (!deployment.log) return no_key("it keeps no log");
   Subject subject;
   TM_TRY(subject.rules, KeyRules::of(project, deployment));
-  if (!subject.rules.stores()) return no_key(subject.rules.problem());
+  if (!subject.rules.stores())
+    return no_key(
+        subject.rules.problem(),
+        "what it logged goes with the log's `retain`, all rows alike; rows are told by the key of "
+        "its `request` source or of a model that is trained here, where the log keeps or hashes it");
   TM_TRY(subject.stored, subject.rules.stored(key));
   TM_TRY(Secret secret, hash_key(project.home));
   TM_TRY(subject.hashed, KeyRules(subject.rules.columns(), {}, std::move(secret)).stored(key));

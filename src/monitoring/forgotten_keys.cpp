@@ -90,4 +90,13 @@ size_t ForgottenKeys::remove_from(LogTable& table) const {
   return removed;
 }
 
+size_t ForgottenKeys::rows_of(const std::string& key, const LogTable& table) const {
+  const engine::GivenValues& keys = table.values[place_of(table, "key")];
+  const engine::GivenValues& times = table.values[place_of(table, "time")];
+  size_t found = 0;
+  for (size_t r = 0; r < table.rows; ++r)
+    if (keys.missing[r] == 0 && keys.texts[r] == key && has(key, {times.wholes[r]})) ++found;
+  return found;
+}
+
 }  // namespace tidemill::monitoring

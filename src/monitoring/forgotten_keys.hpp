@@ -23,6 +23,8 @@ class ForgottenKeys {
   bool has(const std::string& key, Instant at) const;
   /// Takes their rows out; how many.
   size_t remove_from(LogTable& table) const;
+  /// How many of the rows that it would take out have this key, as it is stored.
+  size_t rows_of(const std::string& key, const LogTable& table) const;
 
  private:
   ForgottenKeys(Path file, Secret secret) : file_(std::move(file)), secret_(std::move(secret)) {}
