@@ -171,6 +171,10 @@ TEST(ReportPage, sums_up_what_is_wrong_first) {
       "0.82): worse than chance explains.");
   report.performance.metrics[0].live.high = 0.81;
   EXPECT_EQ(report_summary(report)[1].find("worse"), std::string::npos);
+  report.columns.push_back(column_of("income"));
+  report.columns.back().state = ReportColumn::State::Unknown;
+  EXPECT_EQ(report_summary(report)[0], said[0]);
+  EXPECT_EQ(report_summary(report)[1], "1 input is not compared: income.");
 }
 
 }  // namespace tidemill::app

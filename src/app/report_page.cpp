@@ -65,6 +65,11 @@ void say_drift(const Report& report, std::vector<Said>& said) {
   } else {
     said.push_back({"good", fmt::format("None of {} inputs has drifted.", judged)});
   }
+  const size_t unknown = count_of(report, State::Unknown, false);
+  if (judged > 0 && unknown > 0)
+    said.push_back(
+        {"soft", fmt::format("{} input{} not compared: {}.", unknown, unknown == 1 ? " is" : "s are",
+                             names_of(report, State::Unknown, 5))});
   if (count_of(report, State::Drifted, true) > 0)
     said.push_back({"bad", "What the model answers has drifted, too."});
 }

@@ -76,6 +76,10 @@ Limits above_chance(Limits limits, double chance) {
   return limits;
 }
 
+void say_interval(Finding& finding, const std::optional<statistics::Interval>& interval) {
+  if (interval) finding.text += fmt::format(" ({:.4g} to {:.4g})", interval->low, interval->high);
+}
+
 bool enough_of_each_class(const statistics::Evaluation& rows) {
   if (rows.task == statistics::Task::Regression)
     return static_cast<double>(rows.labels.size()) >= kMinRowsOfClass;
@@ -95,7 +99,7 @@ Finding judged_metric(Finding finding, const Limits& limits, std::string_view na
                    fmt::format("not enough data for an interval of {}", shown));
   judge(finding, shown, limits, {interval->estimate, interval->low, interval->high},
         more_is_better ? std::optional(1.0) : std::nullopt);
-  finding.text += fmt::format(" ({:.4g} to {:.4g})", interval->low, interval->high);
+  say_interval(finding, interval);
   return finding;
 }
 
@@ -193,10 +197,14 @@ Result<Finding> evaluate_fairness(Cause cause, const Limits& limits, std::string
     if (measured.interval) measure = {*measured.value, measured.interval->low, measured.interval->high};
     return measure;
   };
-  if (held.max) judge_above(finding, "difference", measure_of(difference), *held.max);
+  if (held.max) {
+    judge_above(finding, "difference", measure_of(difference), *held.max);
+    say_interval(finding, difference.interval);
+  }
   if (held.min) {
     Finding other = finding;
     judge_below(other, "ratio", measure_of(ratio), *held.min, 1);
+    say_interval(other, ratio.interval);
     if (!held.max || other.pressure > finding.pressure) finding = std::move(other);
   }
   return finding;

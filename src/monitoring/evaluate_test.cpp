@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "statistics/reference_test.hpp"
@@ -149,6 +150,14 @@ TEST(EvaluateFairness, judges_ratio_and_difference_of_groups_that_are_large_enou
   const Finding ratio = evaluate_fairness(kCause, {}, "four_fifths", *judged).value();
   EXPECT_NEAR(ratio.value, 0.5, 1e-12);
   EXPECT_TRUE(ratio.fails());
+  const statistics::Interval interval = judged->demographic_parity.ratio.interval.value();
+  EXPECT_NE(ratio.text.find(fmt::format("({:.4g} to {:.4g})", interval.low, interval.high)),
+            std::string::npos)
+      << ratio.text;
+  const Finding reached =
+      evaluate_fairness(kCause, at_least((0.5 + interval.high) / 2), "demographic_parity", *judged).value();
+  EXPECT_FALSE(reached.fails()) << "its interval reaches the limit";
+  EXPECT_GT(reached.pressure, 1);
   EXPECT_FALSE(evaluate_fairness(kCause, at_least(0.4), "demographic_parity", *judged)->fails());
   const Finding difference = evaluate_fairness(kCause, at_most(0.1), "demographic_parity", *judged).value();
   EXPECT_NEAR(difference.value, 0.25, 1e-12);
