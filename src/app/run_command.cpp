@@ -102,6 +102,7 @@ int plan(const GlobalOptions& global, const SelectOptions& options) {
   if (!session) return report(global, session.error());
   warn_of_idle_keys(global, session->project);
   warn_of_idle_deployments(global, *session);
+  warn_of_lost_features(global, *session);
   const Instant now = session->clock->now();
   auto fingerprints = pipeline::fingerprint(session->project, *session->registry, now);
   if (!fingerprints) return report(global, fingerprints.error());
@@ -131,6 +132,7 @@ int run(const GlobalOptions& global, const RunOptions& options) {
   if (!session) return report(global, session.error());
   warn_of_idle_keys(global, session->project);
   warn_of_idle_deployments(global, *session);
+  warn_of_lost_features(global, *session);
   end_in_order_on_signals();
   pipeline::RunOptions run_options;
   run_options.selection = options.selection;

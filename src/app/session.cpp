@@ -1,5 +1,6 @@
 #include "app/session.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -8,7 +9,9 @@
 
 #include "app/driven_clock.hpp"
 #include "app/output.hpp"
+#include "engine/names.hpp"
 #include "monitoring/declared.hpp"
+#include "pipeline/predictors.hpp"
 #include "project/scalar.hpp"
 
 namespace tidemill::app {
@@ -17,6 +20,7 @@ namespace {
 
 constexpr const char* kThreads = "TIDEMILL_THREADS";
 constexpr const char* kMemory = "TIDEMILL_MEMORY";
+constexpr const char* kChampion = "champion";
 
 // Set to nothing is not set: so a script can take it back.
 std::optional<std::string> variable(const char* name) {
@@ -32,13 +36,34 @@ std::unexpected<Error> bad_variable(const char* name, const std::string& value, 
 /// What may be meant by a version that nothing has; empty: there is one, or one may come of the first run, of
 /// a promotion or an import.
 std::string hint_of_version(const registry::Registry& registry, const project::Deployment& deployment) {
-  constexpr const char* kChampion = "champion";
   if (deployment.version == kChampion) return {};
   const auto version = registry.version(deployment.model, deployment.version);
   if (version) return {};
   if (version.error().code == "registry.unknown_version") return version.error().hint;
   return version.error().code == "registry.unknown_model" ? did_you_mean(deployment.version, {kChampion})
                                                           : "";
+}
+
+void warn(const GlobalOptions& global, const std::string& message, const Place& place,
+          const std::string& hint) {
+  const std::string text = fmt::format("{}\n  --> {}\n  hint: {}", message, to_text(place), hint);
+  fmt::print(stderr, "{} {}\n", painted(global, "warning:", Tone::Warning), visible(text));
+}
+
+/// Features of a model's champion that are none any more since decisions are compared between their values.
+std::vector<std::string> features_lost_to_groups(const Session& session, const project::Model& model) {
+  std::vector<std::string> lost;
+  if (model.fairness_groups.empty() || !model.include.empty()) return lost;
+  const auto champion = session.registry->version(model.name, kChampion);
+  if (!champion) return lost;
+  const auto package = pipeline::load_package(*session.registry, *champion);
+  if (!package) return lost;
+  for (const forest::Feature& feature : package->features) {
+    const auto is_it = [&](const std::string& column) { return engine::same_name(column, feature.name); };
+    if (std::ranges::any_of(model.fairness_groups, is_it) && std::ranges::none_of(model.exclude, is_it))
+      lost.push_back(feature.name);
+  }
+  return lost;
 }
 
 }  // namespace
@@ -129,20 +154,31 @@ void warn_of_idle_keys(const GlobalOptions& global, const project::Project& proj
 }
 
 void warn_of_idle_deployments(const GlobalOptions& global, const Session& session) {
-  const auto warn = [&](const std::string& message, const Place& place, const std::string& hint) {
-    const std::string text = fmt::format("{}\n  --> {}\n  hint: {}", message, to_text(place), hint);
-    fmt::print(stderr, "{} {}\n", painted(global, "warning:", Tone::Warning), visible(text));
-  };
   for (const auto& [name, deployment] : session.project.deployments) {
     if (const auto hint = hint_of_version(*session.registry, deployment); !hint.empty())
-      warn(fmt::format("model {} has no version or alias '{}', so {} serves nothing", deployment.model,
+      warn(global,
+           fmt::format("model {} has no version or alias '{}', so {} serves nothing", deployment.model,
                        deployment.version, name),
            deployment.place, hint);
     const auto monitors = session.project.monitors.find(name);
     if (!deployment.log && monitors != session.project.monitors.end() && !monitors->second.empty())
-      warn(fmt::format("{} keeps no log of its predictions, so its monitors have nothing to look at", name),
+      warn(global,
+           fmt::format("{} keeps no log of its predictions, so its monitors have nothing to look at", name),
            monitors->second.front().place, fmt::format("deployments: {{{}: {{log: {{}}}}}}", name));
   }
+}
+
+void warn_of_lost_features(const GlobalOptions& global, const Session& session) {
+  for (const auto& [name, model] : session.project.models)
+    if (const auto lost = features_lost_to_groups(session, model); !lost.empty())
+      warn(
+          global,
+          fmt::format("model {} leaves out {}, which its champion learned from: columns of `fairness` are no "
+                      "features",
+                      name, fmt::join(lost, ", ")),
+          model.place,
+          fmt::format("if that is meant: features: {{exclude: [{}]}}; else name all features in include",
+                      fmt::join(lost, ", ")));
 }
 
 }  // namespace tidemill::app

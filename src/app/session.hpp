@@ -47,5 +47,7 @@ std::expected<Session, Errors> open_session_to_look(const GlobalOptions& global)
 void warn_of_idle_keys(const GlobalOptions& global, const project::Project& project);
 /// Deployments that wait for what nobody seems to make: versions of another name, and monitors without a log.
 void warn_of_idle_deployments(const GlobalOptions& global, const Session& session);
+/// Features of champions that the next version is made without, though nobody said so: `fairness` has them.
+void warn_of_lost_features(const GlobalOptions& global, const Session& session);
 
 }  // namespace tidemill::app

@@ -365,10 +365,10 @@ class Gate {
              {"p", slice.empty() ? found->p_above : found->p_of_claim},
              {"rows", rows.labels.size()},
              {"blocks", rows.blocks.count}});
-    outcome.message = fmt::format("{} {:.6g} against {:.6g} of {}: better by {} on {} rows in {} blocks",
-                                  rule.metric, found->first, found->second, other.name,
-                                  with_interval(found->estimate, found->low, found->high), rows.labels.size(),
-                                  rows.blocks.count);
+    outcome.message =
+        fmt::format("{} {:.6g} against {:.6g} of {}: {} on {} rows in {} blocks", rule.metric, found->first,
+                    found->second, other.name, better_text(found->estimate, found->low, found->high),
+                    rows.labels.size(), rows.blocks.count);
     if (!slice.empty())
       pending_.push_back(
           {outcome_.rules.size() - 1, &rule, slice, &other, found->p_of_claim, found->resamples});

@@ -28,6 +28,11 @@ std::string with_interval(double value, double low, double high) {
   return fmt::format("{:.6g} ({:.6g} to {:.6g})", value, low, high);
 }
 
+std::string better_text(double value, double low, double high) {
+  return value < 0 ? "worse by " + with_interval(-value, 0 - high, 0 - low)
+                   : "better by " + with_interval(value, low, high);
+}
+
 std::string way_out(const std::string& role) {
   return role == "anchor" ? "to take the champion as the anchor, promote it by hand: tidemill promote"
                           : "to go on without it, take `vs: champion` out of the gate for one run";

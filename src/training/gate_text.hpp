@@ -18,6 +18,8 @@ std::string comparison_text(const project::GateRule& rule, const std::string& ot
 std::string rule_text(const project::GateRule& rule);
 /// "0.71 (0.69 to 0.73)".
 std::string with_interval(double value, double low, double high);
+/// Of an improvement: "better by 0.02 (0.01 to 0.03)"; of -0.02, "worse by 0.02 (0.01 to 0.03)".
+std::string better_text(double value, double low, double high);
 
 /// What a person can do when nothing can be compared with the champion or the anchor any more.
 std::string way_out(const std::string& role);
