@@ -1,8 +1,11 @@
 #include "serving/request_rows.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -72,6 +75,39 @@ bool read_all(std::string_view text, T& out) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
+/// As DuckDB casts a text to BOOLEAN (v1.5, string to bool): what training reads of a file, a request may
+/// have.
+std::optional<bool> truth_of(std::string_view text) {
+  constexpr size_t kLongest = 5;
+  if (text.size() > kLongest) return std::nullopt;
+  std::string word;
+  for (const char c : text) word += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  const auto is_one_of = [&](std::initializer_list<std::string_view> words) {
+    return std::ranges::find(words, word) != words.end();
+  };
+  if (is_one_of({"true", "t", "yes", "y", "1"})) return true;
+  if (is_one_of({"false", "f", "no", "n", "0"})) return false;
+  return std::nullopt;
+}
+
+/// seen: as the request has it, a JSON string in its quotes.
+std::string remedy(const RequestColumn& expected, std::string_view seen) {
+  switch (expected.kind) {
+    case GivenKind::Date:
+    case GivenKind::Timestamp:
+    case GivenKind::TimestampTz:
+      return "write it as " + std::string(time_example(expected.kind));
+    case GivenKind::Boolean:
+      return "write true or false";
+    case GivenKind::Integer:
+    case GivenKind::Real:
+      return seen.starts_with('"') ? "a number has no quotes" : "";
+    case GivenKind::Text:
+      return expected.type == "VARCHAR" ? "put it into quotes" : "";
+  }
+  return "";
+}
+
 }  // namespace
 
 RequestRows RequestRows::pick(const std::vector<size_t>& chosen) const {
@@ -131,12 +167,10 @@ Result<size_t> RowsBuilder::find(std::string_view name) {
 
 std::unexpected<Error> RowsBuilder::wrong(size_t column, std::string_view seen) const {
   const RequestColumn& expected = schema_.columns()[column];
-  const bool timed = expected.kind == GivenKind::Date || expected.kind == GivenKind::Timestamp ||
-                     expected.kind == GivenKind::TimestampTz;
   return user_error(
       "predict.type",
       fmt::format("row {}, column '{}': {} is no {}", rows_.rows, expected.name, shown(seen), expected.type),
-      {}, timed ? "write it as " + std::string(time_example(expected.kind)) : "");
+      {}, remedy(expected, seen));
 }
 
 void RowsBuilder::put_whole(size_t column, int64_t value) {
@@ -204,6 +238,9 @@ Result<void> RowsBuilder::text(size_t column, std::string_view value) {
         return {};
       }
       break;
+    case GivenKind::Boolean:
+      if (const auto truth = truth_of(value)) return boolean(column, *truth);
+      break;
     default:
       break;
   }
@@ -222,8 +259,8 @@ Result<void> RowsBuilder::plain(size_t column, std::string_view text_given) {
   double value = 0;
   switch (expected.kind) {
     case GivenKind::Boolean:
-      if (text_given != "true" && text_given != "false") return wrong(column, text_given);
-      return boolean(column, text_given == "true");
+      if (const auto truth = truth_of(text_given)) return boolean(column, *truth);
+      return wrong(column, text_given);
     case GivenKind::Integer:
       if (read_all(text_given, number)) return whole(column, number, text_given);
       return read_all(text_given, value) ? real(column, value, text_given) : wrong(column, text_given);

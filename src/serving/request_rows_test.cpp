@@ -106,6 +106,37 @@ TEST(RequestRows, what_is_no_value_of_its_column_is_told_with_row_and_column) {
               fmt::format("predict.type: row 2, column {}", message));
 }
 
+TEST(RequestRows, a_truth_may_be_a_word_that_the_engine_casts_to_it) {
+  for (const char* yes : {"true", "t", "yes", "y", "1", "TRUE", "T", "Yes", "yEs", "Y"}) {
+    EXPECT_EQ(json(fmt::format(R"({{"id": "a", "flag": "{}"}})", yes)), R"("id":"a" flag=1 )") << yes;
+    EXPECT_EQ(csv(fmt::format("id,flag\na,{}\n", yes)), R"("id":"a" flag=1 )") << yes;
+  }
+  for (const char* no : {"false", "f", "no", "n", "0", "FALSE", "F", "No", "N"}) {
+    EXPECT_EQ(json(fmt::format(R"({{"id": "a", "flag": "{}"}})", no)), R"("id":"a" flag=0 )") << no;
+    EXPECT_EQ(csv(fmt::format("id,flag\na,{}\n", no)), R"("id":"a" flag=0 )") << no;
+  }
+  for (const char* neither : {"on", "off", " yes", "tr", "2", "01", "-1", "1.0", "trueish", "null"}) {
+    EXPECT_EQ(json(fmt::format(R"({{"id": "a", "flag": "{}"}})", neither)),
+              fmt::format("predict.type: row 1, column 'flag': \"{}\" is no BOOLEAN", neither));
+    EXPECT_TRUE(csv(fmt::format("id,flag\na,{}\n", neither)).starts_with("predict.type")) << neither;
+  }
+}
+
+TEST(RequestRows, what_is_no_value_of_its_column_is_told_with_a_remedy) {
+  const auto hint = [](const std::string& member) {
+    const auto rows = rows_from_json(schema(), "{\"id\": \"a\", " + member + "}");
+    return rows ? "no error" : rows.error().hint;
+  };
+  EXPECT_EQ(hint(R"("flag": 1)"), "write true or false");
+  EXPECT_EQ(hint(R"("flag": "on")"), "write true or false");
+  EXPECT_EQ(hint(R"("real": "1.5")"), "a number has no quotes");
+  EXPECT_EQ(hint(R"("small": 256)"), "");
+  EXPECT_EQ(hint(R"("day": "30.12.2013")"), "write it as 2013-12-30");
+  const auto key = rows_from_json(schema(), R"({"id": 12345678901234500000})");
+  ASSERT_FALSE(key);
+  EXPECT_EQ(key.error().hint, "put it into quotes");
+}
+
 TEST(RequestRows, csv_fields_become_the_values_that_json_gives) {
   EXPECT_EQ(
       csv("id,small,whole,real,flag,instant,list,money\r\n\"a,\"\"b\"\"\",255,-7,.5,true,1970-01-01T00:00Z,"
