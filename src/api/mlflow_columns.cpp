@@ -219,7 +219,7 @@ Result<void> MlflowColumns::append(size_t feature, od::value value) {
   std::string_view seen = "a value of another kind";
   if (type == od::json_type::string) seen = "a text";
   if (type == od::json_type::array || type == od::json_type::object) seen = "nested data";
-  return misplaced(seen, named(feature));
+  return misplaced(fmt::format("{} in row {}", seen, tensor.values() + 1), named(feature));
 }
 
 }  // namespace tidemill::api

@@ -72,6 +72,12 @@ TEST(Mlflow, reads_numbers_of_more_than_nineteen_digits) {
   EXPECT_EQ(rows_of(R"({"instances":[[0.999999999999999999991,"red"]]})"), "1:red");
 }
 
+TEST(Mlflow, tells_the_row_of_a_value_that_its_column_does_not_take) {
+  for (const char* body : {R"({"instances":[[1,"red"],["1","red"]]})", R"({"inputs":{"x":[1,"1"]}})"})
+    EXPECT_EQ(parse_invocation(body, package()).error().message,
+              "input 'x' has a text in row 2, expected a number");
+}
+
 TEST(Mlflow, refuses_what_is_no_table_of_the_features) {
   for (const char* body : {
            R"([])",
