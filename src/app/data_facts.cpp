@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -155,6 +156,22 @@ Result<WrittenAs> written_as(engine::Connection& connection, const ColumnFacts& 
   return WrittenAs{};
 }
 
+/// The file as the table `data`. A column that has another form behind the rows that its type was found in
+/// becomes text; which columns, and why.
+Result<std::map<std::string, std::string>> load(engine::Connection& connection, engine::FileScan scan) {
+  std::map<std::string, std::string> mixed;
+  for (;;) {
+    TM_TRY(const std::string select, engine::select_from_files(connection, scan));
+    auto loaded = connection.execute("CREATE TEMP TABLE data AS " + select);
+    if (loaded) return mixed;
+    const auto column = engine::column_of_bad_value(loaded.error());
+    const Error error = engine::explain_scan_error(scan, std::move(loaded).error());
+    const std::string line = error.where.line > 0 ? fmt::format("line {}: ", error.where.line) : "";
+    if (!column || !mixed.emplace(*column, line + error.message).second) return std::unexpected(error);
+    scan.declared.push_back({*column, "VARCHAR"});
+  }
+}
+
 /// The file's name as a name that SQL and the project leave free.
 std::string table_name(const Path& file) {
   const std::string name = file.filename().native();
@@ -231,10 +248,7 @@ Result<DataFacts> measure_file(const GlobalOptions& global, const Path& file, co
   TM_TRY(const auto database, engine::Database::open(options));
   TM_TRY(engine::Connection connection, database->connect());
   TM_TRY(const std::string format, pipeline::format_of(file));
-  const engine::FileScan scan{format, {absolute}, {}, Json::object()};
-  TM_TRY(const std::string select, engine::select_from_files(connection, scan));
-  if (auto loaded = connection.execute("CREATE TEMP TABLE data AS " + select); !loaded)
-    return std::unexpected(engine::explain_scan_error(scan, std::move(loaded).error()));
+  TM_TRY(const auto mixed, load(connection, {format, {absolute}, {}, Json::object()}));
   TM_TRY(const std::vector<engine::Column> columns, connection.describe("SELECT * FROM data"));
   TM_TRY(const engine::Value rows, connection.scalar("SELECT count(*) FROM data"));
   data.rows = integer_of(rows);
@@ -244,6 +258,7 @@ Result<DataFacts> measure_file(const GlobalOptions& global, const Path& file, co
       return data_error("init.column_name", "a column's name is blank", {.file = data.path},
                         "name it in the file: the project file has to name it, too");
     TM_TRY(ColumnFacts facts, measure(connection, column));
+    if (const auto why = mixed.find(column.name); why != mixed.end()) facts.mixed = why->second;
     facts.checks = profile.suggested_checks.value(column.name, Json::array());
     data.columns.push_back(std::move(facts));
   }

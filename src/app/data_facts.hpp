@@ -36,6 +36,7 @@ struct ColumnFacts {
                      // a number; 0: not measured
   WhenFilled when_filled;
   WrittenAs written_as;
+  std::string mixed;  // why it is text, though the first rows have another type; empty: it is what they say
 };
 
 struct DataFacts {

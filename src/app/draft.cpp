@@ -124,9 +124,10 @@ std::string column_line(const ColumnFacts& facts, bool is_key) {
   if (is_key && std::find(checks.begin(), checks.end(), Json("unique")) == checks.end())
     checks.push_back("unique");
   if (!checks.empty()) parts.push_back("checks: " + yaml_flow(checks));
-  return parts.empty()
-             ? ""
-             : fmt::format("      {}: {{{}}}\n", yaml_key(facts.column.name), fmt::join(parts, ", "));
+  if (parts.empty()) return "";
+  const std::string why =
+      facts.mixed.empty() ? "" : fmt::format("  # text: {}", visible(facts.mixed, Breaks::Show));
+  return fmt::format("      {}: {{{}}}{}\n", yaml_key(facts.column.name), fmt::join(parts, ", "), why);
 }
 
 struct Training {
@@ -307,6 +308,9 @@ Result<Draft> draft_project(const std::string& name, const DataFacts& data, cons
     out += "    gate:\n" + gate_of(training.kind, data.rows);
   out += fmt::format("\ndeployments:\n  {0}: {{model: {0}@champion}}\n", model);
 
+  for (const ColumnFacts& facts : data.columns)
+    if (!facts.mixed.empty())
+      draft.notes.push_back(fmt::format("text: {}: {}", facts.column.name, facts.mixed));
   for (const auto& [column, reason] : excluded)
     draft.notes.push_back(fmt::format("not a feature: {} {}", column, reason));
   for (const ColumnFacts& facts : data.columns) {

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,10 @@ Result<std::string> select_from_files(Connection& connection, const FileScan& sc
 /// Turns the error of running such a SELECT into one with file, line, content and remedy (source.bad_row,
 /// source.encoding, source.truncated …).
 Error explain_scan_error(const FileScan& scan, Error error);
+
+/// Of such an error, before it is explained: the column with a value that is not of its type. Nothing: it
+/// says something else.
+std::optional<std::string> column_of_bad_value(const Error& error);
 
 /// ATTACHes a PostgreSQL database read-only (or writable) as catalog `name`. Errors: connection.failed (dsn
 /// never shown), connection.extension.

@@ -158,9 +158,18 @@ std::optional<Found> find_row(const FileScan& scan, const Path& file, const std:
                to_text(rows->rows[0][1])};
 }
 
+/// What a checked cast says of a value; no object where the message was cut.
+Json bad_value_in(const std::string& message) {
+  return Json::parse(message.substr(message.find(kBadValuePrefix) + kBadValuePrefix.size()), nullptr, false);
+}
+
+/// Empty: the message is of something else than a value that CSV's reader could not convert.
+std::string unconverted_column(const std::string& message) {
+  return between(message, "Error when converting column \"", "\". Could not");
+}
+
 Error explain_bad_value(const FileScan& scan, const std::string& message) {
-  const Json json =
-      Json::parse(message.substr(message.find(kBadValuePrefix) + kBadValuePrefix.size()), nullptr, false);
+  const Json json = bad_value_in(message);
   if (!json.is_object()) return {.kind = ErrorKind::Data, .code = "source.bad_row", .message = message};
   const std::string file = json.value("file", "");
   const std::string column = json.value("column", "");
@@ -216,9 +225,8 @@ Error explain_csv(const FileScan& scan, const std::string& message) {
   Error error{
       .kind = ErrorKind::Data, .code = "source.bad_row", .message = "the row is broken", .where = where};
   if (contains(message, "Error when converting column")) {
-    const std::string column = between(message, "Error when converting column \"", "\". Could not");
     const std::string value = between(message, "Could not convert string \"", "\" to '");
-    error = bad_value(scan, where, column, value, between(message, "\" to '", "'"));
+    error = bad_value(scan, where, unconverted_column(message), value, between(message, "\" to '", "'"));
   } else if (contains(message, "Invalid unicode") || contains(message, "not utf-8 encoded")) {
     error.code = "source.encoding";
     error.message = "the file is not UTF-8";
@@ -301,6 +309,13 @@ std::string file_in(const FileScan& scan, const std::string& message) {
 }
 
 }  // namespace
+
+std::optional<std::string> column_of_bad_value(const Error& error) {
+  std::string column = unconverted_column(error.message);
+  if (contains(error.message, kBadValuePrefix))
+    if (const Json json = bad_value_in(error.message); json.is_object()) column = json.value("column", "");
+  return column.empty() ? std::nullopt : std::optional(std::move(column));
+}
 
 Error explain_scan_error(const FileScan& scan, Error error) {
   if (error.code.starts_with("source.") || error.code == "interrupted" || error.code.starts_with("engine.") ||
