@@ -1,5 +1,6 @@
 #include "pipeline/gate.hpp"
 
+#include <algorithm>
 #include <set>
 
 #include <fmt/format.h>
@@ -86,8 +87,24 @@ std::string way_out_of(const project::Model& model, const training::GateOutcome&
       fmt::join(rivals, " or "), model.name, fmt::join(numbers, " "));
 }
 
-Error rejection_of(const project::Model& model, const std::string& name, const training::GateOutcome& outcome,
-                   bool has_champion) {
+/// What the champion learned from and the challenger did not; empty: nothing.
+std::string lost_features(const training::GateInput& input) {
+  if (!input.champion || !input.champion->predictor) return {};
+  const auto& features = input.challenger.predictor->package().features;
+  std::vector<std::string> lost;
+  for (const forest::Feature& feature : input.champion->predictor->package().features)
+    if (std::ranges::find(features, feature.name, &forest::Feature::name) == features.end())
+      lost.push_back(feature.name);
+  if (lost.empty()) return {};
+  constexpr size_t kMostNames = 5;
+  const size_t more = lost.size() > kMostNames ? lost.size() - kMostNames : 0;
+  lost.resize(lost.size() - more);
+  return fmt::format("it does without {}{}, which the champion learned from", fmt::join(lost, ", "),
+                     more > 0 ? fmt::format(" and {} more", more) : "");
+}
+
+Error rejection_of(const training::GateInput& input, const training::GateOutcome& outcome) {
+  const project::Model& model = *input.model;
   std::vector<std::string> words;
   Place place = model.place;
   for (const training::GateRuleOutcome& rule : outcome.rules) {
@@ -98,12 +115,13 @@ Error rejection_of(const project::Model& model, const std::string& name, const t
   if (place.what.empty()) place.what = "model " + model.name + ", gate";
   std::string hint =
       fmt::format("the version is kept, {}; see tidemill models show {}",
-                  has_champion ? "the champion stays" : "and there is no champion yet", model.name);
+                  input.champion ? "the champion stays" : "and there is no champion yet", model.name);
+  if (const std::string lost = lost_features(input); !lost.empty()) hint += "; " + lost;
   if (const std::string way_out = way_out_of(model, outcome); !way_out.empty()) hint += "; " + way_out;
-  return data_error(
-             "gate.rejected",
-             fmt::format("{} of {} did not pass the gate: {}", name, model.name, fmt::join(words, "; ")),
-             place, std::move(hint))
+  return data_error("gate.rejected",
+                    fmt::format("{} of {} did not pass the gate: {}", input.challenger.name, model.name,
+                                fmt::join(words, "; ")),
+                    place, std::move(hint))
       .error();
 }
 
@@ -175,7 +193,7 @@ Result<Verdict> judge_version(const StepContext& step, const project::Model& mod
   verdict.json["run"] = step.run.run;
   if (outcome.passed && hold) step.log.line("passed, but promotion is on hold: " + *hold);
   if (verdict.waits) step.log.line("passed, and waits for a rollout");
-  if (!outcome.passed) verdict.rejection = rejection_of(model, name, outcome, champion.has_value());
+  if (!outcome.passed) verdict.rejection = rejection_of(input, outcome);
   return verdict;
 }
 

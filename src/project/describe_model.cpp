@@ -77,7 +77,8 @@ const Object& decision_object() {
 const Object& fairness_object() {
   static const Object described{"fairness",
                                 "Groups over which decisions are compared. Their columns are never features "
-                                "unless also included. Of each group of a binary model's test rows the "
+                                "unless also included; where the champion learned from one, plan and run "
+                                "say so. Of each group of a binary model's test rows the "
                                 "version's metrics and card show the selection rate, true and false "
                                 "positive rate, and the difference and ratio between groups of at least "
                                 "100 rows: demographic parity and equal opportunity. A gate rule judges "
