@@ -15,6 +15,7 @@
 #include "monitoring/label_tables.hpp"
 #include "pipeline/batch_files.hpp"
 #include "pipeline/file_format.hpp"
+#include "pipeline/predictors.hpp"
 
 namespace tidemill::app {
 
@@ -152,6 +153,7 @@ Result<LoggedBatch> log_batch(const Session& session, const BatchLogOptions& opt
   engine::FileScan scan;
   TM_TRY(scan.format, pipeline::format_of(options.input));
   TM_TRY(scan.files, pipeline::batch_input(options.input));
+  scan.number = pipeline::numbers_of(live.predictor->package());
   engine::DatabaseOptions opening;
   opening.timezone = session.project.timezone;
   opening.access = engine::DatabaseOptions::Access::Open;

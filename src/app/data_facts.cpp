@@ -164,11 +164,11 @@ Result<std::map<std::string, std::string>> load(engine::Connection& connection, 
     TM_TRY(const std::string select, engine::select_from_files(connection, scan));
     auto loaded = connection.execute("CREATE TEMP TABLE data AS " + select);
     if (loaded) return mixed;
-    const auto column = engine::column_of_bad_value(loaded.error());
+    const auto bad = engine::bad_value_of(loaded.error());
     const Error error = engine::explain_scan_error(scan, std::move(loaded).error());
     const std::string line = error.where.line > 0 ? fmt::format("line {}: ", error.where.line) : "";
-    if (!column || !mixed.emplace(*column, line + error.message).second) return std::unexpected(error);
-    scan.declared.push_back({*column, "VARCHAR"});
+    if (!bad || !mixed.emplace(bad->column, line + error.message).second) return std::unexpected(error);
+    scan.declared.push_back({bad->column, "VARCHAR"});
   }
 }
 

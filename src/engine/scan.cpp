@@ -31,6 +31,10 @@ int signed_rank(std::string_view type) {
   return found == kSigned.end() ? 0 : static_cast<int>(found - kSigned.begin()) + 1;
 }
 
+bool is_meant_as_number(const FileScan& scan, const std::string& column) {
+  return scan.format == "csv" && scan.number && scan.number(column);
+}
+
 struct Output {
   Column column;
   bool declared = false;
@@ -129,7 +133,11 @@ class Unification {
   }
 
   Result<void> add(const FileLayout& layout, Column column) {
-    if (scan_.format == "csv" && scan_.as_written && scan_.as_written(column.name)) column.type = "VARCHAR";
+    if (scan_.format == "csv" && scan_.as_written && scan_.as_written(column.name))
+      column.type = "VARCHAR";
+    else if (is_meant_as_number(scan_, column.name) && !is_number_type(column.type) &&
+             column.type != "BOOLEAN" && column.type != "VARCHAR")
+      column.type = "DOUBLE";
     for (Output& output : outputs_) {
       if (!same_name(output.column.name, column.name)) continue;
       if (output.declared && !output.column.type.empty()) return {};
@@ -182,12 +190,12 @@ class Unification {
 };
 
 /// The type the reader gives a column of the layout whose type shall be `to`.
-std::string read_type(const std::string& format, const FileLayout& layout, const std::string& column,
+std::string read_type(const FileScan& scan, const FileLayout& layout, const std::string& column,
                       const std::string& to) {
-  if (is_integer_type(to) ||
+  if (is_integer_type(to) || (is_float_type(to) && is_meant_as_number(scan, column)) ||
       std::ranges::find(layout.written_otherwise, column) != layout.written_otherwise.end())
     return "VARCHAR";
-  if (format == "json" || format == "jsonl") return to;
+  if (scan.format == "json" || scan.format == "jsonl") return to;
   constexpr std::array<std::string_view, 9> kDirect{
       "BOOLEAN", "FLOAT", "DOUBLE", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE",
       "VARCHAR", "UUID"};
@@ -211,6 +219,10 @@ std::string checked_cast(const std::string& name, const std::string& from, const
         "(TRY_CAST({0} AS DOUBLE) <> trunc(TRY_CAST({0} AS DOUBLE)) OR "
         "TRY_CAST({0} AS DECIMAL(38,18)) <> trunc(TRY_CAST({0} AS DECIMAL(38,18)))) THEN NULL ELSE {0} END",
         column);
+  else if (is_float_type(to) && from == "VARCHAR")  // a cast makes 1e400 infinite
+    value = fmt::format(
+        "CASE WHEN isinf(TRY_CAST({0} AS {1})) AND regexp_matches({0}, '[0-9]') THEN NULL ELSE {0} END",
+        column, to);
   else if (is_integer_type(to) && (is_float_type(from) || is_decimal_type(from)))
     value = fmt::format("CASE WHEN {0} = trunc({0}) THEN {0} END", column);
   const std::string row = row_column.empty() ? "" : fmt::format(", 'row', {}", row_column);
@@ -250,8 +262,7 @@ std::string select_group(const FileScan& scan, const Group& group, const std::ve
     const Column* column = find_column(group.layout->columns, output.column.name);
     std::string expression = fmt::format("CAST(NULL AS {})", to);
     if (column) {
-      const std::string from =
-          parquet ? column->type : read_type(scan.format, *group.layout, column->name, to);
+      const std::string from = parquet ? column->type : read_type(scan, *group.layout, column->name, to);
       expression = checked_cast(column->name, from, to, parquet ? "file_row_number" : "");
       checked |= expression.find(kFileColumn) != std::string::npos;
     }
@@ -261,7 +272,7 @@ std::string select_group(const FileScan& scan, const Group& group, const std::ve
     const auto output = std::ranges::find_if(
         outputs, [&](const Output& each) { return same_name(each.column.name, column.name); });
     typed += fmt::format("{}{}: {}", typed.empty() ? "" : ", ", quote_text(column.name),
-                         quote_text(read_type(scan.format, *group.layout, column.name, output->column.type)));
+                         quote_text(read_type(scan, *group.layout, column.name, output->column.type)));
   }
   std::string files;
   for (const Path& file : group.files) files += (files.empty() ? "" : ", ") + quote_text(file.string());

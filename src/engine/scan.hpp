@@ -21,6 +21,9 @@ struct FileScan {
   Json options = Json::object();  // as project::Source::options
   /// Of CSV files: whether an undeclared column is text, as it is written; without it types are found.
   std::function<bool(const std::string& column)> as_written = {};
+  /// Of CSV files: whether an undeclared column is meant to hold numbers. Then a column of `inf`, which looks
+  /// like dates, has doubles, and 1e400 is no double rather than an infinite one.
+  std::function<bool(const std::string& column)> number = {};
 };
 
 /// Files that match a path or glob (*, ?, [..], ** for folders), sorted; absolute. Error source.no_files with
@@ -40,9 +43,13 @@ Result<std::string> select_from_files(Connection& connection, const FileScan& sc
 /// source.encoding, source.truncated …).
 Error explain_scan_error(const FileScan& scan, Error error);
 
-/// Of such an error, before it is explained: the column with a value that is not of its type. Nothing: it
-/// says something else.
-std::optional<std::string> column_of_bad_value(const Error& error);
+/// A value that is not of its column's type.
+struct BadValue {
+  std::string column;
+  std::string value;  // its beginning, where it is long
+};
+/// Of such an error, before it is explained. Nothing: it says something else.
+std::optional<BadValue> bad_value_of(const Error& error);
 
 /// ATTACHes a PostgreSQL database read-only (or writable) as catalog `name`. Errors: connection.failed (dsn
 /// never shown), connection.extension.

@@ -163,9 +163,18 @@ Json bad_value_in(const std::string& message) {
   return Json::parse(message.substr(message.find(kBadValuePrefix) + kBadValuePrefix.size()), nullptr, false);
 }
 
+std::string text_in(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 /// Empty: the message is of something else than a value that CSV's reader could not convert.
 std::string unconverted_column(const std::string& message) {
   return between(message, "Error when converting column \"", "\". Could not");
+}
+
+std::string unconverted_value(const std::string& message) {
+  return between(message, "Could not convert string \"", "\" to '");
 }
 
 Error explain_bad_value(const FileScan& scan, const std::string& message) {
@@ -173,8 +182,7 @@ Error explain_bad_value(const FileScan& scan, const std::string& message) {
   if (!json.is_object()) return {.kind = ErrorKind::Data, .code = "source.bad_row", .message = message};
   const std::string file = json.value("file", "");
   const std::string column = json.value("column", "");
-  const std::string value =
-      json.contains("value") && json["value"].is_string() ? json["value"].get<std::string>() : "";
+  const std::string value = text_in(json, "value");
   Error error = bad_value(scan, {.file = file}, column, value, json.value("type", ""));
   if (json.contains("row") && json["row"].is_number_integer()) {
     error.where.what = fmt::format("row {}", json["row"].get<int64_t>() + 1);
@@ -225,8 +233,8 @@ Error explain_csv(const FileScan& scan, const std::string& message) {
   Error error{
       .kind = ErrorKind::Data, .code = "source.bad_row", .message = "the row is broken", .where = where};
   if (contains(message, "Error when converting column")) {
-    const std::string value = between(message, "Could not convert string \"", "\" to '");
-    error = bad_value(scan, where, unconverted_column(message), value, between(message, "\" to '", "'"));
+    error = bad_value(scan, where, unconverted_column(message), unconverted_value(message),
+                      between(message, "\" to '", "'"));
   } else if (contains(message, "Invalid unicode") || contains(message, "not utf-8 encoded")) {
     error.code = "source.encoding";
     error.message = "the file is not UTF-8";
@@ -310,11 +318,12 @@ std::string file_in(const FileScan& scan, const std::string& message) {
 
 }  // namespace
 
-std::optional<std::string> column_of_bad_value(const Error& error) {
-  std::string column = unconverted_column(error.message);
+std::optional<BadValue> bad_value_of(const Error& error) {
+  BadValue bad{unconverted_column(error.message), unconverted_value(error.message)};
   if (contains(error.message, kBadValuePrefix))
-    if (const Json json = bad_value_in(error.message); json.is_object()) column = json.value("column", "");
-  return column.empty() ? std::nullopt : std::optional(std::move(column));
+    if (const Json json = bad_value_in(error.message); json.is_object())
+      bad = {text_in(json, "column"), text_in(json, "value")};
+  return bad.column.empty() ? std::nullopt : std::optional(std::move(bad));
 }
 
 Error explain_scan_error(const FileScan& scan, Error error) {

@@ -49,6 +49,23 @@ TEST(scan_csv, a_column_that_is_wanted_as_it_is_written_has_no_type_found) {
   EXPECT_EQ(source.read(), "id VARCHAR, flag VARCHAR, price VARCHAR, n BIGINT | 1,t,1.50,2 | 8,NULL,2.00,3");
 }
 
+TEST(scan_csv, a_column_meant_as_numbers_has_no_dates_and_no_digits_that_are_infinite) {
+  Source source;
+  source.scan.number = [](const std::string& column) { return column != "d"; };
+  source.file("a.csv", "x,n,d\ninf,1,2024-01-01\n-Infinity,2,2024-01-02\n");
+  source.file("b.csv", "x,n,d\n 1.5,3,2024-01-03\n2e3,4,2024-01-04\n");
+  EXPECT_EQ(source.read(),
+            "x DOUBLE, n BIGINT, d DATE | inf,1,2024-01-01 | -inf,2,2024-01-02 | 1.5,3,2024-01-03 | "
+            "2000,4,2024-01-04");
+  for (const std::string value : {"1e400", "-1e400"}) {
+    Source beyond;
+    beyond.scan.number = [](const std::string&) { return true; };
+    EXPECT_EQ(
+        beyond.file("a.csv", "id,x\n1,1.5\n2," + value + "\n").read(),
+        "source.bad_row a.csv:3 <2," + value + "> '" + value + "' in column \"x\" is not a valid DOUBLE");
+  }
+}
+
 TEST(scan_csv, enforces_declared_types_and_keeps_the_other_columns) {
   Source s;
   s.file("a.csv", "id,At,n,extra\n1,2013-07-01T12:00:00Z,2.0,x\n2,2013-07-01 12:00:00,-7,y\n");

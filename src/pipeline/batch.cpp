@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include <unistd.h>
 
@@ -157,8 +158,40 @@ void find_row(engine::Connection& connection, const engine::FileScan& scan, Erro
   }
 }
 
-Error explain_failure(engine::Connection& connection, const engine::FileScan& scan, Error error) {
+/// As predict() says it: a value that the file's column of numbers could not take.
+void explain_bad_number(const engine::BadValue& bad, const std::string& model, Error& error) {
+  constexpr std::string_view kBlanks = " \t";
+  std::string_view text = bad.value;
+  text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
+  text = text.substr(0, text.find_last_not_of(kBlanks) + 1);
+  double number = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool whole = end == text.data() + text.size();
+  if (whole && failed == std::errc{}) return;  // 1.5 behind thousands of whole numbers
+  const std::string column = engine::quote_name(bad.column);
+  const std::string_view shown = text.substr(0, kMostTextShown);
+  error.where.what = std::string(kColumnPrefix) + bad.column;
+  error.expected.clear();
+  if (whole && failed == std::errc::result_out_of_range) {
+    error.code = "predict.range";
+    error.message = fmt::format("column {} holds {}, which no double can hold", column, shown);
+    error.hint = "doubles end at 1.8e308: leave the value empty where it is not known, or scale the column";
+    return;
+  }
+  error.code = "predict.not_a_number";
+  error.message = fmt::format("column {} holds '{}', which is no number, and {} takes numbers there", column,
+                              shown, model);
+  error.hint = "mend the value, or leave it empty where it is not known";
+}
+
+Error explain_failure(engine::Connection& connection, const engine::FileScan& scan, const std::string& model,
+                      Error error) {
+  const auto bad = engine::bad_value_of(error);
   error = engine::explain_scan_error(scan, std::move(error));
+  if (bad && scan.number(bad->column)) {
+    explain_bad_number(*bad, model, error);
+    return error;
+  }
   constexpr std::array<std::string_view, 3> kOfValues{"predict.not_a_number", "predict.range",
                                                       "predict.unknown_category"};
   if (std::ranges::find(kOfValues, error.code) != kOfValues.end() &&
@@ -190,6 +223,7 @@ Result<BatchResult> predict_file(registry::Registry& registry, const BatchOption
     const forest::Feature* feature = find_feature(predictor->package(), column);
     return feature == nullptr ? output_format == "csv" : feature->sql_type == "VARCHAR";
   };
+  scan.number = numbers_of(predictor->package());
 
   engine::DatabaseOptions opening = engine_within(options.budget, temporary_spill_folder());
   opening.timezone = options.timezone;
@@ -223,7 +257,7 @@ Result<BatchResult> predict_file(registry::Registry& registry, const BatchOption
   if (!written) {
     std::error_code ignored;
     std::filesystem::remove(part, ignored);
-    return std::unexpected(explain_failure(connection, scan, std::move(written).error()));
+    return std::unexpected(explain_failure(connection, scan, version.model, std::move(written).error()));
   }
   TM_CHECK(publish_file(part, output));
   TM_TRY(const engine::Value rows,

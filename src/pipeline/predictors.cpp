@@ -181,6 +181,15 @@ MissingFeatures missing_features(const forest::Package& package, const std::vect
   return missing;
 }
 
+std::function<bool(const std::string& column)> numbers_of(const forest::Package& package) {
+  std::set<std::string> names;
+  for (const forest::Feature& feature : package.features)
+    if (!feature.category) names.insert(engine::folded_name(feature.name));
+  return [names = std::move(names)](const std::string& column) {
+    return names.contains(engine::folded_name(column));
+  };
+}
+
 Result<forest::Package> load_package(const registry::Registry& registry, const registry::Version& version) {
   return forest::load_package(version.package, reader_of(registry));
 }

@@ -1,6 +1,7 @@
 // Versions made ready to predict: loaded from the registry once, shared by all who score with them.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -23,6 +24,9 @@ struct MissingFeatures {
   std::string hint;
 };
 MissingFeatures missing_features(const forest::Package& package, const std::vector<engine::Column>& columns);
+
+/// Which columns hold numbers to the model, as engine::FileScan asks.
+std::function<bool(const std::string& column)> numbers_of(const forest::Package& package);
 
 /// Thread-safe. References are "late@champion", "late@7", "late"; with "#2" behind it, the third output.
 class Predictors {
