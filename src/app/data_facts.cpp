@@ -113,6 +113,15 @@ Result<ColumnFacts> measure(engine::Connection& connection, const engine::Column
   return facts;
 }
 
+Result<int64_t> contents_of(engine::Connection& connection, const DataFacts& data,
+                            const std::string& target) {
+  if (data.columns.size() < 2) return 1;
+  TM_TRY(const engine::Value count,
+         connection.scalar(fmt::format("SELECT count(*) FROM (SELECT DISTINCT * EXCLUDE ({}) FROM data)",
+                                       engine::quote_name(target))));
+  return integer_of(count);
+}
+
 struct DateStyle {
   std::string_view format;  // strptime's
   std::string_view example;
@@ -263,6 +272,7 @@ Result<DataFacts> measure_file(const GlobalOptions& global, const Path& file, co
     data.columns.push_back(std::move(facts));
   }
   TM_TRY(const TargetKind kind, kind_of_target(data, target));
+  TM_TRY(data.contents, contents_of(connection, data, target));
   for (ColumnFacts& facts : data.columns)
     if (facts.column.name != target) {
       const std::string name = engine::quote_name(target);

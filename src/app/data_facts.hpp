@@ -43,6 +43,7 @@ struct DataFacts {
   std::string table;  // the source's name
   std::string path;   // as it is written into the project file
   int64_t rows = 0;
+  int64_t contents = 0;  // rows that differ in more than the target
   std::vector<ColumnFacts> columns;
 };
 

@@ -1,6 +1,7 @@
 #include "app/draft.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -28,12 +29,13 @@ constexpr int64_t kFewLevels = 12;     // accepted_values is suggested up to her
 constexpr int64_t kManyRows = 50'000;
 constexpr int64_t kMostCounted = 10;  // classes that training finds by itself
 constexpr double kTooGood = 0.98;
+constexpr double kNearlyAll = 0.95;
 constexpr double kFilledTooGood = 0.9;  // values are seldom missing so regularly by accident
 constexpr double kDayMicros = 86'400e6;
 constexpr double kTestShare = 0.2;
 constexpr double kLargestTestShare = 0.4;
 // Above what the gate asks at the least, since days have gaps and a hash is not even.
-constexpr double kTestDays = 1.4 * statistics::kMinBlocks;
+constexpr double kTestBlocks = 1.4 * statistics::kMinBlocks;  // days, or contents of rows
 constexpr double kTestRows = 1.5 * training::kMinRowsOfLimit;
 
 const ColumnFacts* find(const DataFacts& data, const std::string& name) {
@@ -88,7 +90,7 @@ double days_of(const ColumnFacts& time) { return (time.high - time.low) / kDayMi
 // The share of days that a test part needs for the gate to tell two versions apart.
 double test_share(const ColumnFacts& time) {
   const double days = std::min(days_of(time), static_cast<double>(time.distinct));
-  return days > 0 ? std::max(kTestShare, kTestDays / days) : 1;
+  return days > 0 ? std::max(kTestShare, kTestBlocks / days) : 1;
 }
 
 // Too few days to judge by leave the hash of the key.
@@ -179,6 +181,28 @@ std::string filled_words(const ColumnFacts& facts, const std::string& target) {
                      target, facts.when_filled.of);
 }
 
+// The name's last word, as "id" of customer_id and customerId and "no" of "Order No.".
+std::string last_word(const std::string& name) {
+  const auto is_letter = [](char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; };
+  const auto is_lower = [](char c) { return std::islower(static_cast<unsigned char>(c)) != 0; };
+  size_t end = name.size();
+  while (end > 0 && !is_letter(name[end - 1])) --end;
+  size_t start = end;
+  while (start > 0 && is_letter(name[start - 1]) &&
+         !(start < end && is_lower(name[start - 1]) && !is_lower(name[start])))
+    --start;
+  return lower(name.substr(start, end - start));
+}
+
+// Called as a key is, and different in nearly every row.
+bool names_nearly_every_row(const DataFacts& data, const ColumnFacts& facts) {
+  constexpr std::array kWords{"id", "uuid", "guid", "key", "nr", "no", "number"};
+  const bool is_name = facts.column.type == "VARCHAR" || facts.column.type == "UUID" || is_whole(facts);
+  return is_name && !unique(data, facts) &&
+         std::ranges::find(kWords, last_word(facts.column.name)) != kWords.end() &&
+         static_cast<double>(facts.distinct) >= kNearlyAll * static_cast<double>(data.rows);
+}
+
 // Columns that cannot be features as they are, each with its reason.
 std::vector<std::pair<std::string, std::string>> unfit(const DataFacts& data, const std::string& key,
                                                        const std::string& target) {
@@ -195,6 +219,12 @@ std::vector<std::pair<std::string, std::string>> unfit(const DataFacts& data, co
       out.emplace_back(name, fmt::format("is a time that {}", filled_words(facts, target)));
     else if (is_time_type(facts.column.type))
       out.emplace_back(name, "is a time: make features of it in the transform (hour, weekday, age)");
+    else if (names_nearly_every_row(data, facts))
+      out.emplace_back(
+          name, fmt::format(
+                    "looks like a key, though only {} of {} are different (rows that came twice?): strike it "
+                    "from `exclude` to learn from it",
+                    facts.distinct, data.rows));
     else if (facts.column.type == "VARCHAR" && (facts.distinct > kMostLevels || unique(data, facts)))
       out.emplace_back(name, fmt::format("has {} different texts", facts.distinct));
     else if (!is_number_type(facts.column.type) && facts.column.type != "VARCHAR" &&
@@ -206,11 +236,11 @@ std::vector<std::pair<std::string, std::string>> unfit(const DataFacts& data, co
   return out;
 }
 
-std::string made_key(const DataFacts& data) {
-  std::string key = "row_id";
-  const auto taken = [&](const ColumnFacts& facts) { return engine::same_name(facts.column.name, key); };
-  while (std::ranges::any_of(data.columns, taken)) key += "_";
-  return key;
+// A name that no column has.
+std::string free_name(const DataFacts& data, std::string name) {
+  const auto taken = [&](const ColumnFacts& facts) { return engine::same_name(facts.column.name, name); };
+  while (std::ranges::any_of(data.columns, taken)) name += "_";
+  return name;
 }
 
 // A selection names tables and models alike.
@@ -219,18 +249,32 @@ std::string model_name(const DataFacts& data, const std::string& target) {
   return name == data.table || project::is_reserved_name(name) ? "my_" + name : name;
 }
 
-std::string transform_of(const DataFacts& data, const std::string& target, const std::string& key,
-                         bool make_key) {
+// Columns that the transform makes; empty: it does not.
+struct Made {
+  std::string key;
+  std::string content;  // equal in rows that differ in nothing but the target
+};
+
+std::string transform_of(const DataFacts& data, const std::string& target, const Made& made) {
   const std::string table = engine::quote_name(data.table);
   std::string out =
       fmt::format("-- What is known of each row when its {} is to be predicted. Add features here.\n",
                   visible(target, Breaks::Show));
-  if (!make_key) return out + fmt::format("SELECT *\nFROM {}\n", table);
-  return out + fmt::format(
-                   "-- No column names a row, so {0} is a hash of it; the number behind tells equal rows "
-                   "apart.\nSELECT md5(CAST({1} AS VARCHAR)) || '-' || row_number() OVER (PARTITION BY "
-                   "md5(CAST({1} AS VARCHAR))) AS {0}, *\nFROM {1}\n",
-                   key, table);
+  if (made.key.empty()) return out + fmt::format("SELECT *\nFROM {}\n", table);
+  out += fmt::format(
+      "-- No column names a row, so {} is a hash of it; the number behind tells equal rows apart.\n",
+      made.key);
+  if (!made.content.empty())
+    out += fmt::format("-- Rows of one {} are equal but for the target: the split keeps them on one side.\n",
+                       made.content);
+  out += fmt::format(
+      "SELECT md5(CAST({0} AS VARCHAR)) || '-' || row_number() OVER (PARTITION BY md5(CAST({0} AS VARCHAR))) "
+      "AS {1},\n",
+      table, made.key);
+  if (!made.content.empty())
+    out += fmt::format("  md5(concat_ws('|', *COLUMNS(* EXCLUDE ({})))) AS {},\n", engine::quote_name(target),
+                       made.content);
+  return out + fmt::format("  *\nFROM {}\n", table);
 }
 
 }  // namespace
@@ -241,10 +285,16 @@ Result<Draft> draft_project(const std::string& name, const DataFacts& data, cons
   draft.transform_name = "features";
   const Key chosen = choose_key(data, target);
   const ColumnFacts* key_column = chosen.column;
-  const std::string key = key_column != nullptr ? key_column->column.name : made_key(data);
   const ColumnFacts* time = choose_time(data);
+  Made made;
+  if (key_column == nullptr) made.key = free_name(data, "row_id");
+  // Few contents, as of a few categories, leave no test part; and their equal rows are no copies.
+  if (key_column == nullptr && time == nullptr &&
+      kTestShare * static_cast<double>(data.contents) >= kTestBlocks)
+    made.content = free_name(data, "row_content");
+  const std::string key = key_column != nullptr ? key_column->column.name : made.key;
   const std::string model = model_name(data, target);
-  draft.transform_sql = transform_of(data, target, key, key_column == nullptr);
+  draft.transform_sql = transform_of(data, target, made);
   draft.notes.push_back(key_column != nullptr
                             ? chosen.note
                             : fmt::format("key: {}, made from the row's content, as no column looks like one "
@@ -291,11 +341,19 @@ Result<Draft> draft_project(const std::string& name, const DataFacts& data, cons
             : fmt::format("split: by {}, the newest fifth is for the test", time->column.name));
   } else {
     share = std::clamp(kTestRows / static_cast<double>(data.rows), kTestShare, kLargestTestShare);
-    out += fmt::format(
-        "    split: {{validation: 20%, test: {:.0f}%}}  # by a hash of the key: a row never changes sides\n",
-        100 * share);
-    draft.notes.push_back(
-        "split: by a hash of the key; if rows have a time or belong to groups, split by that instead");
+    const std::string shares = fmt::format("validation: 20%, test: {:.0f}%", 100 * share);
+    if (made.content.empty()) {
+      out += fmt::format("    split: {{{}}}  # by a hash of the key: a row never changes sides\n", shares);
+      draft.notes.push_back(
+          "split: by a hash of the key; if rows have a time or belong to groups, split by that instead");
+    } else {
+      out +=
+          fmt::format("    split: {{group: {}, {}}}  # equal rows stay on one side\n", made.content, shares);
+      draft.notes.push_back(
+          "split: by a hash of the row's content, so that equal rows stay on one side; if rows have a time "
+          "or "
+          "belong to groups, split by that instead");
+    }
   }
   out += fmt::format(
       "    train: {{{}algorithm: xgboost, rounds: 300, early_stopping: 20, seed: 42, params: {{max_depth: 6, "

@@ -29,6 +29,7 @@ DataFacts customers(const std::string& target, int64_t nulls) {
   return {.table = "customers",
           .path = "customers.csv",
           .rows = 1000,
+          .contents = 1000,
           .columns = {column("id", "BIGINT", 0, 1000), column("spend", "DOUBLE", 0, 900),
                       column(target, "BOOLEAN", nulls, 2)}};
 }
@@ -40,7 +41,7 @@ rc::Gen<std::string> odd_text() {
       "Churned", "Left?", "has left", "zurück", "Übersicht", "2nd", "1", "null", "~", "true", "select",
       "pg_x", "main", "a: b", "- a", "#x", "'", "\"", "\\", "{a}", "[a]", "&a", "*a", "%a", "!a", "|", ">",
       "@a", "`", "${env:HOME}", "$${x}", "a\nb", "a\tb", "年", "💶", " ", "x ", ".5", "1e3", "0x1F",
-      "features", "2024-01-01", "<<", "row_id");
+      "features", "2024-01-01", "<<", "row_id", "row_content");
   const auto characters = gen::map(gen::nonEmpty(gen::container<std::string>(gen::inRange<char>(1, 127))),
                                    [](std::string text) { return text.substr(0, 60); });
   return gen::oneOf(words, characters,
@@ -135,6 +136,54 @@ TEST(Draft, takes_for_a_key_what_names_every_row) {
   EXPECT_EQ(draft_project("p", data, "churned")->notes[0],
             "key: row_id, made from the row's content, as no column looks like one (whole numbers or texts, "
             "different in every row)");
+}
+
+TEST(Draft, keeps_rows_that_are_equal_but_for_the_target_on_one_side_of_the_split) {
+  DataFacts data = customers("churned", 0);
+  data.columns[0] = column("Row_Content", "DOUBLE", 0, 500);
+  data.contents = 500;
+  auto draft = draft_project("p", data, "churned");
+  ASSERT_TRUE(draft.has_value());
+  EXPECT_NE(draft->project_file.find("    split: {group: row_content_, validation: 20%, test: 20%}"),
+            std::string::npos)
+      << draft->project_file;
+  EXPECT_NE(draft->transform_sql.find("* EXCLUDE (\"churned\"))) AS row_content_,\n"), std::string::npos)
+      << draft->transform_sql;
+
+  data.contents = 12;  // a few categories: equal rows are no copies, and twelve groups cannot be divided
+  draft = draft_project("p", data, "churned");
+  EXPECT_NE(draft->project_file.find("    split: {validation: 20%, test: 20%}"), std::string::npos)
+      << draft->project_file;
+  EXPECT_EQ(draft->transform_sql.find("row_content"), std::string::npos);
+}
+
+TEST(Draft, leaves_out_what_is_called_a_key_and_is_unique_but_for_a_few_rows) {
+  const auto is_feature = [](const std::string& name, const std::string& type, int64_t distinct) {
+    DataFacts data = customers("churned", 0);
+    data.columns[0] = column(name, type, 0, distinct);
+    const auto draft = draft_project("p", data, "churned");
+    return draft && draft->project_file.find("exclude") == std::string::npos;
+  };
+  for (const char* name : {"id", "customer_id", "customerId", "Order No.", "UUID", "api-key"}) {
+    EXPECT_FALSE(is_feature(name, "BIGINT", 950)) << name;
+    EXPECT_FALSE(is_feature(name, "VARCHAR", 999)) << name;
+    EXPECT_TRUE(is_feature(name, "BIGINT", 949)) << name;
+    EXPECT_TRUE(is_feature(name, "DOUBLE", 999)) << name;
+  }
+  for (const char* name : {"paid", "humid", "monkey", "amount", "42"})
+    EXPECT_TRUE(is_feature(name, "BIGINT", 999)) << name;
+
+  DataFacts data = customers("churned", 0);
+  data.columns[0].distinct = 990;
+  const auto draft = draft_project("p", data, "churned");
+  ASSERT_TRUE(draft.has_value());
+  EXPECT_EQ(
+      draft->notes.back(),
+      "not a feature: id looks like a key, though only 990 of 1000 are different (rows that came twice?): "
+      "strike it from `exclude` to learn from it");
+  EXPECT_NE(draft->project_file.find("        - id  # looks like a key, though only 990 of 1000"),
+            std::string::npos)
+      << draft->project_file;
 }
 
 TEST(Draft, says_the_objective_where_training_would_take_another) {
