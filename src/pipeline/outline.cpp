@@ -51,6 +51,18 @@ std::string never_cached_because(const std::vector<std::string>& reasons) {
   return {};
 }
 
+/// What to do where the text names a column that is called as a word of SQL is; else empty.
+std::string hint_to_quote(const std::vector<engine::Column>& columns, const char* key,
+                          const std::string& text) {
+  for (const engine::SqlToken& token : engine::sql_tokens(text)) {
+    if (token.kind != engine::SqlToken::Kind::Word) continue;
+    const std::string word = text.substr(token.begin, token.end - token.begin);
+    if (engine::is_keyword(engine::folded_name(word)) && engine::find_column(columns, word) != nullptr)
+      return fmt::format("{0} is a word of SQL: as a column it stands in quotes, {1}: '\"{0}\"'", word, key);
+  }
+  return "";
+}
+
 class Outliner {
  public:
   explicit Outliner(const PlanInput& input)
@@ -196,6 +208,22 @@ class Outliner {
     return std::nullopt;
   }
 
+  /// What stands under a key of the model, as `sql` over its rows.
+  void bind_of_model(StepOutline& step, const project::Model& model, const char* key, const std::string& text,
+                     const std::string& sql) {
+    const auto written = model.places.find(fmt::format("{} {}", key, text));
+    const size_t errors = errors_.size();
+    const auto bound = bind_fragment(fmt::format("{}:{}", step.id, key), sql,
+                                     written == model.places.end() ? model.place : written->second,
+                                     fmt::format("model {}, {}", model.name, key));
+    if (bound) {
+      for (const std::string& table : bound->tables) need_table(step, table);
+      if (step.never_cached.empty()) step.never_cached = never_cached_because(bound->volatile_reasons);
+    } else if (errors_.size() > errors && errors_.back().code == "sql.syntax") {
+      errors_.back().hint = hint_to_quote(out_.columns.at(model.from), key, text);
+    }
+  }
+
   void add_source(const project::Source& source) {
     StepOutline step = begin(StepKind::Source, "source", source.name, kSourceKind);
     const auto fingerprint = input_.fingerprints.find(source.name);
@@ -271,16 +299,14 @@ class Outliner {
       step.parts["timing"] = std::move(timing);
     }
     need_table(step, model.from);
-    if (out_.columns.contains(model.from) && (!model.as_of.empty() || !model.where.empty())) {
-      std::string sql = fmt::format("SELECT {} AS as_of FROM {}",
-                                    model.as_of.empty() ? "1" : engine::bracketed(model.as_of),
-                                    engine::quote_name(model.from));
-      if (!model.where.empty()) sql += " WHERE " + engine::bracketed(model.where);
-      const auto bound =
-          bind_fragment(step.id, sql, model.place, fmt::format("model {}, as_of and where", model.name));
-      if (bound)
-        for (const std::string& table : bound->tables) need_table(step, table);
-      if (bound) step.never_cached = never_cached_because(bound->volatile_reasons);
+    if (out_.columns.contains(model.from)) {
+      const std::string table = engine::quote_name(model.from);
+      if (!model.as_of.empty())
+        bind_of_model(step, model, "as_of", model.as_of,
+                      fmt::format("SELECT {} AS as_of FROM {}", engine::bracketed(model.as_of), table));
+      if (!model.where.empty())
+        bind_of_model(step, model, "where", model.where,
+                      fmt::format("SELECT 1 AS one FROM {} WHERE {}", table, engine::bracketed(model.where)));
     }
     finish(std::move(step));
   }

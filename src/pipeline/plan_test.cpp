@@ -164,7 +164,27 @@ TEST(Plan, a_where_that_names_no_column_is_found_before_anything_runs) {
                "models:\n  big: {from: joined, key: id, target: amount, where: amont > 3}\n");
   const Errors errors = project.plan_errors();
   ASSERT_EQ(errors.size(), 1U) << ProjectForTests::texts(errors);
-  EXPECT_EQ(errors[0].where.what, "model big, as_of and where");
+  EXPECT_EQ(errors[0].where.what, "model big, where");
+}
+
+TEST(Plan, an_as_of_that_is_a_word_of_sql_is_named_at_its_line_with_the_quotes_that_it_needs) {
+  ProjectForTests project;
+  shop(project);
+  project.sql("joined", "SELECT *, DATE '2024-01-01' AS \"at\" FROM orders JOIN customers USING (customer)");
+  const auto with = [&](const std::string& as_of) {
+    project.yaml(std::string(kShop) + "models:\n  big:\n    from: joined\n    key: id\n    target: amount\n" +
+                 "    as_of: " + as_of + "\n    where: amount > 3\n    features: {include: [city]}\n");
+    return project.plan_errors();
+  };
+  const Errors errors = with("at");
+  ASSERT_EQ(codes(errors), "sql.syntax") << ProjectForTests::texts(errors);
+  EXPECT_EQ(errors[0].where.what, "model big, as_of");
+  EXPECT_EQ(errors[0].where.line, 13);
+  EXPECT_EQ(errors[0].hint, "at is a word of SQL: as a column it stands in quotes, as_of: '\"at\"'");
+  EXPECT_EQ(codes(with("'\"at\"'")), "");
+  const Errors others = with("amount +");
+  ASSERT_EQ(codes(others), "sql.syntax") << ProjectForTests::texts(others);
+  EXPECT_EQ(others[0].hint, "");
 }
 
 TEST(Plan, a_source_that_was_never_read_and_has_no_files_is_an_error) {

@@ -199,7 +199,7 @@ Model read_model(const std::string& name, const YamlNode& node, const Place& pla
   model.place = place;
   model.imported = reader.boolean("imported").value_or(false);
   if (model.imported) return model;
-  model.places = reader.places_of({"key", "target", "weight", "types", "slices"});
+  model.places = reader.places_of({"key", "target", "weight", "types", "slices", "as_of", "where"});
   model.places.merge(reader.object("features").places_of({"include", "exclude"}));
   model.places.merge(reader.object("fairness").places_of({"groups"}));
   model.from = reader.text("from");
