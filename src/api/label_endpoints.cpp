@@ -42,6 +42,7 @@ Result<Json> take(monitoring::Labels& all, const serving::Deployments& deploymen
     error.hint = did_you_mean(name, deployments.names());
     return std::unexpected(std::move(error));
   }
+  if (all.problem()) return std::unexpected(*all.problem());
   monitoring::DeploymentLabels* labels = all.find(name);
   if (labels == nullptr)
     return user_error("label.no_log", fmt::format("deployment '{}' keeps no log of predictions", name), {},

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "api/metrics.hpp"
+#include "app/session.hpp"
 #include "base/log.hpp"
 #include "base/process.hpp"
 #include "monitoring/log_relation.hpp"
@@ -117,19 +118,17 @@ Result<std::unique_ptr<PredictionLogs>> PredictionLogs::open(const project::Proj
     if (deployment.log) kept.insert(name);
   monitoring::LeftLogs left =
       only.empty() ? monitoring::LeftLogs(project.home, kept) : monitoring::LeftLogs();
-  std::unique_ptr<PredictionLogs> logs(new PredictionLogs(roll_every, std::move(left)));
+  std::unique_ptr<PredictionLogs> logs(new PredictionLogs(project, roll_every, std::move(left)));
   for (const auto& [name, deployment] : project.deployments) {
     if (!deployment.log || (!only.empty() && name != only)) continue;
-    TM_TRY(auto log,
-           monitoring::PredictionLog::open(
-               {.home = project.home, .deployment = name, .log = *deployment.log, .clock = logs->clock_}));
-    TM_TRY(monitoring::KeyRules keys, monitoring::KeyRules::of(project, deployment));
-    const Path folder = monitoring::log_folder(project.home, name);
-    TM_CHECK(monitoring::note_retention(folder, deployment.log->retain));
-    logs->logs_[name] = {
-        std::move(log),
-        std::make_unique<monitoring::Roller>(monitoring::RollOptions{folder, deployment.log->retain}),
-        std::move(keys)};
+    Logged& logged = logs->logs_[name];
+    const auto opened = logs->open(deployment, logged);
+    if (opened) continue;
+    if (!only.empty() || !is_unwritable(opened.error())) return std::unexpected(opened.error());
+    ++logged.failed_openings;
+    log::warning(
+        "prediction log of {}: {}; predictions go on, their rows are left out and counted until it is open",
+        name, opened.error().message);
   }
   if (!logs->empty() || !logs->left_.empty())
     logs->rolling_ =
@@ -137,10 +136,32 @@ Result<std::unique_ptr<PredictionLogs>> PredictionLogs::open(const project::Proj
   return logs;
 }
 
+Result<void> PredictionLogs::open(const project::Deployment& deployment, Logged& logged) const {
+  const project::PredictionLog& rules = *deployment.log;
+  TM_TRY(auto log,
+         monitoring::PredictionLog::open(
+             {.home = project_.home, .deployment = deployment.name, .log = rules, .clock = clock_}));
+  TM_TRY(logged.keys, monitoring::KeyRules::of(project_, deployment));
+  const Path folder = monitoring::log_folder(project_.home, deployment.name);
+  TM_CHECK(monitoring::note_retention(folder, rules.retain));
+  logged.log = std::move(log);
+  logged.roller = std::make_unique<monitoring::Roller>(monitoring::RollOptions{folder, rules.retain});
+  logged.is_open.store(true);
+  return {};
+}
+
+void PredictionLogs::open_again(const std::string& name, Logged& logged) const {
+  if (open(project_.deployments.at(name), logged))
+    log::info("prediction log of {}: it is open now", name);
+  else
+    ++logged.failed_openings;
+}
+
 PredictionLogs::~PredictionLogs() {
   rolling_.request_stop();
   if (rolling_.joinable()) rolling_.join();
   for (auto& [name, logged] : logs_) {
+    if (!logged.is_open.load()) continue;
     logged.log.reset();
     roll(logged);
   }
@@ -149,6 +170,10 @@ PredictionLogs::~PredictionLogs() {
 void PredictionLogs::predicted(const serving::PredictionRecord& record) {
   const auto found = logs_.find(record.deployment);
   if (found == logs_.end()) return;
+  if (!found->second.is_open.load()) {
+    found->second.rows_before += record.response == nullptr ? 1 : record.response->rows;
+    return;
+  }
   monitoring::PredictionLog& log = *found->second.log;
   const monitoring::KeyRules& rules = found->second.keys;
   const LoggedVersion* version = log.find(record.version);
@@ -185,7 +210,10 @@ void PredictionLogs::roll_until(const std::stop_token& stop) {
   std::condition_variable_any changed;
   std::unique_lock lock(mutex);
   do {
-    for (auto& [name, logged] : logs_) roll(logged);  // what another process left, too
+    for (auto& [name, logged] : logs_) {
+      if (!logged.is_open.load()) open_again(name, logged);
+      if (logged.is_open.load()) roll(logged);  // what another process left, too
+    }
     roll_left();
   } while (!changed.wait_for(lock, stop, std::chrono::microseconds(roll_every_.micros),
                              [&stop] { return stop.stop_requested(); }));
@@ -212,11 +240,21 @@ void PredictionLogs::roll_left() {
   left_problem_ = problem;
 }
 
+monitoring::PredictionLog::Counts PredictionLogs::counts_of(const Logged& logged) {
+  const bool is_open = logged.is_open.load();
+  monitoring::PredictionLog::Counts counts;
+  if (is_open) counts = logged.log->counts();
+  counts.dropped += logged.rows_before.load();
+  counts.errors += logged.failed_openings.load();
+  counts.failing = counts.failing || !is_open;
+  return counts;
+}
+
 std::string PredictionLogs::metrics() const {
   std::string out;
   if (empty()) return out;
   std::map<std::string, monitoring::PredictionLog::Counts> counts;
-  for (const auto& [name, logged] : logs_) counts[name] = logged.log->counts();
+  for (const auto& [name, logged] : logs_) counts[name] = counts_of(logged);
   using Counts = monitoring::PredictionLog::Counts;
   const auto each = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
     api::append_family(out, name, type, help);

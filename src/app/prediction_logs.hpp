@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -26,8 +27,9 @@ monitoring::PredictionLog::Version logged_version(const std::string& model, int 
 class PredictionLogs final : public serving::PredictionSink {
  public:
   /// No deployment with a log: it takes nothing. roll_every: rows are in the log's table after at most so
-  /// long. only: of that deployment; empty: of all, and what is left of others ends in its time. Errors:
-  /// those of PredictionLog::open().
+  /// long. only: of that deployment; empty: of all, and what is left of others ends in its time. Of all, a
+  /// log that cannot be written now is opened later, at a roll, and what is predicted until then is left out
+  /// and counted. The project must live as long. Errors: those of PredictionLog::open().
   static Result<std::unique_ptr<PredictionLogs>> open(const project::Project& project, Duration roll_every,
                                                       const std::string& only = {});
   /// Writes and rolls what there is. Nobody may predict any more.
@@ -40,19 +42,25 @@ class PredictionLogs final : public serving::PredictionSink {
 
  private:
   struct Logged {
+    std::atomic<bool> is_open{false};  // then log, roller and keys stay as they are
+    std::atomic<uint64_t> rows_before{0}, failed_openings{0};
     std::unique_ptr<monitoring::PredictionLog> log;
     std::unique_ptr<monitoring::Roller> roller;
     monitoring::KeyRules keys;
     uint64_t torn_bytes = 0, roll_failures = 0;  // under rolled_
     bool roll_fails = false;                     // of the rolling thread
   };
-  PredictionLogs(Duration roll_every, monitoring::LeftLogs left)
-      : roll_every_(std::max(roll_every, kShortestRollInterval)), left_(std::move(left)) {}
+  PredictionLogs(const project::Project& project, Duration roll_every, monitoring::LeftLogs left)
+      : project_(project), roll_every_(std::max(roll_every, kShortestRollInterval)), left_(std::move(left)) {}
   static constexpr Duration kShortestRollInterval{100'000};
+  Result<void> open(const project::Deployment& deployment, Logged& logged) const;
+  void open_again(const std::string& name, Logged& logged) const;
+  static monitoring::PredictionLog::Counts counts_of(const Logged& logged);
   void roll_until(const std::stop_token& stop);
   void roll(Logged& logged);
   void roll_left();
 
+  const project::Project& project_;
   const Duration roll_every_;
   const std::shared_ptr<const Clock> clock_ = clock_of_process();
   std::map<std::string, Logged, std::less<>> logs_;

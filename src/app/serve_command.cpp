@@ -141,11 +141,21 @@ Result<std::unique_ptr<Scheduler>> open_scheduler(const GlobalOptions& global,
   };
   options.sources.new_labels = new_labels_of(labels);
   auto opened = Scheduler::open(project, std::move(options));
-  if (opened || (opened.error().code != "io.denied" && opened.error().code != "io.disk_full")) return opened;
+  if (opened || !is_unwritable(opened.error())) return opened;
   if (!project.schedules.empty())
     fmt::print(stderr, "{} no schedule runs: {}\n", painted(global, "warning:", Tone::Warning),
                opened.error().message);
   return nullptr;
+}
+
+// In a home that cannot be written they take none, and say why.
+Result<std::unique_ptr<monitoring::Labels>> open_labels(const GlobalOptions& global,
+                                                        const project::Project& project) {
+  auto opened = monitoring::Labels::open(project);
+  if (opened || !is_unwritable(opened.error())) return opened;
+  fmt::print(stderr, "{} no label is taken: {}\n", painted(global, "warning:", Tone::Warning),
+             opened.error().message);
+  return std::make_unique<monitoring::Labels>(opened.error());
 }
 
 std::string requests_in_flight(const api::Inference& inference) {
@@ -205,7 +215,7 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
       serving::Deployments::open(session->project, *session->registry, system_clock(), slots);
   auto logs = PredictionLogs::open(session->project, options.roll_every);
   if (!logs) return report(global, logs.error());
-  const auto labels = monitoring::Labels::open(session->project);
+  auto labels = open_labels(global, session->project);
   if (!labels) return report(global, labels.error());
   ChallengerNumbers challengers(logs->get());
   api::Inference inference(*deployments, &challengers, clock_of_process());

@@ -125,13 +125,14 @@ std::expected<Session, Errors> open_session(const GlobalOptions& global, registr
 std::expected<Session, Errors> open_session_to_look(const GlobalOptions& global) {
   auto session = open_session(global, registry::Options::Mode::ReadWrite);
   if (session || session.error().size() != 1) return session;
-  const std::string& code = session.error()[0].code;
-  if (code != "io.denied" && code != "io.disk_full") return session;
+  if (!is_unwritable(session.error()[0])) return session;
   auto reading = open_session(global, registry::Options::Mode::ReadOnly);
   // Where there is nothing to read, what matters is why it could not be made.
   if (!reading && reading.error()[0].code == "registry.no_home") return session;
   return reading;
 }
+
+bool is_unwritable(const Error& error) { return error.code == "io.denied" || error.code == "io.disk_full"; }
 
 void warn_of_idle_keys(const GlobalOptions& global, const project::Project& project) {
   std::vector<std::string_view> keys;

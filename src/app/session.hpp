@@ -43,6 +43,9 @@ std::expected<Session, Errors> open_session(const GlobalOptions& global, registr
 /// where that is possible, else ReadOnly.
 std::expected<Session, Errors> open_session_to_look(const GlobalOptions& global);
 
+/// The home takes nothing: its disk is full or mounted read-only, or it is somebody else's.
+bool is_unwritable(const Error& error);
+
 /// Keys of the project file that this version reads and does nothing about: nobody shall wait for them.
 void warn_of_idle_keys(const GlobalOptions& global, const project::Project& project);
 /// Deployments that wait for what nobody seems to make: versions of another name, and monitors without a log.

@@ -68,9 +68,14 @@ class DeploymentLabels {
 
 class Labels {
  public:
+  Labels() = default;
+  /// Of no deployment: why none is taken.
+  explicit Labels(Error problem) : problem_(std::move(problem)) {}
   /// Of the deployments with a log. Errors: io.*, log.bad_key.
   static Result<std::unique_ptr<Labels>> open(const project::Project& project);
-  /// Null: it keeps no log.
+  /// Nothing: those of all deployments with a log are taken.
+  const std::optional<Error>& problem() const { return problem_; }
+  /// Null: it keeps no log, or there is a problem().
   DeploymentLabels* find(const std::string& deployment) const;
   const std::map<std::string, std::unique_ptr<DeploymentLabels>>& all() const { return all_; }
   /// In Prometheus' text format; empty without any.
@@ -78,6 +83,7 @@ class Labels {
 
  private:
   std::map<std::string, std::unique_ptr<DeploymentLabels>> all_;
+  std::optional<Error> problem_;
 };
 
 }  // namespace tidemill::monitoring
