@@ -147,7 +147,7 @@ TEST(Draft, keeps_rows_that_are_equal_but_for_the_target_on_one_side_of_the_spli
   EXPECT_NE(draft->project_file.find("    split: {group: row_content_, validation: 20%, test: 20%}"),
             std::string::npos)
       << draft->project_file;
-  EXPECT_NE(draft->transform_sql.find("* EXCLUDE (\"churned\"))) AS row_content_,\n"), std::string::npos)
+  EXPECT_NE(draft->transform_sql.find("* EXCLUDE (\"churned\")))) AS row_content_,\n"), std::string::npos)
       << draft->transform_sql;
 
   data.contents = 12;  // a few categories: equal rows are no copies, and twelve groups cannot be divided
