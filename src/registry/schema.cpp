@@ -187,9 +187,9 @@ Result<void> recognise(const Found& found, const Path& path) {
 }  // namespace
 
 std::unexpected<Error> no_home(const Path& home) {
-  return user_error("registry.no_home",
-                    fmt::format("there is no home at {}: nothing has been run here", home.native()), {},
-                    "`tidemill run` makes it; is this the right project and environment?");
+  return user_error(
+      "registry.no_home", fmt::format("there is no home at {}: nothing has been run here", home.native()), {},
+      "`tidemill run` or `tidemill models import` makes it; is this the right project and environment?");
 }
 
 Result<void> prepare_schema(Database& database, const Path& path, Instant now) {
