@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "api/metrics.hpp"
-#include "statistics/score_drift.hpp"
 
 namespace tidemill::app {
 
@@ -52,17 +51,8 @@ void ChallengerNumbers::count(Scores& scores, const serving::PredictionRecord& r
     if (!read || read->numbers.edges.empty()) return;
     scores.bins = read->numbers;
   }
-  NewestScores& newest = challenges ? scores.challenger : scores.champion;
+  statistics::NewestScores& newest = challenges ? scores.challenger : scores.champion;
   for (const double value : values->numbers) newest.add(value);
-}
-
-void ChallengerNumbers::NewestScores::add(double value) {
-  if (values.size() < kMostScores) {
-    values.push_back(value);
-    return;
-  }
-  values[oldest] = value;
-  oldest = (oldest + 1) % kMostScores;
 }
 
 monitoring::Facts::Challenger ChallengerNumbers::of(const std::string& deployment,
@@ -107,8 +97,8 @@ monitoring::Facts::Challenger ChallengerNumbers::numbers_of(const std::string& d
   statistics::NumberBins bins;
   {
     const std::lock_guard lock(scores.mutex);
-    champion = scores.champion.values;
-    challenger = scores.challenger.values;
+    champion = scores.champion.values();
+    challenger = scores.challenger.values();
     bins = scores.bins;
   }
   if (static_cast<int64_t>(std::min(champion.size(), challenger.size())) >= monitoring::kMinStagePredictions)

@@ -13,11 +13,9 @@
 #include "api/inference.hpp"
 #include "monitoring/retraining.hpp"
 #include "serving/prediction_record.hpp"
-#include "statistics/bins.hpp"
+#include "statistics/score_drift.hpp"
 
 namespace tidemill::app {
-
-inline constexpr size_t kMostScores = 10'000;  // of a version, that are compared
 
 class ChallengerNumbers final : public serving::PredictionSink {
  public:
@@ -36,19 +34,13 @@ class ChallengerNumbers final : public serving::PredictionSink {
   monitoring::Facts::Challenger of(const std::string& deployment, const registry::Rollout* rollout);
 
  private:
-  /// The newest of one version, in no order.
-  struct NewestScores {
-    std::vector<double> values;
-    size_t oldest = 0;  // once they are kMostScores
-    void add(double value);
-  };
   /// The scores of both, and bins of one's test scores.
   struct Scores {
     registry::Rollout stage;
     api::InferenceSeries::Answers before;
     std::mutex mutex;
     statistics::NumberBins bins;  // no edges: none that has a baseline was seen yet
-    NewestScores champion, challenger;
+    statistics::NewestScores champion, challenger;
     bool not_numbers = false;  // classes have no one score
   };
   static void count(Scores& scores, const serving::PredictionRecord& record);

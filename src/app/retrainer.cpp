@@ -61,7 +61,7 @@ Result<void> Retrainer::look_at(const project::Model& model, Instant now, Slot s
   TM_TRY(Facts facts, gather_facts(project_, options_.registry, policy, options_.sources));
   if (const auto failed = failed_starts_.find(model.name);
       failed != failed_starts_.end() && failed->second.attempt == state.attempt && needs_run(state, facts)) {
-    facts.run.emplace();
+    facts.run = Facts::Run();
     facts.run->attempt = state.attempt;
     facts.run->status = Facts::Run::Status::Failed;
     facts.run->error = failed->second.error;

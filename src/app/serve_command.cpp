@@ -313,6 +313,7 @@ int serve(const GlobalOptions& global, const ServeOptions& options) {
   auto grpc_stopped = std::async(std::launch::async, [&] { return !grpc || grpc->stop(kDrainLimit); });
   const bool http_finished = (*server)->stop(kDrainLimit);
   const bool finished = grpc_stopped.get() && http_finished;
+  run_ended.wait();
   if (!finished) log::warning("some requests did not finish within {}", to_text(kDrainLimit));
   fmt::print(stderr, "stopped\n");
   return finished ? 0 : 1;

@@ -5,6 +5,7 @@
 
 #include "app/output.hpp"
 #include "monitoring/shadow_agreement.hpp"
+#include "pipeline/predictors.hpp"
 
 namespace tidemill::app {
 
@@ -16,9 +17,7 @@ Result<Json> shadow_agreement(const Session& session, const std::string& deploym
       !session.project.deployments.at(deployment).log)
     return Json();
   TM_TRY(const auto version, registry.version(found->second.model, std::to_string(found->second.version)));
-  TM_TRY(const forest::Package package, forest::load_package(version.package, [&](const std::string& object) {
-           return registry.read_object(object);
-         }));
+  TM_TRY(const forest::Package package, pipeline::load_package(registry, version));
   TM_TRY(const auto measured, monitoring::agreement_of(session.project.home, found->second, package));
   return measured.to_json();
 }

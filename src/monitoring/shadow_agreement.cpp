@@ -55,9 +55,9 @@ Result<Agreement> agreement_once(const Path& home, const registry::Rollout& shad
   statistics::NumberBins bins;
   if (const auto baseline = package.baseline.find("score"); baseline != package.baseline.end())
     if (auto read = statistics::read_baseline(*baseline)) bins = std::move(read->numbers);
-  std::vector<double> champion, challenger;
+  statistics::NewestScores champion, challenger;
   Agreement found;
-  int64_t same = 0, judged = 0;
+  int64_t same = 0, judged = 0, scored = 0;
   double differences = 0;
   TM_CHECK(sql.for_each_chunk(
       "SELECT champion, shadow, CAST(same AS DOUBLE) FROM (" + pairs_in(log, shadow, compared) + ")",
@@ -70,16 +70,16 @@ Result<Agreement> agreement_once(const Path& home, const registry::Rollout& shad
           }
           if (chunk.is_null(0, r) || chunk.is_null(1, r)) continue;
           differences += std::abs(chunk.doubles(0)[r] - chunk.doubles(1)[r]);
-          champion.push_back(chunk.doubles(0)[r]);
-          challenger.push_back(chunk.doubles(1)[r]);
+          ++scored;
+          champion.add(chunk.doubles(0)[r]);
+          challenger.add(chunk.doubles(1)[r]);
         }
         return {};
       }));
   if (judged > 0) found.same_decisions = static_cast<double>(same) / static_cast<double>(judged);
-  const size_t scored = champion.size();
   if (scored > 0) found.mean_difference = differences / static_cast<double>(scored);
-  if (scored >= kLeastForPsi && bins.bins() > 0)
-    found.score_psi = statistics::score_drift(bins, champion, challenger);
+  if (champion.values().size() >= kLeastForPsi && bins.bins() > 0)
+    found.score_psi = statistics::score_drift(bins, champion.values(), challenger.values());
   return found;
 }
 

@@ -8,6 +8,8 @@
 namespace tidemill::statistics {
 namespace {
 
+constexpr size_t kMostScores = 10'000;
+
 std::vector<double> sorted_present(Numbers values) {
   std::vector<double> sorted;
   std::ranges::copy_if(values, std::back_inserter(sorted), [](double x) { return !std::isnan(x); });
@@ -27,6 +29,15 @@ std::vector<double> ranks(Numbers sorted, Numbers all) {
 }
 
 }  // namespace
+
+void NewestScores::add(double value) {
+  if (values_.size() < kMostScores) {
+    values_.push_back(value);
+    return;
+  }
+  values_[oldest_] = value;
+  oldest_ = (oldest_ + 1) % kMostScores;
+}
 
 Maybe score_drift(const NumberBins& bins, Numbers reference, Numbers current) {
   const Maybe in_bins = psi(count(bins, reference), count(bins, current));

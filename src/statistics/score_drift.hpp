@@ -5,6 +5,17 @@
 
 namespace tidemill::statistics {
 
+/// The newest scores of one version, at most 10 000, in no order.
+class NewestScores {
+ public:
+  void add(double value);
+  const std::vector<double>& values() const { return values_; }
+
+ private:
+  std::vector<double> values_;
+  size_t oldest_ = 0;  // once they are as many as are kept
+};
+
 /// The PSI of both in these bins, but no more than what a shift as far as the scores' ranks moved has: d²,
 /// where d is Wasserstein's distance of the ranks among all scores of both, ties sharing one, in standard
 /// deviations of the reference's. Normal distributions d standard deviations apart have that PSI. Bins alone
