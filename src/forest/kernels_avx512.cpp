@@ -420,9 +420,46 @@ TIDEMILL_VBMI inline __m512i descend(__m512i right, uint32_t steps) {
   return at;
 }
 
+/// Groups that are walked together, stage by stage: what a stage stores has reached the cache when the next
+/// one asks for it in another width,.
+constexpr size_t kGroupsAtOnce = 16;
+
+/// Where eight trees are: nodes as at[] of walk_perfect, or, where the top is all of a tree, places of
+/// leaves.
+struct alignas(64) Places {
+  size_t at[kTreesInFlight];
+};
+
+template <class T>
+TIDEMILL_VBMI inline __m512i leaves_of(const WalkGroup<T, uint8_t>& group, __m512i nodes) {
+  const __m512i trees = _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0);
+  const __m512i first = _mm512_sub_epi64(_mm512_sllv_epi64(trees, _mm512_set1_epi64(group.depth)),
+                                         _mm512_set1_epi64(int64_t{1} << group.depth));
+  return _mm512_add_epi64(first, nodes);
+}
+
+template <bool Wide, class T>
+TIDEMILL_VBMI inline void find_places(const WalkGroup<T, uint8_t>* groups, size_t count,
+                                      const KeyRegisters& keys, Places* places) {
+  for (size_t g = 0; g < count; ++g) {
+    if (groups[g].tops == nullptr) continue;
+#pragma GCC unroll 8
+    for (size_t j = 0; j < kTreesInFlight; ++j)
+      places[g].at[j] = decisions<Wide>(groups[g].tops + 128 * j, keys);
+  }
+  for (size_t g = 0; g < count; ++g) {
+    const WalkGroup<T, uint8_t>& group = groups[g];
+    if (group.tops == nullptr) continue;
+    const bool all = group.depth <= kTopDepth;
+    const __m512i nodes = descend(_mm512_load_si512(places + g), all ? group.depth : kTopDepth);
+    _mm512_store_si512(places + g, all ? leaves_of(group, nodes) : nodes);
+  }
+}
+
 template <bool Wide, bool One, class T>
 TIDEMILL_VBMI void walk_tops(const Compiled<T, uint8_t>& forest, const T* rows, size_t count, T* margins,
                              const Scratch<T, uint8_t>& scratch) {
+  Places places[kGroupsAtOnce];
   for (size_t r = 0; r < count; ++r) {
     T* to = margins + r * forest.outputs;
     for (uint32_t o = 0; o < forest.outputs; ++o) to[o] = forest.base[o];
@@ -430,20 +467,20 @@ TIDEMILL_VBMI void walk_tops(const Compiled<T, uint8_t>& forest, const T* rows, 
     KeyRegisters keys;
     for (size_t i = 0; i < 4; ++i) keys.k[i] = _mm512_load_si512(scratch.keys + 64 * i);
     body::Sums<T, One> sums(to);
-    for (size_t g = 0; g < forest.walk_groups; ++g) {
-      const WalkGroup<T, uint8_t>& group = forest.groups[g];
-      if (group.tops == nullptr) {
-        body::walk_linked(group, scratch.keys, sums);
-        continue;
+    for (size_t from = 0; from < forest.walk_groups; from += kGroupsAtOnce) {
+      const size_t left = forest.walk_groups - from, some = left < kGroupsAtOnce ? left : kGroupsAtOnce;
+      const WalkGroup<T, uint8_t>* groups = forest.groups + from;
+      find_places<Wide>(groups, some, keys, places);
+      asm("" : "+m"(places));  // eight numbers from here on: what is left of the way looks up one by one
+      for (size_t g = 0; g < some; ++g) {
+        const WalkGroup<T, uint8_t>& group = groups[g];
+        if (group.tops == nullptr)
+          body::walk_linked(group, scratch.keys, sums);
+        else if (group.depth > kTopDepth)
+          body::walk_perfect(group, scratch.keys, kTopDepth, places[g].at, sums);
+        else
+          for (size_t j = 0; j < group.trees; ++j) sums.add(group.outputs[j], group.leaves[places[g].at[j]]);
       }
-      const uint32_t steps = group.depth < kTopDepth ? group.depth : kTopDepth;
-      alignas(64) uint64_t right[kTreesInFlight];
-      alignas(64) size_t at[kTreesInFlight];
-#pragma GCC unroll 8
-      for (size_t j = 0; j < kTreesInFlight; ++j) right[j] = decisions<Wide>(group.tops + 128 * j, keys);
-      _mm512_store_si512(at, descend(_mm512_load_si512(right), steps));
-      asm("" : "+m"(at));  // eight numbers from here on: what is left of the way looks up one by one
-      body::walk_perfect(group, scratch.keys, steps, at, sums);
     }
     sums.end();
   }

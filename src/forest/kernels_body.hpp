@@ -111,13 +111,13 @@ inline bool is_missing(T x, uint32_t zero_is_missing) {
 template <class Isa, class T, class K>
 inline void keys_of_row(const Compiled<T, K>& forest, const T* row, K* keys) {
   for (size_t c = 0; c < forest.numeric_columns; ++c) {
-    const NumericColumn<T>& column = forest.numeric[c];
+    const NumericColumn<T> column = forest.numeric[c];  // a copy: for all that is known, keys lie over it
+    const NumericKey* key = forest.numeric_keys + column.first_key;
     const T x = row[column.feature];
     const uint32_t rank = body::rank<Isa>(column, x);
-    for (uint32_t k = column.first_key; k < column.first_key + column.keys; ++k) {
-      const NumericKey& key = forest.numeric_keys[k];
-      const bool as_ranked = key.missing == 0 && key.zero_is_missing == 0;  // NaN has rank 0 by itself
-      keys[k] = static_cast<K>(!as_ranked && is_missing(x, key.zero_is_missing) ? key.missing : rank);
+    for (uint32_t k = 0; k < column.keys; ++k) {
+      const uint32_t missing = is_missing(x, key[k].zero_is_missing) ? ~0U : 0U;
+      keys[column.first_key + k] = static_cast<K>(rank ^ ((rank ^ key[k].missing) & missing));
     }
   }
   for (size_t c = 0; c < forest.category_columns; ++c) {
