@@ -22,24 +22,28 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 constexpr size_t kDigitsAtOnce = 8;
 
-// Appends the digits that eight bytes begin with; how many that is. Neighbours are added by multiplication,
-// pairs, then fours, then both (Lemire, Quickly parsing eight digits, 2018).
-[[gnu::always_inline]] inline size_t append_leading_digits(const char* bytes, uint64_t& digits) {
-  static constexpr std::array<uint64_t, kDigitsAtOnce + 1> kPowers{
-      1, 10, 100, 1'000, 10'000, 100'000, 1'000'000, 10'000'000, 100'000'000};
+// The digits that eight bytes begin with.
+struct Digits {
+  uint64_t value = 0;
+  size_t count = 0;
+};
+
+// Neighbours are added by multiplication, pairs, then fours, then both (Lemire, Quickly parsing eight digits,
+// 2018). Without a branch: how many digits a number has nothing foretells.
+[[gnu::always_inline]] inline Digits leading_digits(const char* bytes) {
   uint64_t x = 0;
   std::memcpy(&x, bytes, sizeof x);
   x ^= 0x3030303030303030;  // a digit is its value now, all else is more than nine
   const uint64_t others = ((x + 0x7676767676767676) | x) & 0x8080808080808080;
-  const size_t count = others == 0 ? kDigitsAtOnce : static_cast<size_t>(std::countr_zero(others)) / 8;
-  if (count == 0) return 0;
-  x <<= 8 * (kDigitsAtOnce - count);  // zeros lead
+  const uint64_t none = others == 0 ? 1 : 0;
+  const size_t count = static_cast<size_t>(std::countr_zero(others | none)) / 8 + kDigitsAtOnce * none;
+  x = x << 8 * (kDigitsAtOnce - std::max<size_t>(count, 1)) &
+      (0 - static_cast<uint64_t>(count != 0));  // zeros lead
   x = x * 10 + (x >> 8);
   x = ((x & 0x000000ff000000ff) * 0x000f424000000064 +
        ((x >> 16) & 0x000000ff000000ff) * 0x0000271000000001) >>
       32;
-  digits = digits * kPowers[count] + x;
-  return count;
+  return {x, count};
 }
 
 // Over JSON's bytes. What it takes it has read; after false its place means nothing, but for null() and
@@ -100,7 +104,7 @@ class Cursor {
     if (count == 0) return false;
     if (ahead.at_ != end_ && *ahead.at_ == '.') {
       ++ahead.at_;
-      const int places = ahead.take_places(digits);
+      const int places = ahead.take_digits(digits);
       if (places == 0) return false;
       count += places;
       exponent = -places;
@@ -124,6 +128,8 @@ class Cursor {
 
  private:
   static constexpr uint64_t kMostExact = uint64_t{1} << std::numeric_limits<double>::digits;
+  static constexpr std::array<uint64_t, kDigitsAtOnce + 1> kPowers{
+      1, 10, 100, 1'000, 10'000, 100'000, 1'000'000, 10'000'000, 100'000'000};
   static constexpr std::array kPowersOfTen{1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                            1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                            1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
@@ -131,21 +137,34 @@ class Cursor {
   /// "-12.345" and a comma or the list's end behind it, with no look at the end of the text at each step.
   /// False, and nothing happened, for every other form.
   bool usual_number(double& out) {
-    constexpr ptrdiff_t kMostWhole = 10, kMostBytes = 1 + kMostWhole + 1 + kDigitsAtOnce + 1;
-    if (std::endian::native != std::endian::little || end_ - at_ < kMostBytes) return false;
+    constexpr ptrdiff_t kMostWhole = 10, kMostPlaces = 2 * kDigitsAtOnce;
+    if (std::endian::native != std::endian::little || end_ - at_ < 1 + kMostWhole + 1 + kMostPlaces + 1)
+      return false;
     const char* at = at_;
-    const bool negative = *at == '-';
-    at += negative ? 1 : 0;
+    const auto negative = static_cast<uint64_t>(*at == '-');
+    at += negative;
     const char* const whole = at;
     uint64_t digits = 0;
     while (is_digit(*at) && at - whole < kMostWhole)
       digits = digits * 10 + static_cast<uint64_t>(*at++ - '0');
-    if (*at != '.' || at == whole || (*whole == '0' && at - whole > 1)) return false;
-    const size_t places = append_leading_digits(++at, digits);
-    at += places;
-    if (places == 0 || digits > kMostExact || (*at != ',' && *at != ']')) return false;
-    out = static_cast<double>(static_cast<int64_t>(digits)) / kPowersOfTen[places];  // as number() has it
-    if (negative) out = -out;
+    const bool leads = (*whole == '0') & (at - whole > 1);
+    if ((*at != '.') | (at == whole) | leads) return false;
+    const Digits first = leading_digits(++at);
+    at += first.count;
+    digits = digits * kPowers[first.count] + first.value;
+    size_t places = first.count;
+    if (places == kDigitsAtOnce && is_digit(*at)) {  // seldom
+      constexpr ptrdiff_t kWholeOfMany = 3;          // 19 digits fit
+      if (at - whole > kWholeOfMany + 1 + static_cast<ptrdiff_t>(kDigitsAtOnce)) return false;
+      const Digits second = leading_digits(at);
+      at += second.count;
+      digits = digits * kPowers[second.count] + second.value;
+      places += second.count;
+    }
+    if ((places == 0) | (digits > kMostExact) | ((*at != ',') & (*at != ']'))) return false;
+    const double value =
+        static_cast<double>(static_cast<int64_t>(digits)) / kPowersOfTen[places];  // as number()
+    out = std::bit_cast<double>(std::bit_cast<uint64_t>(value) | negative << 63);
     at_ = at;
     return true;
   }
@@ -156,14 +175,6 @@ class Cursor {
     const char* const begin = at_;
     for (; at_ != end_ && is_digit(*at_); ++at_) digits = digits * 10 + static_cast<uint64_t>(*at_ - '0');
     return static_cast<int>(std::min<ptrdiff_t>(at_ - begin, std::numeric_limits<int>::max() / 2));
-  }
-  /// Behind the point there mostly are many.
-  int take_places(uint64_t& digits) {
-    size_t at_once = 0;
-    if constexpr (std::endian::native == std::endian::little)
-      if (static_cast<size_t>(end_ - at_) >= kDigitsAtOnce) at_once = append_leading_digits(at_, digits);
-    at_ += at_once;
-    return static_cast<int>(at_once) + take_digits(digits);
   }
   /// How many digits; none where a zero leads others.
   int take_whole_part(uint64_t& digits) {

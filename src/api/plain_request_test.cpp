@@ -119,6 +119,12 @@ TEST(PlainRequest, leaves_every_other_form_to_the_general_reader) {
     EXPECT_FALSE(is_plain(body)) << body;
 }
 
+// As the last number of the body, and with so much behind it that it is read without looking for the end.
+void expect_number_as_the_general_reader(const std::string& text) {
+  expect_as_the_general_reader(with_data("FP64", "[" + text + "]", "[1]"));
+  expect_as_the_general_reader(with_data("FP64", "[" + text + ", -1.234567890123456789012e-3]", "[2]"));
+}
+
 // Any double in any of the ways to write one.
 RC_GTEST_PROP(PlainRequest, reads_numbers_as_the_general_reader_to_the_last_bit, ()) {
   const double number = std::bit_cast<double>(*rc::gen::arbitrary<uint64_t>());
@@ -127,14 +133,35 @@ RC_GTEST_PROP(PlainRequest, reads_numbers_as_the_general_reader_to_the_last_bit,
   const std::string text = *rc::gen::element(
       fmt::format("{}", number), fmt::format("{:.{}e}", number, digits),
       fmt::format("{:.{}g}", number, digits), fmt::format("{:.{}f}", std::fmod(number, 1e6), digits));
-  expect_as_the_general_reader(with_data("FP64", "[" + text + "]", "[1]"));
+  expect_number_as_the_general_reader(text);
+}
+
+// As clients write floats; the places of those below one begin with zeros.
+RC_GTEST_PROP(PlainRequest, reads_floats_as_the_general_reader, (int32_t numerator)) {
+  const double scale = std::pow(10.0, *rc::gen::inRange(0, 14));
+  expect_number_as_the_general_reader(fmt::format("{}", static_cast<float>(numerator / scale)));
+  expect_number_as_the_general_reader(fmt::format("{:.{}f}", numerator / scale, *rc::gen::inRange(0, 18)));
+}
+
+TEST(PlainRequest, reads_as_many_digits_as_fit) {
+  for (const std::string text :
+       {"999.9999999999999999", "9999.9999999999999999", "1234567890.12345678", "1234567890.1234567890123456",
+        "18446744073.70955161600000000", "-0.0000000000000001", "-0.0", "9007199254.740993"})
+    expect_number_as_the_general_reader(text);
+}
+
+TEST(PlainRequest, refuses_broken_numbers_wherever_they_stand) {
+  for (const std::string number : {"01.5", "-01.5", "00.5", "1.", "-.5", ".5", "-", "1.5.5", "1.5x",
+                                   "1.12345678x", "1.1234567890123456x", "--1.5", "1.5-", "1.-5", "1 .5"}) {
+    EXPECT_FALSE(is_plain(with_data("FP64", "[" + number + "]", "[1]"))) << number;
+    EXPECT_FALSE(is_plain(with_data("FP64", "[" + number + ",1.234567890123456789012]", "[2]"))) << number;
+  }
 }
 
 // Decimals of few digits, most of which are read without the general conversion.
 RC_GTEST_PROP(PlainRequest, reads_short_decimals_as_the_general_reader, (uint64_t digits, int8_t exponent)) {
   const int shift = *rc::gen::inRange(0, 64);
-  expect_as_the_general_reader(
-      with_data("FP64", fmt::format("[{}e{}]", digits >> shift, exponent / 4), "[1]"));
+  expect_number_as_the_general_reader(fmt::format("{}e{}", digits >> shift, exponent / 4));
 }
 
 RC_GTEST_PROP(PlainRequest, reads_nothing_otherwise_than_the_general_reader, (uint32_t where, char byte)) {
