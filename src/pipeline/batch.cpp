@@ -158,21 +158,33 @@ void find_row(engine::Connection& connection, const engine::FileScan& scan, Erro
   }
 }
 
-/// As predict() says it: a value that the file's column of numbers could not take.
-void explain_bad_number(const engine::BadValue& bad, const std::string& model, Error& error) {
+/// Whether it is written as a number, be it one beyond the doubles.
+bool is_written_as_number(std::string_view text) {
   constexpr std::string_view kBlanks = " \t";
-  std::string_view text = bad.value;
   text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
   text = text.substr(0, text.find_last_not_of(kBlanks) + 1);
   double number = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool whole = end == text.data() + text.size();
-  if (whole && failed == std::errc{}) return;  // 1.5 behind thousands of whole numbers
+  return end == text.data() + text.size() && failed != std::errc::invalid_argument;
+}
+
+/// A column of numbers that was taken for one of whole numbers, for its first rows have no others.
+std::optional<std::string> column_of_fractions(const engine::FileScan& scan, const Error& error) {
+  const auto bad = engine::bad_value_of(error);
+  if (!bad || !scan.number(bad->column) || !is_written_as_number(bad->value)) return std::nullopt;
+  const bool tried = std::ranges::any_of(scan.declared, [&](const engine::Column& column) {
+    return engine::same_name(column.name, bad->column);
+  });
+  return tried ? std::nullopt : std::optional(bad->column);
+}
+
+/// As predict() says it: a value that the file's column of numbers could not take.
+void explain_bad_number(const engine::BadValue& bad, const std::string& model, Error& error) {
   const std::string column = engine::quote_name(bad.column);
-  const std::string_view shown = text.substr(0, kMostTextShown);
+  const std::string_view shown = std::string_view(bad.value).substr(0, kMostTextShown);
   error.where.what = std::string(kColumnPrefix) + bad.column;
   error.expected.clear();
-  if (whole && failed == std::errc::result_out_of_range) {
+  if (is_written_as_number(bad.value)) {
     error.code = "predict.range";
     error.message = fmt::format("column {} holds {}, which no double can hold", column, shown);
     error.hint = "doubles end at 1.8e308: leave the value empty where it is not known, or scale the column";
@@ -232,7 +244,7 @@ Result<BatchResult> predict_file(registry::Registry& registry, const BatchOption
   TM_CHECK(database->register_predict(
       [&](const engine::PredictBatch& batch) { return predictors.predict(batch); }));
   TM_TRY(engine::Connection connection, database->connect());
-  TM_TRY(const std::string select, engine::select_from_files(connection, scan));
+  TM_TRY(std::string select, engine::select_from_files(connection, scan));
   TM_TRY(const std::vector<engine::Column> columns, connection.describe(select));
 
   TM_CHECK(check_features(options, version, predictor->package(), columns));
@@ -250,10 +262,21 @@ Result<BatchResult> predict_file(registry::Registry& registry, const BatchOption
 
   const Path output = std::filesystem::absolute(options.output);
   const Path part = output.parent_path() / fmt::format(".{}.{}.part", output.filename().native(), ::getpid());
-  auto written = connection.execute(fmt::format("CREATE TEMP VIEW input AS {}", select));
-  if (written)
-    written = connection.execute(fmt::format("COPY ({}) TO {} ({})", select_of(answers, columns),
-                                             engine::quote_text(part.native()), copy_options));
+  const auto write = [&]() -> Result<void> {
+    TM_CHECK(connection.execute(fmt::format("CREATE OR REPLACE TEMP VIEW input AS {}", select)));
+    TM_CHECK(connection.execute(fmt::format("COPY ({}) TO {} ({})", select_of(answers, columns),
+                                            engine::quote_text(part.native()), copy_options)));
+    return {};
+  };
+  Result<void> written = write();
+  while (!written) {
+    const auto fractions = column_of_fractions(scan, written.error());
+    if (!fractions) break;
+    scan.declared.push_back({*fractions, "DOUBLE"});
+    auto again = engine::select_from_files(connection, scan);
+    if (again) select = *std::move(again);
+    written = again ? write() : std::unexpected(std::move(again).error());
+  }
   if (!written) {
     std::error_code ignored;
     std::filesystem::remove(part, ignored);

@@ -58,7 +58,8 @@ Result<std::string> format_of(const Path& file) {
 
 Result<std::string> copy_options_of(const Path& file) {
   TM_TRY(const Found found, find(file));
-  std::string out(found.ending->copy);
+  // Without a name of DuckDB's own making, which stays behind when writing fails.
+  std::string out = fmt::format("{}, USE_TMP_FILE false", found.ending->copy);
   if (!found.compression.empty()) out += fmt::format(", COMPRESSION {}", found.compression);
   return out;
 }
