@@ -1,13 +1,17 @@
 // What bench/predict.py holds `tidemill predict` against: the engine alone on rows in memory, and DuckDB
 // alone, from the same Parquet file to one with the same columns. Prints one JSON object.
 //   predict_bench make FILE ROWS FEATURES          a table of floats f0, f1, …, roughly normal
-//   predict_bench copy FILE OUT THREADS            as Tidemill would write it, with any DOUBLE and BOOLEAN
-//   for the answers predict_bench bare FILE MODEL THREADS          the rows are loaded before the clock
-//   starts predict_bench verify SCORED MODEL              whether each score is the engine's, bit for bit
+//   predict_bench copy FILE OUT THREADS            as Tidemill writes it, and synced to disk as it does
+//                                                  (any DOUBLE and BOOLEAN stand for the answers)
+//   predict_bench bare FILE MODEL THREADS          the rows are loaded before the clock starts
+//   predict_bench verify SCORED MODEL              whether each score is the engine's, bit for bit
 #include <atomic>
 #include <cstring>
 #include <thread>
 #include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -109,6 +113,9 @@ int main(int argc, char** argv) {
         fmt::format("COPY (SELECT *, CAST(f0 AS DOUBLE) AS score, f0 >= 0.5 AS decision FROM '{}') TO '{}' "
                     "(FORMAT parquet, COMPRESSION zstd)",
                     words[1], words[2]));
+    const int file = ::open(words[2].c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0 || ::fsync(file) != 0) by_hand::die("cannot sync " + words[2]);
+    ::close(file);
     std::printf("%s\n", Json{{"ms", clock.lap_ms()}}.dump().c_str());
     return 0;
   }
