@@ -154,16 +154,17 @@ class Compiler {
 
   void add_walk() {
     struct Places {
-      size_t nodes, leaves, tops;
+      size_t nodes, leaves, tops_or_paths;
     };
     std::vector<Places> places;
     for (size_t first = 0; first < forest_.trees.size(); first += kTreesInFlight) {
       WalkGroup<T, K> group{};
       group.trees = static_cast<uint32_t>(std::min(kTreesInFlight, forest_.trees.size() - first));
-      size_t leaves = 0;
+      size_t leaves = 0, most_leaves = 0;
       for (uint32_t j = 0; j < group.trees; ++j) {
         group.depth = std::max(group.depth, shapes_[first + j].depth);
         leaves += shapes_[first + j].leaves;
+        most_leaves = std::max<size_t>(most_leaves, shapes_[first + j].leaves);
         group.outputs[j] = forest_.trees[first + j].output;
       }
       // Perfect while most of the places are used, or the whole is small.
@@ -177,7 +178,11 @@ class Compiler {
         for (uint32_t j = 0; j < group.trees; ++j) lay_perfect(first, j, group.depth);
         if constexpr (sizeof(K) == 1) add_tops(places.back().nodes, group.depth);
       } else {
-        places.push_back({});
+        places.push_back({0, out_.path_leaves.size(), out_.walk_paths.size()});
+        if (sizeof(K) == 1 && most_leaves <= kMostPathLeaves)
+          group.path_leaves = most_leaves <= kMostPathLeaves / 2 ? kMostPathLeaves / 2 : kMostPathLeaves;
+        for (size_t j = 0; j < group.trees && group.path_leaves > 0; ++j)
+          add_paths(first + j, group.path_leaves);
         for (size_t j = 0; j < kTreesInFlight; ++j)
           group.roots[j] = static_cast<uint32_t>(j < group.trees ? link(first + j) : link_leaf(0));
       }
@@ -189,10 +194,13 @@ class Compiler {
       if (group.nodes != nullptr) {
         group.nodes = out_.walk_nodes.data() + places[g].nodes;
         group.leaves = out_.walk_leaves.data() + places[g].leaves;
-        group.tops = out_.walk_tops.empty() ? nullptr : out_.walk_tops.data() + places[g].tops;
+        group.tops = out_.walk_tops.empty() ? nullptr : out_.walk_tops.data() + places[g].tops_or_paths;
       } else {
         group.linked = out_.linked_nodes.data();
         group.leaves = out_.linked_leaves.data();
+        if (group.path_leaves == 0) continue;
+        group.paths = out_.walk_paths.data() + places[g].tops_or_paths;
+        group.leaves_of_paths = out_.path_leaves.data() + places[g].leaves;
       }
     }
   }
@@ -238,6 +246,44 @@ class Compiler {
         out_.walk_tops[top + 128 * j + at] = static_cast<uint8_t>(node.rank);
         out_.walk_tops[top + 128 * j + 64 + at] = static_cast<uint8_t>(node.key);
       }
+  }
+
+  /// A tree as the ways to its leaves, with room for so many.
+  void add_paths(size_t tree, uint32_t most) {
+    struct Way {
+      const Node* node;
+      uint64_t asked, right;
+    };
+    const size_t at = out_.walk_paths.size(), first_leaf = out_.path_leaves.size();
+    out_.walk_paths.resize(at + (most == 32 ? kPathBytes<32> : kPathBytes<64>));
+    out_.path_leaves.resize(first_leaf + most);
+    uint8_t* const path = out_.walk_paths.data() + at;
+    uint32_t inner = 0, leaf = 0;
+    const auto set = [&](uint32_t of, uint64_t asked, uint64_t right) {
+      for (uint32_t byte = 0; byte < most / 8; ++byte) {
+        path[128 + of * (most / 8) + byte] = static_cast<uint8_t>(asked >> 8 * byte);
+        path[128 + (most + of) * (most / 8) + byte] = static_cast<uint8_t>(right >> 8 * byte);
+      }
+    };
+    std::vector<Way> open = {{&forest_.trees[tree].nodes[0], 0, 0}};
+    while (!open.empty()) {
+      const Way way = open.back();
+      open.pop_back();
+      if (way.node->is_leaf()) {
+        out_.path_leaves[first_leaf + leaf] = leaf_value<T>(forest_, tree, *way.node);
+        set(leaf++, way.asked, way.right);
+        continue;
+      }
+      const Asked asked = index_.asked(forest_.trees[tree], *way.node);
+      path[inner] = static_cast<uint8_t>(asked.rank);
+      path[64 + inner] = static_cast<uint8_t>(asked.key);
+      const uint64_t here = uint64_t{1} << inner++;
+      open.push_back({&child(forest_.trees[tree], *way.node, true), way.asked | here, way.right | here});
+      open.push_back({&child(forest_.trees[tree], *way.node, false), way.asked | here, way.right});
+    }
+    // The last node's place is nobody's, of rank 0, so it goes right: what asks it to go left is never
+    // reached.
+    for (; leaf < most; ++leaf) set(leaf, uint64_t{1} << (most - 1), 0);
   }
 
   size_t link_leaf(T value) {

@@ -87,8 +87,8 @@ class CompiledForest {
   size_t keys = 0;
   std::vector<WalkNode<K>> walk_nodes;
   std::vector<LinkedNode> linked_nodes;
-  std::vector<uint8_t> walk_tops;
-  std::vector<T> walk_leaves, linked_leaves;
+  std::vector<uint8_t> walk_tops, walk_paths;
+  std::vector<T> walk_leaves, linked_leaves, path_leaves;
   std::vector<WalkGroup<T, K>> groups;
   bool slices = false;
   std::vector<uint32_t> programs;

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "forest/forest.hpp"
-#include "forest/kernels.hpp"
 
 namespace tidemill::forest {
 

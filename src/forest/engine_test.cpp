@@ -212,6 +212,22 @@ std::vector<Shape> shapes() {
   out.push_back({.name = "no_tree", .trees = 0});
   out.push_back({.name = "many_trees", .trees = 5000, .depth = 3});
   out.push_back({.name = "leaf_wise_31", .trees = 40, .depth = 30, .early_leaf = 0, .most_leaves = 31});
+  for (const size_t leaves : {2, 9, 32, 33, 64, 65})
+    out.push_back({.name = fmt::format("leaf_wise_{}", leaves),
+                   .trees = 21,
+                   .depth = 60,
+                   .early_leaf = 0,
+                   .categories = 0.2,
+                   .outputs = leaves == 33 ? 3U : 1U,
+                   .most_leaves = leaves,
+                   .every_missing_rule = true});
+  for (const size_t leaves : {31, 63})
+    out.push_back({.name = fmt::format("leaf_wise_{}_of_many_keys", leaves),
+                   .features = 100,
+                   .trees = 150,
+                   .depth = 60,
+                   .early_leaf = 0,
+                   .most_leaves = leaves});
   out.push_back({.name = "leaf_wise_255", .trees = 20, .depth = 60, .early_leaf = 0, .most_leaves = 255});
   out.push_back({.name = "leaf_wise_256", .trees = 10, .depth = 60, .early_leaf = 0, .most_leaves = 256});
   out.push_back({.name = "leaf_wise_257", .trees = 10, .depth = 60, .early_leaf = 0, .most_leaves = 257});

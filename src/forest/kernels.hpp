@@ -19,6 +19,9 @@ inline constexpr uint32_t kSplitters = 16;
 inline constexpr uint32_t kMaxByteRank = 255;  // of a key that fits a byte
 inline constexpr size_t kMinKeys = 256;        // room for keys of a row: what four registers hold
 inline constexpr uint32_t kTopDepth = 6;       // levels whose nodes fit 64 bits
+inline constexpr uint32_t kMostPathLeaves = 64;
+template <uint32_t Leaves>
+inline constexpr size_t kPathBytes = 128 + size_t{2} * Leaves * Leaves / 8;
 
 /// A feature that is compared with thresholds. T is float (XGBoost) or double (LightGBM).
 template <class T>
@@ -62,7 +65,10 @@ struct LinkedNode {
 
 /// Trees that are walked together. Perfect: four trees lie side by side, so that one register addresses them:
 /// node `at` (heap order, from 1) of tree j is nodes[((j / 4 << depth) + at) · 4 + j % 4]; the leaves of tree
-/// j are leaves[j << depth …]. Linked: the nodes of all in one array, leaves beside them.
+/// j are leaves[j << depth …]. Linked: the nodes of all in one array, leaves beside them; and where keys are
+/// bytes and no tree has more than kMostPathLeaves leaves, paths as well: 64 ranks and 64 keys of nodes in
+/// any order, then for each of path_leaves leaves which nodes lead there, and of these, which go right; as
+/// numbers of path_leaves bits, kPathBytes in all. The leaf is the one whose nodes all say so.
 template <class T, class K>
 struct WalkGroup {
   uint32_t trees;
@@ -72,6 +78,9 @@ struct WalkGroup {
   const uint8_t* tops;  // perfect, bytes: the first six levels of tree j as 64 ranks and 64 keys at 128·j
   uint32_t roots[kTreesInFlight];  // linked
   const T* leaves;
+  const uint8_t* paths;  // linked, or null
+  uint32_t path_leaves;  // of a tree: 32 or 64
+  const T* leaves_of_paths;
   uint32_t outputs[kTreesInFlight];
 };
 

@@ -420,12 +420,42 @@ TIDEMILL_VBMI inline __m512i descend(__m512i right, uint32_t steps) {
   return at;
 }
 
+/// The leaf whose nodes all decide as they have to.
+template <bool Wide, uint32_t Leaves>
+TIDEMILL_VBMI inline size_t leaf_at_end(const uint8_t* path, const KeyRegisters& keys) {
+  const uint64_t right = decisions<Wide>(path, keys);
+  const uint8_t* const asked = path + 128;
+  const uint8_t* const wanted = asked + Leaves * Leaves / 8;
+  uint64_t reached = 0;
+  if constexpr (Leaves == 32) {
+    const __m512i all = _mm512_set1_epi32(static_cast<int>(right));
+    for (size_t i = 0; i < 2; ++i) {
+      const __m512i other = _mm512_xor_si512(all, _mm512_loadu_si512(wanted + 64 * i));
+      reached |= uint64_t{_mm512_testn_epi32_mask(other, _mm512_loadu_si512(asked + 64 * i))} << (16 * i);
+    }
+  } else {
+    const __m512i all = _mm512_set1_epi64(static_cast<int64_t>(right));
+    for (size_t i = 0; i < 8; ++i) {
+      const __m512i other = _mm512_xor_si512(all, _mm512_loadu_si512(wanted + 64 * i));
+      reached |= uint64_t{_mm512_testn_epi64_mask(other, _mm512_loadu_si512(asked + 64 * i))} << (8 * i);
+    }
+  }
+  return static_cast<size_t>(__builtin_ctzll(reached));
+}
+
+template <bool Wide, uint32_t Leaves, class T>
+TIDEMILL_VBMI inline void find_ends(const WalkGroup<T, uint8_t>& group, const KeyRegisters& keys,
+                                    size_t* at) {
+  for (size_t j = 0; j < group.trees; ++j)
+    at[j] = j * Leaves + leaf_at_end<Wide, Leaves>(group.paths + j * kPathBytes<Leaves>, keys);
+}
+
 /// Groups that are walked together, stage by stage: what a stage stores has reached the cache when the next
 /// one asks for it in another width,.
 constexpr size_t kGroupsAtOnce = 16;
 
-/// Where eight trees are: nodes as at[] of walk_perfect, or, where the top is all of a tree, places of
-/// leaves.
+/// Where eight trees are: nodes as at[] of walk_perfect, or, where the top is all of a tree and at the ends
+/// of paths, places of leaves.
 struct alignas(64) Places {
   size_t at[kTreesInFlight];
 };
@@ -442,6 +472,12 @@ template <bool Wide, class T>
 TIDEMILL_VBMI inline void find_places(const WalkGroup<T, uint8_t>* groups, size_t count,
                                       const KeyRegisters& keys, Places* places) {
   for (size_t g = 0; g < count; ++g) {
+    if (groups[g].paths != nullptr) {
+      if (groups[g].path_leaves == 32)
+        find_ends<Wide, 32>(groups[g], keys, places[g].at);
+      else
+        find_ends<Wide, 64>(groups[g], keys, places[g].at);
+    }
     if (groups[g].tops == nullptr) continue;
 #pragma GCC unroll 8
     for (size_t j = 0; j < kTreesInFlight; ++j)
@@ -474,7 +510,10 @@ TIDEMILL_VBMI void walk_tops(const Compiled<T, uint8_t>& forest, const T* rows, 
       asm("" : "+m"(places));  // eight numbers from here on: what is left of the way looks up one by one
       for (size_t g = 0; g < some; ++g) {
         const WalkGroup<T, uint8_t>& group = groups[g];
-        if (group.tops == nullptr)
+        if (group.paths != nullptr)
+          for (size_t j = 0; j < group.trees; ++j)
+            sums.add(group.outputs[j], group.leaves_of_paths[places[g].at[j]]);
+        else if (group.tops == nullptr)
           body::walk_linked(group, scratch.keys, sums);
         else if (group.depth > kTopDepth)
           body::walk_perfect(group, scratch.keys, kTopDepth, places[g].at, sums);
