@@ -1,5 +1,6 @@
 #include "statistics/score_drift.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -65,6 +66,14 @@ TEST(ScoreDrift, of_a_constant_is_its_psi_and_of_nothing_nothing) {
   EXPECT_FALSE(score_drift(bins, constant, {}));
   const std::vector<double> missing(300, std::numeric_limits<double>::quiet_NaN());
   EXPECT_GT(score_drift(bins, constant, missing).value(), 1);
+}
+
+TEST(NewestScores, are_the_newest_ten_thousand) {
+  NewestScores scores;
+  for (int i = 0; i < 25'000; ++i) scores.add(i);
+  EXPECT_EQ(scores.values().size(), 10'000U);
+  EXPECT_EQ(std::ranges::min(scores.values()), 15'000);
+  EXPECT_EQ(std::ranges::max(scores.values()), 24'999);
 }
 
 }  // namespace tidemill::statistics
