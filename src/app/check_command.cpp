@@ -10,6 +10,7 @@
 #include "app/references.hpp"
 #include "app/retraining_status.hpp"
 #include "app/shadow_status.hpp"
+#include "app/stop_signals.hpp"
 #include "pipeline/batch.hpp"
 #include "pipeline/check_tables.hpp"
 #include "pipeline/diff.hpp"
@@ -171,6 +172,7 @@ int predict(const GlobalOptions& global, const PredictOptions& options) {
   batch.input = options.input;
   batch.output = options.output;
   batch.timezone = session->project.timezone;
+  batch.stop = &end_in_order_on_signals();
   batch.budget = pipeline::budget_of(session->project);
   const std::string model = options.model.substr(0, options.model.find('@'));
   if (const auto declared = session->project.models.find(model); declared != session->project.models.end())

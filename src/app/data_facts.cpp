@@ -166,18 +166,19 @@ Result<WrittenAs> written_as(engine::Connection& connection, const ColumnFacts& 
 }
 
 /// The file as the table `data`. A column that has another form behind the rows that its type was found in
-/// becomes text; which columns, and why.
+/// gets a type that takes it, too; which columns, and why.
 Result<std::map<std::string, std::string>> load(engine::Connection& connection, engine::FileScan scan) {
   std::map<std::string, std::string> mixed;
   for (;;) {
     TM_TRY(const std::string select, engine::select_from_files(connection, scan));
     auto loaded = connection.execute("CREATE TEMP TABLE data AS " + select);
     if (loaded) return mixed;
-    const auto bad = engine::bad_value_of(loaded.error());
+    const auto wider = engine::wider_column(scan, loaded.error());
     const Error error = engine::explain_scan_error(scan, std::move(loaded).error());
+    if (!wider) return std::unexpected(error);
     const std::string line = error.where.line > 0 ? fmt::format("line {}: ", error.where.line) : "";
-    if (!bad || !mixed.emplace(bad->column, line + error.message).second) return std::unexpected(error);
-    scan.declared.push_back({bad->column, "VARCHAR"});
+    mixed[wider->name] = line + error.message;
+    engine::declare(scan, *wider);
   }
 }
 

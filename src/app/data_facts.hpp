@@ -36,7 +36,7 @@ struct ColumnFacts {
                      // a number; 0: not measured
   WhenFilled when_filled;
   WrittenAs written_as;
-  std::string mixed;  // why it is text, though the first rows have another type; empty: it is what they say
+  std::string mixed;  // why it is of its type, though the first rows have another; empty: they have not
 };
 
 struct DataFacts {

@@ -118,6 +118,10 @@ bool is_declarable(const std::string& type) {
   return !project::misfit({project::Scalar::Kind::ColumnType}, node);
 }
 
+std::string_view word_of_mixed(const ColumnFacts& facts) {
+  return facts.column.type == "VARCHAR" ? "text" : "numbers";
+}
+
 std::string column_line(const ColumnFacts& facts, bool is_key) {
   std::vector<std::string> parts;
   if (const std::string type = lower(facts.column.type); is_declarable(type))
@@ -127,8 +131,9 @@ std::string column_line(const ColumnFacts& facts, bool is_key) {
     checks.push_back("unique");
   if (!checks.empty()) parts.push_back("checks: " + yaml_flow(checks));
   if (parts.empty()) return "";
-  const std::string why =
-      facts.mixed.empty() ? "" : fmt::format("  # text: {}", visible(facts.mixed, Breaks::Show));
+  const std::string why = facts.mixed.empty() ? ""
+                                              : fmt::format("  # {}: {}", word_of_mixed(facts),
+                                                            visible(facts.mixed, Breaks::Show));
   return fmt::format("      {}: {{{}}}{}\n", yaml_key(facts.column.name), fmt::join(parts, ", "), why);
 }
 
@@ -368,7 +373,7 @@ Result<Draft> draft_project(const std::string& name, const DataFacts& data, cons
 
   for (const ColumnFacts& facts : data.columns)
     if (!facts.mixed.empty())
-      draft.notes.push_back(fmt::format("text: {}: {}", facts.column.name, facts.mixed));
+      draft.notes.push_back(fmt::format("{}: {}: {}", word_of_mixed(facts), facts.column.name, facts.mixed));
   for (const auto& [column, reason] : excluded)
     draft.notes.push_back(fmt::format("not a feature: {} {}", column, reason));
   for (const ColumnFacts& facts : data.columns) {

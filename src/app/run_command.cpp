@@ -1,13 +1,11 @@
 // tidemill plan, run, explain, diff.
-#include <atomic>
-#include <csignal>
 
 #include <fmt/format.h>
 
 #include "app/commands.hpp"
 #include "app/output.hpp"
 #include "app/progress.hpp"
-#include "base/process.hpp"
+#include "app/stop_signals.hpp"
 #include "pipeline/plan.hpp"
 #include "pipeline/run.hpp"
 #include "project/scalar.hpp"
@@ -15,23 +13,6 @@
 namespace tidemill::app {
 
 namespace {
-
-std::atomic<bool> stop_asked{false};
-
-// The first Ctrl-C ends the run in order; a second one ends the program and its commands the hard way, which
-// a home survives too.
-void on_signal(int signal) {
-  if (!stop_asked.exchange(true)) return;
-  kill_children();
-  std::_Exit(128 + signal);
-}
-
-void end_in_order_on_signals() {
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
-  // A terminal that goes away; who started us with nohup wants the run to go on.
-  if (std::signal(SIGHUP, on_signal) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
-}
 
 /// What a scheduler said of it.
 Result<registry::RunCause> cause_of(const RunOptions& options) {
@@ -133,7 +114,7 @@ int run(const GlobalOptions& global, const RunOptions& options) {
   warn_of_idle_keys(global, session->project);
   warn_of_idle_deployments(global, *session);
   warn_of_lost_features(global, *session);
-  end_in_order_on_signals();
+  const std::atomic<bool>& stop_asked = end_in_order_on_signals();
   pipeline::RunOptions run_options;
   run_options.selection = options.selection;
   run_options.force = options.force;

@@ -41,9 +41,10 @@ Result<void> refuse_duplicates(Connection& connection, const FileLayout& layout)
 
 }  // namespace
 
+// All rows: a key that comes later would be left out without a word.
 std::string json_options(const FileScan& scan) {
-  return fmt::format(", format = '{}', sample_size = {}",
-                     scan.format == "jsonl" ? "newline_delimited" : "auto", kSampleRows);
+  return fmt::format(", format = '{}', sample_size = -1",
+                     scan.format == "jsonl" ? "newline_delimited" : "auto");
 }
 
 Result<FileLayout> json_layout(Connection& connection, const FileScan& scan, const Path& file) {
@@ -66,15 +67,6 @@ Result<FileLayout> json_layout(Connection& connection, const FileScan& scan, con
     return data_error("source.bad_columns", "the file holds values, not objects", {.file = file.string()},
                       "each line or element must be an object: {\"column\": value, …}");
   TM_CHECK(refuse_duplicates(connection, layout));
-  for (const Column& declared : scan.declared) {
-    const bool found = std::any_of(layout.columns.begin(), layout.columns.end(), [&](const Column& column) {
-      return same_name(column.name, declared.name);
-    });
-    if (found) continue;
-    // Not among the rows looked at: it may come later.
-    TM_TRY(const bool comes, has_key(connection, layout, declared.name));
-    if (comes) layout.columns.push_back({declared.name, "JSON"});
-  }
   return layout;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 namespace tidemill::engine {
 
@@ -18,6 +19,15 @@ bool is_decimal_type(std::string_view type) { return type.starts_with("DECIMAL")
 
 bool is_number_type(std::string_view type) {
   return is_integer_type(type) || is_float_type(type) || is_decimal_type(type);
+}
+
+bool is_written_as_number(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t";
+  text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
+  text = text.substr(0, text.find_last_not_of(kBlanks) + 1);
+  double number = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return end == text.data() + text.size() && failed != std::errc::invalid_argument;
 }
 
 }  // namespace tidemill::engine

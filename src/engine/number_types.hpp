@@ -12,4 +12,7 @@ bool is_decimal_type(std::string_view type);
 /// Any of the three.
 bool is_number_type(std::string_view type);
 
+/// Whether a text, blanks around it aside, is written as a number, be it one beyond the doubles.
+bool is_written_as_number(std::string_view text);
+
 }  // namespace tidemill::engine

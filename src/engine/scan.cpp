@@ -133,7 +133,7 @@ class Unification {
   }
 
   Result<void> add(const FileLayout& layout, Column column) {
-    if (scan_.format == "csv" && scan_.as_written && scan_.as_written(column.name))
+    if ((scan_.format == "csv" || column.type == "JSON") && scan_.as_written && scan_.as_written(column.name))
       column.type = "VARCHAR";
     else if (is_meant_as_number(scan_, column.name) && !is_number_type(column.type) &&
              column.type != "BOOLEAN" && column.type != "VARCHAR")

@@ -6,6 +6,7 @@
 
 #include "engine/file_layout.hpp"
 #include "engine/names.hpp"
+#include "engine/number_types.hpp"
 
 namespace tidemill::engine {
 
@@ -101,8 +102,8 @@ std::string hint_for_value(const FileScan& scan, const std::string& column, cons
                        value);
   if (scan.format == "csv" && (type == "DATE" || type.starts_with("TIMESTAMP")))
     return hint_for_time(scan, column, value, type);
-  return fmt::format("mend the row, or declare the column with a type that takes it: {}: {{type: varchar}}",
-                     column);
+  return fmt::format("mend the row, or declare the column with a type that takes it: {}: {{type: {}}}",
+                     column, is_integer_type(type) && is_written_as_number(value) ? "double" : "varchar");
 }
 
 Error bad_value(const FileScan& scan, Place where, const std::string& column, const std::string& value,
@@ -177,6 +178,15 @@ std::string unconverted_value(const std::string& message) {
   return between(message, "Could not convert string \"", "\" to '");
 }
 
+/// What the value was to be.
+std::string type_in(const std::string& message) {
+  if (contains(message, kBadValuePrefix)) {
+    const Json json = bad_value_in(message);
+    return json.is_object() ? text_in(json, "type") : "";
+  }
+  return between(message, "\" to '", "'");
+}
+
 Error explain_bad_value(const FileScan& scan, const std::string& message) {
   const Json json = bad_value_in(message);
   if (!json.is_object()) return {.kind = ErrorKind::Data, .code = "source.bad_row", .message = message};
@@ -233,8 +243,7 @@ Error explain_csv(const FileScan& scan, const std::string& message) {
   Error error{
       .kind = ErrorKind::Data, .code = "source.bad_row", .message = "the row is broken", .where = where};
   if (contains(message, "Error when converting column")) {
-    error = bad_value(scan, where, unconverted_column(message), unconverted_value(message),
-                      between(message, "\" to '", "'"));
+    error = bad_value(scan, where, unconverted_column(message), unconverted_value(message), type_in(message));
   } else if (contains(message, "Invalid unicode") || contains(message, "not utf-8 encoded")) {
     error.code = "source.encoding";
     error.message = "the file is not UTF-8";
@@ -324,6 +333,26 @@ std::optional<BadValue> bad_value_of(const Error& error) {
     if (const Json json = bad_value_in(error.message); json.is_object())
       bad = {text_in(json, "column"), text_in(json, "value")};
   return bad.column.empty() ? std::nullopt : std::optional(std::move(bad));
+}
+
+std::optional<Column> wider_column(const FileScan& scan, const Error& error) {
+  const auto bad = bad_value_of(error);
+  if (!bad) return std::nullopt;
+  const Column* declared = find_column(scan.declared, bad->column);
+  if (declared != nullptr && declared->type == "VARCHAR") return std::nullopt;
+  const bool fits_double = is_written_as_number(bad->value) &&
+                           (declared == nullptr || declared->type != "DOUBLE") &&
+                           is_integer_type(type_in(error.message));
+  return Column{bad->column, fits_double ? "DOUBLE" : "VARCHAR"};
+}
+
+void declare(FileScan& scan, const Column& column) {
+  for (Column& known : scan.declared)
+    if (same_name(known.name, column.name)) {
+      known.type = column.type;
+      return;
+    }
+  scan.declared.push_back(column);
 }
 
 Error explain_scan_error(const FileScan& scan, Error error) {

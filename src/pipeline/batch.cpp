@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
+#include <chrono>
+#include <thread>
 
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <fmt/ranges.h>
 
 #include "engine/names.hpp"
+#include "engine/number_types.hpp"
 #include "engine/scan.hpp"
 #include "pipeline/batch_files.hpp"
 #include "pipeline/columns.hpp"
@@ -158,24 +160,32 @@ void find_row(engine::Connection& connection, const engine::FileScan& scan, Erro
   }
 }
 
-/// Whether it is written as a number, be it one beyond the doubles.
-bool is_written_as_number(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t";
-  text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
-  text = text.substr(0, text.find_last_not_of(kBlanks) + 1);
-  double number = 0;
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return end == text.data() + text.size() && failed != std::errc::invalid_argument;
-}
+/// Interrupts the connection's statements once it is to stop, as long as this lives.
+class Stopping {
+ public:
+  Stopping(engine::Connection& connection, const std::atomic<bool>* stop) : stop_(stop) {
+    if (stop == nullptr) return;
+    thread_ = std::jthread([&connection, stop](const std::stop_token& over) {
+      constexpr std::chrono::milliseconds kPoll{20};
+      for (; !over.stop_requested(); std::this_thread::sleep_for(kPoll))
+        if (stop->load()) connection.interrupt();  // again: one that began just now has not seen it
+    });
+  }
+  Result<void> check() const {
+    if (stop_ == nullptr || !stop_->load()) return {};
+    return environment_error("interrupted", "the prediction was interrupted; there is no output");
+  }
 
-/// A column of numbers that was taken for one of whole numbers, for its first rows have no others.
-std::optional<std::string> column_of_fractions(const engine::FileScan& scan, const Error& error) {
-  const auto bad = engine::bad_value_of(error);
-  if (!bad || !scan.number(bad->column) || !is_written_as_number(bad->value)) return std::nullopt;
-  const bool tried = std::ranges::any_of(scan.declared, [&](const engine::Column& column) {
-    return engine::same_name(column.name, bad->column);
-  });
-  return tried ? std::nullopt : std::optional(bad->column);
+ private:
+  const std::atomic<bool>* stop_;
+  std::jthread thread_;
+};
+
+/// A column whose type was found in the first rows and does not take a later one, with a type that does. Of
+/// one that the model takes numbers from, that is no text.
+std::optional<engine::Column> type_that_takes(const engine::FileScan& scan, const Error& error) {
+  auto wider = engine::wider_column(scan, error);
+  return wider && wider->type == "VARCHAR" && scan.number(wider->name) ? std::nullopt : std::move(wider);
 }
 
 /// As predict() says it: a value that the file's column of numbers could not take.
@@ -184,7 +194,7 @@ void explain_bad_number(const engine::BadValue& bad, const std::string& model, E
   const std::string_view shown = std::string_view(bad.value).substr(0, kMostTextShown);
   error.where.what = std::string(kColumnPrefix) + bad.column;
   error.expected.clear();
-  if (is_written_as_number(bad.value)) {
+  if (engine::is_written_as_number(bad.value)) {
     error.code = "predict.range";
     error.message = fmt::format("column {} holds {}, which no double can hold", column, shown);
     error.hint = "doubles end at 1.8e308: leave the value empty where it is not known, or scale the column";
@@ -230,9 +240,11 @@ Result<BatchResult> predict_file(registry::Registry& registry, const BatchOption
   const std::string reference =
       fmt::format("{}@{}", version.model, version.number);  // an alias may move while this goes on
   TM_TRY(const auto predictor, predictors.find(reference));
-  // A guess would write 1.50 as 1.5 and t as true, and look for the category 1.10 as 1.1.
+  // A guess would write 1.50 as 1.5 and t as true, and look for the category 1.10 as 1.1, or, in JSON, for
+  // "a" with its quotes.
   scan.as_written = [&](const std::string& column) {
     const forest::Feature* feature = find_feature(predictor->package(), column);
+    if (scan.format != "csv") return feature != nullptr;
     return feature == nullptr ? output_format == "csv" : feature->sql_type == "VARCHAR";
   };
   scan.number = numbers_of(predictor->package());
@@ -244,6 +256,7 @@ Result<BatchResult> predict_file(registry::Registry& registry, const BatchOption
   TM_CHECK(database->register_predict(
       [&](const engine::PredictBatch& batch) { return predictors.predict(batch); }));
   TM_TRY(engine::Connection connection, database->connect());
+  const Stopping stopping(connection, options.stop);
   TM_TRY(std::string select, engine::select_from_files(connection, scan));
   TM_TRY(const std::vector<engine::Column> columns, connection.describe(select));
 
@@ -270,9 +283,9 @@ Result<BatchResult> predict_file(registry::Registry& registry, const BatchOption
   };
   Result<void> written = write();
   while (!written) {
-    const auto fractions = column_of_fractions(scan, written.error());
-    if (!fractions) break;
-    scan.declared.push_back({*fractions, "DOUBLE"});
+    const auto wider = type_that_takes(scan, written.error());
+    if (!wider) break;
+    engine::declare(scan, *wider);
     auto again = engine::select_from_files(connection, scan);
     if (again) select = *std::move(again);
     written = again ? write() : std::unexpected(std::move(again).error());
@@ -280,6 +293,7 @@ Result<BatchResult> predict_file(registry::Registry& registry, const BatchOption
   if (!written) {
     std::error_code ignored;
     std::filesystem::remove(part, ignored);
+    TM_CHECK(stopping.check());
     return std::unexpected(explain_failure(connection, scan, version.model, std::move(written).error()));
   }
   TM_CHECK(publish_file(part, output));

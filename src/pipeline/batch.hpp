@@ -2,6 +2,7 @@
 // here as behind predict() in SQL.
 #pragma once
 
+#include <atomic>
 #include <string>
 
 #include "base/file.hpp"
@@ -18,6 +19,7 @@ struct BatchOptions {
   Path output;        // any it writes; appears whole or not at all
   std::string timezone = "UTC";
   Budget budget;
+  const std::atomic<bool>* stop = nullptr;  // once it is set, it ends with error interrupted
   std::string table = {};  // the one the project's model reads, for the hint; empty: not known
 };
 struct BatchResult {
@@ -33,7 +35,7 @@ struct BatchResult {
 /// prediction, and low and high with conformal intervals (regression). Errors: usage.format, io.missing;
 /// predict.output_is_input and predict.unwritable_output before anything is read; predict.missing_feature,
 /// predict.column_taken; predict.not_a_number, predict.range and predict.unknown_category with the row;
-/// source.*.
+/// source.*; interrupted.
 Result<BatchResult> predict_file(registry::Registry& registry, const BatchOptions& options);
 
 }  // namespace tidemill::pipeline
