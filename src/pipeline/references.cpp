@@ -52,8 +52,10 @@ class References {
     std::vector<std::string> names;
     for (const auto& [name, source] : project_.sources) names.push_back(name);
     for (const auto& [name, transform] : project_.transforms) names.push_back(name);
-    add("plan.unknown_table", fmt::format("there is no table '{}'", table), place, described,
-        did_you_mean(table, names));
+    std::string hint = did_you_mean(table, names);
+    if (hint.empty())
+      hint = fmt::format("a table is one of `sources`, or a transform: the file transforms/{}.sql", table);
+    add("plan.unknown_table", fmt::format("there is no table '{}'", table), place, described, hint);
     return false;
   }
 

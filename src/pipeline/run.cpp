@@ -304,7 +304,6 @@ class StepRunner {
     for (const auto& [text, place] : run_.outline.step(plan_.steps[step].id).calls)
       if (parse_reference(text).model == reference.model) why.where = place;
     why = with_maker(run_.project, reference, std::move(why));
-    why.hint += "; `tidemill models` tells what became of its versions";
     settle_blocked(step, by, false, std::move(why));
   }
 

@@ -183,6 +183,11 @@ std::unexpected<Error> unknown_version(Database& database, const std::string& mo
   const bool number =
       !reference.empty() && std::ranges::all_of(reference, [](char c) { return c >= '0' && c <= '9'; });
   std::string hint = number ? "" : did_you_mean(reference, names);
+  if (reference == "champion")
+    hint = fmt::format(
+        "no version went live: `tidemill models show {0}` says why; {0}@{1} names the newest, and `tidemill "
+        "promote {0} {1}` makes it the champion",
+        model, newest);
   if (hint.empty())
     hint = fmt::format("its versions are 1 to {}{}", newest,
                        names.empty() ? "" : fmt::format("; its aliases: {}", fmt::join(names, ", ")));
