@@ -286,9 +286,12 @@ Result<BatchResult> predict_file(registry::Registry& registry, const BatchOption
     const auto wider = type_that_takes(scan, written.error());
     if (!wider) break;
     engine::declare(scan, *wider);
-    auto again = engine::select_from_files(connection, scan);
-    if (again) select = *std::move(again);
-    written = again ? write() : std::unexpected(std::move(again).error());
+    if (auto again = engine::select_from_files(connection, scan)) {
+      select = *std::move(again);
+      written = write();
+    } else {
+      written = std::unexpected(std::move(again).error());
+    }
   }
   if (!written) {
     std::error_code ignored;

@@ -44,7 +44,7 @@ class Row {
 class Sql {
  public:
   template <std::convertible_to<std::string_view> Text>
-  consteval Sql(const Text& text) : text_(text) {}
+  consteval Sql(const Text& text) : text_(text) {}  // NOLINT(google-explicit-constructor): a literal is one
   std::string_view text() const { return text_; }
 
  private:
