@@ -9,7 +9,7 @@
 
 namespace tidemill::engine {
 
-/// Rows of each file that are looked at to find the types of columns that are not declared.
+/// Rows of each CSV file that are looked at to find the types of columns that are not declared.
 inline constexpr int kSampleRows = 20480;
 
 struct FileLayout {

@@ -16,7 +16,7 @@ TEST(number_types, are_told_from_lists_of_them_and_from_all_else) {
   EXPECT_FALSE(is_float_type("DECIMAL(18,3)"));
 }
 
-TEST(NumberTypes, knows_what_is_written_as_a_number) {
+TEST(number_types, knows_what_is_written_as_a_number) {
   for (const char* text : {"1", "-1.5", " 2.5\t", "1e400", "inf", "nan", "007", ".5", "5."})
     EXPECT_TRUE(is_written_as_number(text)) << text;
   for (const char* text : {"", " ", "-", "1 2", "1,5", "1_000", "0x10", "abc", "1.5x", "2024-01-01"})

@@ -302,10 +302,11 @@ Result<void> keep_long_numbers(Connection& connection, const FileScan& scan, Fil
   if (doubtful.empty()) return {};
   const bool csv = scan.format == "csv";
   TM_TRY(const Rows rows,
-         connection.query(
-             fmt::format("SELECT {} FROM (SELECT * FROM {}({}{}, columns = {{{}}}{}) LIMIT {})", answers,
-                         csv ? "read_csv" : "read_json", quote_text(layout.file.string()), layout.options,
-                         all_as_text(layout.columns), csv ? ", ignore_errors = true" : "", kSampleRows)));
+         connection.query(fmt::format("SELECT {} FROM (SELECT * FROM {}({}{}, columns = {{{}}}{}){})",
+                                      answers, csv ? "read_csv" : "read_json",
+                                      quote_text(layout.file.string()), layout.options,
+                                      all_as_text(layout.columns), csv ? ", ignore_errors = true" : "",
+                                      csv ? fmt::format(" LIMIT {}", kSampleRows) : "")));
   for (size_t i = 0; i < doubtful.size(); ++i)
     if (std::get<bool>(rows.rows[0][i])) doubtful[i]->type = "VARCHAR";
   return {};
