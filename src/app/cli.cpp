@@ -22,6 +22,9 @@ namespace {
 
 constexpr int kUsageExit = 2;
 
+/// Of --limit. Help does not show it: "UINT" says enough.
+CLI::Validator at_least_one() { return CLI::Range(1, 1'000'000'000).description(""); }
+
 // Examples come first: what people look for in help.
 class Help final : public CLI::Formatter {
  public:
@@ -159,7 +162,7 @@ int run_cli(int argc, char** argv) {
   check_app->add_option("table", check_options.tables, "tables (default: all)");
   check_app->add_option("--show-rows", check_options.show_rows,
                         "print the rows that fail this check, or a check of this column");
-  check_app->add_option("--limit", check_options.limit, "rows to print");
+  check_app->add_option("--limit", check_options.limit, "rows to print")->check(at_least_one());
   check_app->callback([&] { command = [&] { return check(global, check_options); }; });
 
   std::string profile_table;
@@ -245,7 +248,7 @@ int run_cli(int argc, char** argv) {
                                 const std::string& words, const std::string& examples) {
     CLI::App* app = sub(name, description, examples);
     app->add_option("what", registry_options.rest, words);
-    app->add_option("--limit", registry_options.limit, "rows to print");
+    app->add_option("--limit", registry_options.limit, "rows to print")->check(at_least_one());
     app->callback([&, name] {
       command = [&, name] {
         registry_options.what = name;
@@ -370,7 +373,7 @@ int run_cli(int argc, char** argv) {
                             "  tidemill audit\n  tidemill audit verify\n");
   audit_app->add_option("verb", audit_verb, "verify, or nothing to list")
       ->check(CLI::IsMember({"verify", "list"}));
-  audit_app->add_option("--limit", audit_limit, "entries to print");
+  audit_app->add_option("--limit", audit_limit, "entries to print")->check(at_least_one());
   audit_app->callback([&] { command = [&] { return audit(global, audit_verb == "verify", audit_limit); }; });
 
   CLI::App* verify_app =

@@ -18,6 +18,8 @@ Scalar real(double min = -std::numeric_limits<double>::infinity(),
             double max = std::numeric_limits<double>::infinity());
 Scalar share(double min = 0, double max = 1);
 Scalar duration();
+Scalar positive_duration();
+Scalar url();
 Scalar words(std::vector<std::string> words);
 Scalar metric();
 Scalar any_value();

@@ -182,7 +182,9 @@ const Object& model_object() {
        {"features", object(features_object()), "Which columns are features.",
         "all but key, target and weight"},
        {"types", map_of(column_name(), scalar(words({"category", "numeric"})), "column"),
-        "How columns are taken.", "text is a category, all else numeric"},
+        "How columns are taken. A feature of another kind than the champion's is an error until it "
+        "stands here.",
+        "text is a category, all else numeric"},
        {"weight", scalar(column_name()), "A column with each row's weight.", "all rows weigh the same"},
        {"split", object(split_object()), "How rows are divided.",
         "by a hash of the key: 60 % training, 20 % validation, 20 % test"},
@@ -199,7 +201,7 @@ const Object& model_object() {
         "nothing: every version becomes champion"},
        {"retrain", object(retrain_object()), "When it is trained again by itself."},
        {"checks", checks_form(model_check_object()), "Proofs about the model's data."},
-       {"timeout", scalar(duration()), "The longest time that training may take.", "no limit"},
+       {"timeout", scalar(positive_duration()), "The longest time that training may take.", "no limit"},
        {"imported", scalar(yes_or_no()),
         "Its versions were trained elsewhere and come by `tidemill models import`: there is nothing to "
         "learn, "

@@ -113,10 +113,10 @@ const Object& notify_object() {
   static const Object described{
       "notify",
       "Who is told, and of what.",
-      {{"webhook", scalar(text()), "A URL that gets a JSON message."},
+      {{"webhook", scalar(url()), "A URL that gets a JSON message."},
        {"form", scalar(words({"json", "slack"})), "The form of the webhook's message.",
         "slack for hooks.slack.com, else json"},
-       {"alertmanager", scalar(text()), "The URL of a Prometheus Alertmanager."},
+       {"alertmanager", scalar(url()), "The URL of a Prometheus Alertmanager."},
        {"on", either(scalar(events()), list_of(scalar(events()), 1, 8)), "Of what.",
         "[failed, rejected, firing]"}},
       {},

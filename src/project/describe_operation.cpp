@@ -74,8 +74,8 @@ const Object& log_object() {
         "`none`: written when the system sees fit; `interval`: on the disk after at most `interval`; `sync`: "
         "on the disk before the prediction is answered.",
         "interval"},
-       {"interval", scalar(duration()), "With durability interval: how much time a power cut may lose.",
-        "1s"},
+       {"interval", scalar(positive_duration()),
+        "With durability interval: how much time a power cut may lose.", "1s"},
        {"when_full", scalar(words({"drop", "block"})),
         "When predictions come faster than they can be written: `drop` leaves rows out and counts them, "
         "`block` lets predictions wait.",
@@ -134,7 +134,7 @@ const Object& export_object() {
         "With a connection: replace the table, merge by key, or append exactly once.", "replace"},
        {"key", one_or_list(column_name()), "For merge: the columns that name a row.", "the key of a source"},
        {"retries", object(retries_object()), "How often writing is tried."},
-       {"timeout", scalar(duration()), "The longest time that writing may take.", "no limit"}},
+       {"timeout", scalar(positive_duration()), "The longest time that writing may take.", "no limit"}},
       {{"path", "connection"}, {"path", "table"}, {"path", "mode"}},
       {{"path", "connection"}},
       "scored: {path: out/scored.parquet}",
@@ -154,8 +154,8 @@ const Object& schedule_object() {
        {"watch", one_or_list(reference(Target::Source)),
         "Instead of a time: run when these sources have new data. Of files, their content counts; a database "
         "is read at every look, and what is below it runs only if it has new rows."},
-       {"every", scalar(duration()), "With `watch`: how often it looks, and so how often it runs at most.",
-        "1m"},
+       {"every", scalar(positive_duration()),
+        "With `watch`: how often it looks, and so how often it runs at most.", "1m"},
        {"run", scalar({Scalar::Kind::Selector}), "What: a selection as `tidemill run` takes it.",
         "everything"},
        {"overlap", scalar(words({"skip", "queue"})), "What happens when the last run is not over.", "skip"},
@@ -175,7 +175,7 @@ const Object& run_object() {
   static const Object described{
       "run",
       "Limits of a run.",
-      {{"timeout", scalar(duration()), "The longest time a run may take.", "no limit"},
+      {{"timeout", scalar(positive_duration()), "The longest time a run may take.", "no limit"},
        {"memory", scalar({.kind = Scalar::Kind::Bytes, .min = kLeastMemory}),
         "The memory that parallel steps share. `TIDEMILL_MEMORY` in the environment comes before it.",
         "60 % of the machine's"},

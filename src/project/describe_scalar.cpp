@@ -15,6 +15,8 @@ Scalar whole(double min, double max) { return {Kind::Integer, min, max}; }
 Scalar real(double min, double max) { return {Kind::Number, min, max}; }
 Scalar share(double min, double max) { return {Kind::Share, min, max}; }
 Scalar duration() { return {Kind::Duration}; }
+Scalar positive_duration() { return {Kind::Duration, 1}; }
+Scalar url() { return {Kind::Url}; }
 Scalar words(std::vector<std::string> words) {
   Scalar scalar{Kind::Word};
   scalar.words = std::move(words);

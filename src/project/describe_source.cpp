@@ -108,7 +108,7 @@ const Object& source_object() {
        {"columns", columns_form(), "Types and checks of columns."},
        {"checks", checks_form(table_check_object()), "Rules on the whole table."},
        {"retries", object(retries_object()), "How often reading is tried."},
-       {"timeout", scalar(duration()), "The longest time that reading may take.", "no limit"}},
+       {"timeout", scalar(positive_duration()), "The longest time that reading may take.", "no limit"}},
       {{"path", "connection"}, {"table", "query"}},
       {{"path", "connection"}},
       "flights:\n  path: data/flights/*.parquet\n  key: flight_id\n  time_column: scheduled_at\n"
@@ -144,7 +144,7 @@ const Object& transform_object() {
         "known."},
        {"retries", object(retries_object()),
         "How often it is tried. A command that fails is tried again only when this is given."},
-       {"timeout", scalar(duration()), "The longest time it may take.", "no limit"}},
+       {"timeout", scalar(positive_duration()), "The longest time it may take.", "no limit"}},
       {},
       {},
       "features: {checks: [{row_count: {min: 1000}}]}",

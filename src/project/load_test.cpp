@@ -188,11 +188,21 @@ TEST(Load, reads_monitors_labels_and_who_is_told) {
   EXPECT_TRUE(monitors[7].estimated);
   EXPECT_EQ(p.labels.at("late").key, std::vector<std::string>{"flight_id"});
   EXPECT_EQ(p.labels.at("late").missing, Json(false));
-  EXPECT_EQ(p.notify->webhook.name(), "${env:TIDEMILL_TEST_SECRET}");
+  EXPECT_EQ(p.notify->webhook.name(), "https://example.test/${env:TIDEMILL_TEST_SECRET}");
   EXPECT_EQ(p.notify->form, Notify::Form::Slack);
   EXPECT_EQ(p.models.at("late").retrain.cooldown, parse_duration("12h").value());
   EXPECT_EQ(p.models.at("late").retrain.every_labels, 5'000);
   EXPECT_EQ(p.models.at("delay").retrain.cooldown, parse_duration("24h").value());
+}
+
+TEST(Load, a_limit_of_no_time_and_a_receiver_without_a_url_are_mistakes) {
+  EXPECT_NE(mistakes("sources: {s: {path: s.csv, timeout: 0s}}\n").find("'0s' leaves no time at all"),
+            std::string::npos);
+  EXPECT_EQ(mistakes("notify: {webhook: https://example.test/hook}\n"), "");
+  for (const char* word : {"example.test/hook", "https:///no-host", "ftp://example.test/hook"})
+    EXPECT_NE(mistakes(fmt::format("notify: {{webhook: \"{}\"}}\n", word)).find("is not a URL"),
+              std::string::npos)
+        << word;
 }
 
 TEST(Load, a_monitor_whose_limits_mean_nothing_is_a_mistake) {
@@ -324,7 +334,7 @@ TEST(Load, shows_secrets_by_name_only) {
   EXPECT_EQ(json.find("db.example"), std::string::npos);
   EXPECT_EQ(json.find("from-a-file"), std::string::npos);
   EXPECT_NE(json.find("host=${env:TIDEMILL_TEST_HOST} dbname=ops"), std::string::npos);
-  EXPECT_EQ(p.notify->webhook.reveal(), "hunter2-and-more");
+  EXPECT_EQ(p.notify->webhook.reveal(), "https://example.test/hunter2-and-more");
 }
 
 TEST(Load, fingerprint_follows_meaning_and_not_secrets_or_comments) {

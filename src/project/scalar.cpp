@@ -140,6 +140,12 @@ std::string hint_of_word(const std::string& text, const std::vector<std::string>
   return hint;
 }
 
+bool is_url(std::string_view text) {
+  for (const std::string_view scheme : {"https://", "http://"})
+    if (text.starts_with(scheme)) return text.size() > scheme.size() && text[scheme.size()] != '/';
+  return false;
+}
+
 std::optional<Misfit> word_misfit(const YamlNode& node, const std::vector<std::string>& words,
                                   std::string_view code, std::string_view noun) {
   if (std::find(words.begin(), words.end(), node.text) != words.end()) return std::nullopt;
@@ -178,9 +184,16 @@ std::optional<Misfit> text_misfit(const Scalar& scalar, const YamlNode& node) {
       return std::nullopt;
     }
     case Kind::Duration:
-      if (!parse_duration(text))
+      if (const auto span = parse_duration(text); !span)
         return bad_value(fmt::format("'{}' is not a duration", node.shown),
                          "a number and a unit: 500ms, 90s, 15m, 24h, 28d, 2w");
+      else if (static_cast<double>(span->micros) < scalar.min)
+        return bad_value(fmt::format("'{}' leaves no time at all", node.shown));
+      return std::nullopt;
+    case Kind::Url:
+      if (!is_url(text))
+        return bad_value(fmt::format("'{}' is not a URL", node.shown),
+                         "it begins with https:// or http:// and names a host");
       return std::nullopt;
     case Kind::Cron:
       if (auto cron = parse_cron(text); !cron) return bad_value(cron.error().message, cron.error().hint);
@@ -330,6 +343,8 @@ std::string describe(const Scalar& scalar) {
       return "a duration such as 90s, 24h or 28d";
     case Kind::Bytes:
       return "a size such as 512MB or 4GB";
+    case Kind::Url:
+      return "a URL such as https://example.org/hook";
     case Kind::Cron:
       return "a cron expression such as \"0 6 * * *\"";
     case Kind::TimeZone:

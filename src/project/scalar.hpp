@@ -25,8 +25,9 @@ struct Scalar {
     Integer,
     Number,
     Share,  // 1% or 0.01
-    Duration,
+    Duration,  // with a `min`, in microseconds
     Bytes,
+    Url,  // http://… or https://…
     Cron,
     TimeZone,
     ColumnType,

@@ -73,6 +73,8 @@ std::vector<Json> alternatives(const Scalar& scalar) {
       return {pattern_schema(kDuration, {"90s", "15m", "24h", "28d"})};
     case Kind::Bytes:
       return {pattern_schema(R"(^[0-9.]+ *([KMGT]i?)?B$)", {"512MB", "4GB"})};
+    case Kind::Url:
+      return {pattern_schema("^https?://[^/]", {"https://example.org/hook"})};
     case Kind::Cron:
       return {pattern_schema(R"(^(@[a-z]+|\S+(\s+\S+){4})$)", {"0 6 * * *", "*/15 * * * *", "0 0 * * mon"})};
     case Kind::TimeZone:
