@@ -28,26 +28,23 @@ class Stopwatch {
   std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
 };
 
-Result<std::optional<std::vector<std::string>>> champion_features(const StepContext& step,
-                                                                  const project::Model& model) {
+Result<std::optional<std::vector<forest::Feature>>> champion_features(const StepContext& step,
+                                                                      const project::Model& model) {
   TM_TRY(const auto aliases, step.registry().aliases(model.name));
   const auto champion = aliases.find("champion");
-  if (champion == aliases.end()) return std::optional<std::vector<std::string>>();
+  if (champion == aliases.end()) return std::optional<std::vector<forest::Feature>>();
   TM_TRY(const registry::Version version,
          step.registry().version(model.name, std::to_string(champion->second)));
-  const auto read = load_package(step.registry(), version);
+  auto read = load_package(step.registry(), version);
   if (!read) {
     // Else one broken version would keep every later one from being trained. Its gate says that it fails.
     step.log.line(
         fmt::format("warning: the champion, version {}, cannot be read ({}): columns that are new "
-                    "since then are taken as features",
+                    "since then are taken as features, and as what they are now",
                     version.number, read.error().message));
-    return std::optional<std::vector<std::string>>();
+    return std::optional<std::vector<forest::Feature>>();
   }
-  const forest::Package& package = *read;
-  std::vector<std::string> names;
-  for (const forest::Feature& feature : package.features) names.push_back(feature.name);
-  return std::optional(std::move(names));
+  return std::optional(std::move(read->features));
 }
 
 /// Tables above the model that a program makes: what it read there is not known.

@@ -79,6 +79,10 @@ std::string split_text(const engine::Column& column) {
                                                    : expression(column.name, Reading::Text);
 }
 
+std::string where_clause(const project::Model& model) {
+  return model.where.empty() ? "" : " WHERE " + engine::bracketed(model.where);
+}
+
 const std::string* declared_type(const project::Model& model, std::string_view column) {
   for (const auto& [name, type] : model.types)
     if (engine::same_name(name, column)) return &type;
@@ -87,7 +91,7 @@ const std::string* declared_type(const project::Model& model, std::string_view c
 
 Result<std::vector<std::string>> feature_columns(
     const project::Model& model, const std::vector<engine::Column>& columns,
-    const std::optional<std::vector<std::string>>& champion_features) {
+    const std::optional<std::vector<forest::Feature>>& champion_features) {
   std::set<std::string> typed;
   for (const auto& [column, type] : model.types) {
     if (!engine::find_column(columns, column)) return unknown(model, "types:", column, columns);
@@ -118,7 +122,7 @@ Result<std::vector<std::string>> feature_columns(
   }
   std::set<std::string> known;
   if (champion_features)
-    for (const std::string& name : *champion_features) known.insert(engine::folded_name(name));
+    for (const forest::Feature& feature : *champion_features) known.insert(engine::folded_name(feature.name));
   std::vector<std::string> result, unknown_names, types;
   for (const engine::Column& column : columns) {
     if (left_out.contains(engine::folded_name(column.name))) continue;

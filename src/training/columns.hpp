@@ -24,6 +24,9 @@ using engine::reading_of;
 /// What `types` says of a column, in whatever case it is written there; null: nothing.
 const std::string* declared_type(const project::Model& model, std::string_view column);
 
+/// " WHERE (…)" of the rows to train and judge on; empty: all.
+std::string where_clause(const project::Model& model);
+
 /// The text of a key or group that a split hashes. As DuckDB casts it, but for an instant: its cast is in the
 /// session's time zone, and rows would change sides with it, so it is written in UTC.
 std::string split_text(const engine::Column& column);

@@ -8,6 +8,7 @@ namespace tidemill::training {
 namespace {
 
 using Names = std::vector<std::string>;
+using Features = std::vector<forest::Feature>;
 
 const std::vector<engine::Column> kColumns = {
     {"id", "BIGINT"},   {"at", "TIMESTAMP"}, {"target", "INTEGER"}, {"weight", "DOUBLE"},
@@ -72,11 +73,11 @@ TEST(feature_columns, refuse_an_included_column_that_is_named_twice) {
 TEST(feature_columns, refuse_one_that_is_new_since_the_champion_until_it_is_named) {
   project::Model m = model();
   m.exclude = {"hour"};
-  const std::optional<Names> champion = Names{"x"};
+  const std::optional<Features> champion = Features{{.name = "x"}};
   const auto refused = feature_columns(m, kColumns, champion);
   EXPECT_ERROR(refused, "training.new_column");
   EXPECT_NE(refused.error().message.find("city"), std::string::npos);
-  const auto both = feature_columns(m, kColumns, Names{});
+  const auto both = feature_columns(m, kColumns, Features{});
   EXPECT_ERROR(both, "training.new_column");
   EXPECT_NE(both.error().message.find("columns x, city, which"), std::string::npos) << both.error().message;
   EXPECT_NE(both.error().hint.find("`types: {x: numeric, city: category}`"), std::string::npos)
@@ -95,7 +96,7 @@ TEST(feature_columns, have_the_type_that_is_declared_in_another_case) {
   project::Model m = model();
   m.exclude = {"hour"};
   m.types = {{"CITY", "category"}};
-  EXPECT_EQ(*feature_columns(m, kColumns, Names{"x"}), (Names{"x", "city"}));
+  EXPECT_EQ(*feature_columns(m, kColumns, Features{{.name = "x"}}), (Names{"x", "city"}));
   ASSERT_NE(declared_type(m, "city"), nullptr);
   EXPECT_EQ(*declared_type(m, "city"), "category");
   EXPECT_EQ(declared_type(m, "x"), nullptr);

@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include "engine/names.hpp"
-#include "engine/sql_text.hpp"
 #include "training/labels.hpp"
 
 namespace tidemill::training {
@@ -25,10 +24,6 @@ constexpr size_t kMaxCells = size_t{1} << 36;
 constexpr size_t kBytesPerCell = 16;
 constexpr double kRareRows = 10;     // a level with fewer training rows than this,
 constexpr double kRareShare = 0.01;  // and less of them than this share, folds into the rest
-
-std::string where_clause(const project::Model& model) {
-  return model.where.empty() ? "" : " WHERE " + engine::bracketed(model.where);
-}
 
 /// Streams the table and keeps what training needs.
 class Reader {

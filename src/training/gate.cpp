@@ -74,7 +74,7 @@ class Gate {
     TM_CHECK(read_opponents());
     for (const project::GateRule& rule : model_.gate)
       if (auto judged = judge_rule(rule); !judged)
-        return std::unexpected(of_rule(rule, std::move(judged).error(), package_.task, rows_.labels));
+        return std::unexpected(of_rule(rule, std::move(judged).error(), package_, rows_.labels));
     TM_CHECK(settle_slices());
     TM_CHECK(prove());
     outcome_.passed = std::all_of(outcome_.rules.begin(), outcome_.rules.end(),

@@ -10,6 +10,7 @@
 #include "engine/sql_text.hpp"
 #include "training/columns.hpp"
 #include "training/dataset.hpp"
+#include "training/gate_text.hpp"
 #include "training/labels.hpp"
 
 namespace tidemill::training {
@@ -270,7 +271,12 @@ Result<OtherScores> read_other(const GateInput& input, const Candidate& other, c
         "training.other_task",
         fmt::format("{} is {} and {} is {}: they cannot be compared", other.name,
                     to_text(predictor.package().task), input.challenger.name, to_text(challenger.task)),
-        model.place);
+        model.place,
+        challenger.task == forest::Task::Multiclass
+            ? classes_text(challenger) +
+                  ": if one is a mistake, mend it in SQL; a model for another question "
+                  "needs another name"
+            : "declare `train: {objective: …}` as it was; a model for another question needs another name");
   TM_TRY(const auto columns, input.connection->describe("SELECT * FROM " + other.relation));
   Query query(columns, other.relation);
   for (const std::string& key : model.key) {

@@ -2,6 +2,7 @@
 // looks at, written by hand, so that "identical", "clearly worse" and "equally good" are facts and not hopes.
 #include <cmath>
 
+#include "training/gate_text.hpp"
 #include "training/split.hpp"
 #include "training/table_for_tests.hpp"
 
@@ -431,6 +432,13 @@ TEST_F(GateTest, refuses_null_targets_unknown_metrics_and_missing_columns) {
   EXPECT_ERROR(judge(gate(m, challenger)), "metric.unknown");
   m = gated({project::GateRule{.metric = "rmse", .min = 0.5}});
   EXPECT_ERROR(judge(gate(m, challenger)), "metric.wrong_task");
+  const forest::Package three{
+      .task = forest::Task::Multiclass, .target = "y", .classes = {"no", "yes", "maybe"}};
+  const Error wrong = user_error("metric.wrong_task", "", {}, "possible: accuracy").error();
+  EXPECT_EQ(
+      of_rule(m.gate[0], wrong, three, {}).hint,
+      "the target y has 3 classes: 'no', 'yes', 'maybe': if one is a mistake, mend it in SQL; for so many, "
+      "possible: accuracy");
   m = gated({project::GateRule{.metric = "roc_auc", .min = 0.5}});
   EXPECT_ERROR(judge(gate(m, version({"nothing"}, {0.3}, hash_split()))), "training.missing_column");
   sql("CREATE OR REPLACE TABLE g AS SELECT * REPLACE (CASE WHEN id = 3 THEN NULL ELSE y END AS y) FROM g");

@@ -3,10 +3,15 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "training/training.hpp"
 
 namespace tidemill::training {
+
+namespace {
+constexpr size_t kShownClasses = 5;
+}  // namespace
 
 std::string limit_text(const project::GateRule& rule) {
   return rule.min ? fmt::format("{} ≥ {}", rule.metric, *rule.min)
@@ -38,10 +43,23 @@ std::string way_out(const std::string& role) {
                           : "to go on without it, take `vs: champion` out of the gate for one run";
 }
 
-Error of_rule(const project::GateRule& rule, Error error, forest::Task task,
+std::string classes_text(const forest::Package& package) {
+  std::vector<std::string> shown = package.classes;
+  shown.resize(std::min(shown.size(), kShownClasses));
+  return fmt::format("the target {} has {} classes: '{}'{}", package.target, package.classes.size(),
+                     fmt::join(shown, "', '"), shown.size() < package.classes.size() ? " …" : "");
+}
+
+Error of_rule(const project::GateRule& rule, Error error, const forest::Package& package,
               const std::vector<double>& labels) {
   if (error.where == Place{}) error.where = rule.place;
-  if (error.code != "metric.wrong_task" || task != forest::Task::Regression || labels.empty()) return error;
+  if (error.code != "metric.wrong_task") return error;
+  if (package.task == forest::Task::Multiclass && package.classes.size() > 2) {
+    error.hint = fmt::format("{}: if one is a mistake, mend it in SQL; for so many, {}",
+                             classes_text(package), error.hint);
+    return error;
+  }
+  if (package.task != forest::Task::Regression || labels.empty()) return error;
   const auto [low, high] = std::ranges::minmax(labels);
   if (low == high || !std::ranges::all_of(labels, [&](double y) { return y == low || y == high; }))
     return error;

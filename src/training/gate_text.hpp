@@ -24,9 +24,12 @@ std::string better_text(double value, double low, double high);
 /// What a person can do when nothing can be compared with the champion or the anchor any more.
 std::string way_out(const std::string& role);
 
-/// A rule that cannot be judged, at its place. Where the target has two values and is taken for a number, it
-/// says how it becomes classes.
-Error of_rule(const project::GateRule& rule, Error error, forest::Task task,
+/// "the target late has 3 classes: 'no', 'yes', 'maybe'", the first few of them.
+std::string classes_text(const forest::Package& package);
+
+/// A rule that cannot be judged, at its place. Where the metric is not one of the model's task, it says what
+/// makes the task: the target's classes, or its two values that are taken for numbers.
+Error of_rule(const project::GateRule& rule, Error error, const forest::Package& package,
               const std::vector<double>& labels);
 
 /// What the bootstrap draws under a package's split, and how a test part gets more of them.

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "engine/names.hpp"
 #include "training/dataset.hpp"
@@ -9,6 +10,9 @@
 namespace tidemill::training {
 
 namespace {
+
+constexpr int kShownWords = 3;     // texts shown in a message
+constexpr int kShownLetters = 40;  // of each
 
 Result<const engine::Column*> require(const TrainInput& input, const std::string& name,
                                       std::string_view what) {
@@ -41,6 +45,95 @@ Result<forest::Feature> feature_of(const TrainInput& input, const engine::Column
   return feature;
 }
 
+/// What a text column holds beside numbers (DOUBLE) or times (TIMESTAMP): "3 rows hold no number: 'n/a' (2),
+/// '' (1)"; nothing when all are such.
+Result<std::string> words_in(const TrainInput& input, const engine::Column& column,
+                             std::string_view type = "DOUBLE", std::string_view what = "number") {
+  TM_TRY(const engine::Rows found,
+         input.connection->query(
+             fmt::format("SELECT left(word, {}), count(*) AS n, CAST(sum(count(*)) OVER () AS BIGINT), "
+                         "count(*) OVER () FROM (SELECT {} AS word FROM {}{}) WHERE word IS NOT NULL AND "
+                         "TRY_CAST(word AS {}) IS NULL GROUP BY word ORDER BY n DESC, word LIMIT {}",
+                         kShownLetters, engine::expression(column.name, Reading::Text), input.relation,
+                         where_clause(*input.model), type, kShownWords)));
+  if (found.rows.empty()) return std::string();
+  std::vector<std::string> words;
+  for (const auto& row : found.rows)
+    words.push_back(fmt::format("'{}' ({})", engine::to_text(row[0]), engine::to_text(row[1])));
+  const int64_t rows = std::get<int64_t>(found.rows[0][2]), different = std::get<int64_t>(found.rows[0][3]);
+  return fmt::format("{} row{} no {}: {}{}", rows, rows == 1 ? " holds" : "s hold", what,
+                     fmt::join(words, ", "), different > kShownWords ? ", …" : "");
+}
+
+std::string how_to_mend_words(const engine::Column& column) {
+  return fmt::format(
+      "read such texts as missing (a CSV source's csv.null), or make numbers of them in SQL: TRY_CAST({} AS "
+      "DOUBLE)",
+      engine::quote_if_needed(column.name));
+}
+
+/// A text that is declared numeric must read as numbers, all of them.
+Result<void> check_declared_numbers(const TrainInput& input, const engine::Column& column) {
+  TM_TRY(const std::string words, words_in(input, column));
+  if (words.empty()) return {};
+  return data_error("training.not_numeric", fmt::format("{} is declared numeric and {}", column.name, words),
+                    input.model->place, how_to_mend_words(column));
+}
+
+/// A column that nobody declared is what it was to the champion: else one stray text in a file would make a
+/// category of a number, and the next version would refuse the numbers that callers send.
+Result<void> check_kept_kind(const TrainInput& input, const engine::Column& column,
+                             const forest::Feature& feature) {
+  if (!input.champion_features || declared_type(*input.model, column.name)) return {};
+  const auto before = std::ranges::find_if(*input.champion_features, [&](const forest::Feature& other) {
+    return engine::same_name(other.name, feature.name);
+  });
+  if (before == input.champion_features->end() || before->category == feature.category) return {};
+  if (!feature.category)
+    return data_error(
+        "training.changed_kind",
+        fmt::format("{} is a number here ({}) and a category in the champion", column.name, column.type),
+        input.model->place,
+        fmt::format("say what it is: `types: {{{0}: category}}` as before, or `types: {{{0}: "
+                    "numeric}}`, after which callers send numbers",
+                    column.name));
+  TM_TRY(const std::string words, words_in(input, column));
+  return data_error(
+      "training.changed_kind",
+      fmt::format("{} is a category here ({}) and a number in the champion{}", column.name, column.type,
+                  words.empty() ? "" : "; " + words),
+      input.model->place,
+      how_to_mend_words(column) +
+          fmt::format("; if it is to be a category now, say so: `types: {{{}: category}}`", column.name));
+}
+
+/// The column of a split by time has another type: a text is mostly one bad date among good ones, or a table
+/// without rows.
+Result<void> no_time(const TrainInput& input, const engine::Column& column) {
+  const Place& place = input.model->split.place;
+  std::string message = fmt::format("the split's time column {} is {}", column.name, column.type);
+  if (kind_of(column.type) != Kind::Text)
+    return user_error(
+        "training.split_type", message, place,
+        "split by a DATE or TIMESTAMP; make one in SQL, for example make_date(year, month, day)");
+  TM_TRY(const engine::Value rows,
+         input.connection->scalar(
+             fmt::format("SELECT count(*) FROM {}{}", input.relation, where_clause(*input.model))));
+  if (std::get<int64_t>(rows) == 0)
+    return data_error("training.split_type", fmt::format("{}; {} has no rows", message, input.model->from),
+                      place, "look at the source: a file with a header alone has columns of text");
+  TM_TRY(const std::string words, words_in(input, column, "TIMESTAMP", "time"));
+  if (words.empty())
+    return data_error("training.split_type", message, place,
+                      fmt::format("every text in it is a time: CAST({} AS TIMESTAMP) in SQL",
+                                  engine::quote_if_needed(column.name)));
+  return data_error(
+      "training.split_type", fmt::format("{}; {}", message, words), place,
+      fmt::format("mend them, or read them as missing (a CSV source's csv.null); a declared type, `columns: "
+                  "{{{}: {{type: timestamp}}}}`, names the file and the line",
+                  column.name));
+}
+
 }  // namespace
 
 Result<Roles> assign_roles(const TrainInput& input) {
@@ -52,7 +145,10 @@ Result<Roles> assign_roles(const TrainInput& input) {
     const engine::Column& column = *engine::find_column(input.columns, name);
     const Kind kind = kind_of(column.type);
     TM_TRY(forest::Feature feature, feature_of(input, column, kind));
-    // A text that is declared numeric must read as numbers, all of them.
+    if (!feature.category && kind == Kind::Text) {
+      TM_CHECK(check_declared_numbers(input, column));
+    }
+    TM_CHECK(check_kept_kind(input, column, feature));
     roles.readings.push_back(feature.category ? reading_of(kind, true) : Reading::Number);
     roles.features.push_back(std::move(feature));
   }
@@ -78,11 +174,9 @@ Result<Roles> assign_roles(const TrainInput& input) {
   }
   if (model.split.kind != project::Split::Kind::Hash) {
     TM_TRY(const engine::Column* column, require(input, model.split.column, "split's column"));
-    if (model.split.kind == project::Split::Kind::Time && kind_of(column->type) != Kind::Time)
-      return user_error(
-          "training.split_type", fmt::format("the split's time column {} is {}", column->name, column->type),
-          model.split.place,
-          "split by a DATE or TIMESTAMP; make one in SQL, for example make_date(year, month, day)");
+    if (model.split.kind == project::Split::Kind::Time && kind_of(column->type) != Kind::Time) {
+      TM_CHECK(no_time(input, *column));
+    }
     roles.split_column = column->name;
     roles.local_time = column->type != "TIMESTAMP WITH TIME ZONE";
   }

@@ -26,8 +26,8 @@ struct TrainInput {
   Json provenance = Json::object();  // hashes, git, versions: copied into the package
   Json pipeline = Json::object();    // copied into the package
   /// Features of the champion's package, when there is one: with `exclude`, a new column is an error until it
-  /// is named.
-  std::optional<std::vector<std::string>> champion_features;
+  /// is named, and so is one that was a number and would be a category, or the other way round.
+  std::optional<std::vector<forest::Feature>> champion_features;
   const std::atomic<bool>* stop = nullptr;
   std::function<void(double share, const std::string& what)> on_progress;
 };
@@ -40,14 +40,15 @@ struct TrainOutput {
 };
 
 /// Errors: training.* (User or Data): null target (names `where`), one class, too few rows, too many
-/// categories, unknown column …; training.memory (Environment): the rows do not fit.
+/// categories, unknown column, a feature that changed its kind, words where numbers are declared …;
+/// training.memory (Environment): the rows do not fit.
 Result<TrainOutput> train(const TrainInput& input);
 
 /// Columns of the model's table that are features, in order. Errors: training.new_column,
 /// training.unknown_column, training.named_twice.
 Result<std::vector<std::string>> feature_columns(
     const project::Model& model, const std::vector<engine::Column>& columns,
-    const std::optional<std::vector<std::string>>& champion_features);
+    const std::optional<std::vector<forest::Feature>>& champion_features);
 
 // The gate
 // ---------------------------------------------------------------------------------------------------------
