@@ -180,14 +180,21 @@ std::unexpected<Error> unknown_version(Database& database, const std::string& mo
     return user_error("registry.unknown_model", fmt::format("model {} has no version yet", model), {},
                       hint.empty() ? fmt::format("`tidemill run {}` trains it", model) : hint);
   }
-  const bool number =
+  const bool is_number =
       !reference.empty() && std::ranges::all_of(reference, [](char c) { return c >= '0' && c <= '9'; });
-  std::string hint = number ? "" : did_you_mean(reference, names);
-  if (reference == "champion")
-    hint = fmt::format(
-        "no version went live: `tidemill models show {0}` says why; {0}@{1} names the newest, and `tidemill "
-        "promote {0} {1}` makes it the champion",
-        model, newest);
+  std::string hint = is_number ? "" : did_you_mean(reference, names);
+  if (reference == "champion") {
+    // Rejected and retired ones cannot be promoted, nor those that a rollback dropped.
+    const auto promotable = database.first_integer(
+        "SELECT max(number) FROM versions "
+        "WHERE model = ?1 AND state = 'accepted' AND retired IS NULL AND NOT dropped",
+        model);
+    if (!promotable) return std::unexpected(promotable.error());
+    hint = fmt::format("no version is live: `tidemill models show {0}` says why; {0}@{1} names the newest",
+                       model, newest);
+    if (const int64_t number = promotable->value_or(0); number > 0)
+      hint += fmt::format(", and `tidemill promote {} {}` makes a champion", model, number);
+  }
   if (hint.empty())
     hint = fmt::format("its versions are 1 to {}{}", newest,
                        names.empty() ? "" : fmt::format("; its aliases: {}", fmt::join(names, ", ")));
