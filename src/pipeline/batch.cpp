@@ -275,13 +275,12 @@ Result<BatchResult> predict_file(registry::Registry& registry, const BatchOption
 
   const Path output = std::filesystem::absolute(options.output);
   const Path part = output.parent_path() / fmt::format(".{}.{}.part", output.filename().native(), ::getpid());
-  const auto write = [&]() -> Result<void> {
+  const auto write = [&]() -> Result<engine::Value> {
     TM_CHECK(connection.execute(fmt::format("CREATE OR REPLACE TEMP VIEW input AS {}", select)));
-    TM_CHECK(connection.execute(fmt::format("COPY ({}) TO {} ({})", select_of(answers, columns),
-                                            engine::quote_text(part.native()), copy_options)));
-    return {};
+    return connection.scalar(fmt::format("COPY ({}) TO {} ({})", select_of(answers, columns),
+                                         engine::quote_text(part.native()), copy_options));
   };
-  Result<void> written = write();
+  Result<engine::Value> written = write();  // how many rows
   while (!written) {
     const auto wider = type_that_takes(scan, written.error());
     if (!wider) break;
@@ -300,10 +299,7 @@ Result<BatchResult> predict_file(registry::Registry& registry, const BatchOption
     return std::unexpected(explain_failure(connection, scan, version.model, std::move(written).error()));
   }
   TM_CHECK(publish_file(part, output));
-  TM_TRY(const engine::Value rows,
-         connection.scalar(scan.format == "parquet" ? fmt::format("SELECT count(*) FROM ({})", select)
-                                                    : fmt::format("SELECT count(*) FROM input")));
-  if (const int64_t* count = std::get_if<int64_t>(&rows)) result.rows = *count;
+  if (const int64_t* rows = std::get_if<int64_t>(&*written)) result.rows = *rows;
   return result;
 }
 
