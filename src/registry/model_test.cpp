@@ -54,6 +54,13 @@ struct Model {
     return before.tables != after.tables || top(before) != top(after);
   }
 
+  /// gc may have forgotten the output of a key, while the version that was live is still there.
+  void withdraw(int version) {
+    const auto [output, is_new] = outputs.try_emplace(key_of(version));
+    if (is_new && !dropped[static_cast<size_t>(version - 1)]) output->second.version = version;
+    output->second.withdrawn = true;
+  }
+
   void rollback(size_t to) {  // index of the release
     const State target = releases[to];
     std::set<StepKey> kept, taken;
@@ -62,7 +69,10 @@ struct Model {
       if (top(state)) keys.insert(key_of(*top(state)));
     };
     collect(target, kept);
-    for (size_t i = to + 1; i < releases.size(); ++i) collect(releases[i], taken);
+    for (size_t i = to + 1; i < releases.size(); ++i) {
+      collect(releases[i], taken);
+      if (top(releases[i])) withdraw(*top(releases[i]));
+    }
     for (const StepKey& key : taken) {
       if (kept.contains(key)) continue;
       outputs[key].withdrawn = true;
@@ -274,7 +284,7 @@ class Pair {
     const int culprit = history.back();
     history.pop_back();
     RC_ASSERT(must(result) == history.back());
-    model_.outputs[model_.key_of(culprit)].withdrawn = true;
+    model_.withdraw(culprit);
     model_.outputs[model_.key_of(history.back())] = {std::nullopt, history.back(), false};
     if (model_.anchor == culprit) model_.anchor = history.back();
     model_.hold = true;
