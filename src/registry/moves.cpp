@@ -184,7 +184,7 @@ std::unexpected<Error> unknown_version(Database& database, const std::string& mo
       !reference.empty() && std::ranges::all_of(reference, [](char c) { return c >= '0' && c <= '9'; });
   std::string hint = is_number ? "" : did_you_mean(reference, names);
   if (reference == "champion") {
-    // Rejected and retired ones cannot be promoted, nor those that a rollback dropped.
+    // Rejected and retired ones cannot be promoted, nor those whose packages gc dropped.
     const auto promotable = database.first_integer(
         "SELECT max(number) FROM versions "
         "WHERE model = ?1 AND state = 'accepted' AND retired IS NULL AND NOT dropped",

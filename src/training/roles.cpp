@@ -89,22 +89,26 @@ Result<void> check_kept_kind(const TrainInput& input, const engine::Column& colu
     return engine::same_name(other.name, feature.name);
   });
   if (before == input.champion_features->end() || before->category == feature.category) return {};
+  const auto changed = [&](std::string_view here, std::string_view there, const std::string& why,
+                           const std::string& hint) {
+    return data_error("training.changed_kind",
+                      fmt::format("{} is a {} here ({}) and a {} in the champion{}", column.name, here,
+                                  column.type, there, why),
+                      input.model->place, hint);
+  };
   if (!feature.category)
-    return data_error(
-        "training.changed_kind",
-        fmt::format("{} is a number here ({}) and a category in the champion", column.name, column.type),
-        input.model->place,
-        fmt::format("say what it is: `types: {{{0}: category}}` as before, or `types: {{{0}: "
-                    "numeric}}`, after which callers send numbers",
-                    column.name));
+    return changed("number", "category", "",
+                   fmt::format("say what it is: `types: {{{0}: category}}` as before, or `types: {{{0}: "
+                               "numeric}}`, after which callers send numbers",
+                               column.name));
   TM_TRY(const std::string words, words_in(input, column));
-  return data_error(
-      "training.changed_kind",
-      fmt::format("{} is a category here ({}) and a number in the champion{}", column.name, column.type,
-                  words.empty() ? "" : "; " + words),
-      input.model->place,
-      how_to_mend_words(column) +
-          fmt::format("; if it is to be a category now, say so: `types: {{{}: category}}`", column.name));
+  const std::string declared =
+      fmt::format("if it is to be a category now, say so: `types: {{{}: category}}`", column.name);
+  if (words.empty())  // not one value, or numbers that are written as texts
+    return changed(
+        "category", "number", "; its values are missing, or numbers written as texts",
+        fmt::format("say that it is a number: `types: {{{}: numeric}}`; {}", column.name, declared));
+  return changed("category", "number", "; " + words, how_to_mend_words(column) + "; " + declared);
 }
 
 /// The column of a split by time has another type: a text is mostly one bad date among good ones, or a table

@@ -45,63 +45,6 @@ TEST_F(Train, learns_a_binary_target_from_numbers_and_categories) {
   EXPECT_EQ(output->package.provenance["best_round"], 20);
 }
 
-TEST_F(Train, finds_types_and_slices_in_whatever_case_they_are_written) {
-  make_table();
-  project::Model m = model();
-  m.types = {{"N", "category"}};
-  m.slices = {"CITY"};
-  const auto output = train(input(m));
-  ASSERT_OK(output);
-  EXPECT_TRUE(output->package.features[1].category);
-  ASSERT_FALSE(output->package.metrics["slices"].empty());
-  EXPECT_EQ(output->package.metrics["slices"][0]["column"], "city");
-}
-
-TEST_F(Train, refuses_words_where_numbers_are_declared_and_shows_them) {
-  make_table();
-  sql("CREATE TABLE words AS SELECT * REPLACE (CASE WHEN id < 3 THEN 'n/a' WHEN id = 3 THEN 'many' ELSE "
-      "CAST(n AS VARCHAR) END AS n) FROM t");
-  project::Model m = model();
-  m.types = {{"n", "numeric"}};
-  m.place = {.file = "tidemill.yaml", .line = 7, .column = 3};
-  const auto output = train(input(m, "words"));
-  EXPECT_ERROR(output, "training.not_numeric");
-  EXPECT_EQ(output.error().message, "n is declared numeric and 4 rows hold no number: 'n/a' (3), 'many' (1)");
-  EXPECT_EQ(output.error().where.line, 7);
-  sql("CREATE TABLE digits AS SELECT * REPLACE (CAST(n AS VARCHAR) AS n) FROM t");
-  const auto numbers = train(input(m, "digits"));
-  ASSERT_OK(numbers);
-  EXPECT_FALSE(numbers->package.features[1].category);
-}
-
-TEST_F(Train, refuses_a_feature_that_changed_its_kind_since_the_champion_until_it_is_declared) {
-  make_table();
-  sql("CREATE TABLE stray AS SELECT * REPLACE (CASE WHEN id = 5 THEN 'n/a' ELSE CAST(n AS VARCHAR) END AS n) "
-      "FROM t");
-  project::Model m = model();
-  m.max_categories = 100;
-  TrainInput in = input(m, "stray");
-  ASSERT_OK(train(in));  // nothing to compare with
-  in.champion_features = {
-      {.name = "x"}, {.name = "N"}, {.name = "city", .category = true}, {.name = "rare", .category = true}};
-  const auto refused = train(in);
-  EXPECT_ERROR(refused, "training.changed_kind");
-  EXPECT_EQ(refused.error().message,
-            "n is a category here (VARCHAR) and a number in the champion; 1 row holds no number: 'n/a' (1)");
-  m.types = {{"n", "category"}};
-  ASSERT_OK(train(in));
-  m.types = {};
-  TrainInput back = input(m);
-  back.champion_features = *in.champion_features;
-  ASSERT_OK(train(back));
-  back.champion_features->at(1).category = true;
-  const auto number = train(back);
-  EXPECT_ERROR(number, "training.changed_kind");
-  EXPECT_EQ(number.error().message, "n is a number here (DOUBLE) and a category in the champion");
-  m.types = {{"n", "numeric"}};
-  ASSERT_OK(train(back));
-}
-
 TEST_F(Train, compares_decisions_between_groups) {
   make_table();
   sql("CREATE TABLE grouped AS SELECT *, CASE WHEN id % 40 = 0 THEN NULL WHEN id % 40 = 1 THEN 'c' WHEN x > "
