@@ -7,8 +7,8 @@
 
 namespace tidemill::app {
 
-/// Of what --json prints of a version: where it comes from if it was imported, metrics with intervals, slices, gate and importance, each where it
-/// has them.
+/// Of what --json prints of a version: where it comes from if it was imported, metrics with intervals,
+/// slices, gate and importance, each where it has them.
 std::string version_text(const Json& version);
 
 }  // namespace tidemill::app

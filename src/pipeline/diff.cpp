@@ -88,7 +88,8 @@ Result<Json> diff_versions(registry::Registry& registry, const registry::Version
     Json out{{"task", forest::to_text(package.task)}};
     if (package.rounds) out["rounds"] = *package.rounds;
     if (package.threshold) out["threshold"] = *package.threshold;
-    if (const auto file = forest::model_object(package); file && package.pipeline.empty()) out["file"] = *file;
+    if (const auto file = forest::model_object(package); file && package.pipeline.empty())
+      out["file"] = *file;
     return out;
   };
   const auto step_spec = [&](const registry::Version& version) -> Json {

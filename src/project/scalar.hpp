@@ -24,7 +24,7 @@ struct Scalar {
     Bool,
     Integer,
     Number,
-    Share,  // 1% or 0.01
+    Share,     // 1% or 0.01
     Duration,  // with a `min`, in microseconds
     Bytes,
     Url,  // http://… or https://…

@@ -3,8 +3,9 @@
 // drift is known. JSON, in the package under "baseline":
 //   {"inputs": {NAME: B}, "score": B or {CLASS: B} (multiclass), "decision": B (binary, multiclass),
 //   "target": B, "attribution": {NAME: its mean |SHAP| over a sample of the training rows},
-//   "curves": {"roc": [[false, true positive rate], …] (binary), "calibration": [{"score", "label", "rows"}, …]}
-//   of the test rows (not of a multiclass model)}
+//   "curves": {"roc": [[false, true positive rate], …] (binary), "calibration": [{"score", "label", "rows"},
+//   …]} of the test rows (not of a multiclass model)}
+//
 //   B: statistics::number_baseline or level_baseline, with "by_day": {"days": ["2013-11-04", …], "counts":
 //   [[…], …]}
 #pragma once
