@@ -3,15 +3,11 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
+#include "training/labels.hpp"
 #include "training/training.hpp"
 
 namespace tidemill::training {
-
-namespace {
-constexpr size_t kShownClasses = 5;
-}  // namespace
 
 std::string limit_text(const project::GateRule& rule) {
   return rule.min ? fmt::format("{} ≥ {}", rule.metric, *rule.min)
@@ -44,10 +40,8 @@ std::string way_out(const std::string& role) {
 }
 
 std::string classes_text(const forest::Package& package) {
-  std::vector<std::string> shown = package.classes;
-  shown.resize(std::min(shown.size(), kShownClasses));
-  return fmt::format("the target {} has {} classes: '{}'{}", package.target, package.classes.size(),
-                     fmt::join(shown, "', '"), shown.size() < package.classes.size() ? " …" : "");
+  return fmt::format("the target {} has {} classes: {}", package.target, package.classes.size(),
+                     listed(package.classes));
 }
 
 Error of_rule(const project::GateRule& rule, Error error, const forest::Package& package,

@@ -21,15 +21,15 @@ const std::set<std::string, std::less<>> kRegressions = {
     "reg:squarederror", "reg:squaredlogerror", "reg:pseudohubererror", "reg:absoluteerror",
     "reg:logistic",     "reg:gamma",           "reg:tweedie",          "count:poisson"};
 
-std::string listed(std::vector<std::string> values, size_t most = 5) {
+}  // namespace
+
+std::string listed(std::vector<std::string> values, size_t most) {
   const size_t all = values.size();
   values.resize(std::min(all, most));
   std::string text;
   for (const std::string& value : values) text += (text.empty() ? "'" : ", '") + value + "'";
   return all > most ? text + fmt::format(" and {} more", all - most) : text;
 }
-
-}  // namespace
 
 Result<std::optional<Objective>> declared_objective(const project::Model& model) {
   const std::string& name = model.train.objective;

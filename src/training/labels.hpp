@@ -19,6 +19,9 @@ Result<std::optional<Objective>> declared_objective(const project::Model& model)
 /// XGBoost's objective for a task when only the task is known.
 std::string default_objective(forest::Task task);
 
+/// "'no', 'yes'", at most so many of them and how many more there are.
+std::string listed(std::vector<std::string> values, size_t most = 5);
+
 /// "where: x IS NOT NULL", with what is there already.
 std::string where_hint(const project::Model& model, const std::string& column);
 

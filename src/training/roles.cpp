@@ -113,7 +113,7 @@ Result<void> check_kept_kind(const TrainInput& input, const engine::Column& colu
 
 /// The column of a split by time has another type: a text is mostly one bad date among good ones, or a table
 /// without rows.
-Result<void> no_time(const TrainInput& input, const engine::Column& column) {
+std::unexpected<Error> no_time(const TrainInput& input, const engine::Column& column) {
   const Place& place = input.model->split.place;
   std::string message = fmt::format("the split's time column {} is {}", column.name, column.type);
   if (kind_of(column.type) != Kind::Text)
@@ -178,9 +178,8 @@ Result<Roles> assign_roles(const TrainInput& input) {
   }
   if (model.split.kind != project::Split::Kind::Hash) {
     TM_TRY(const engine::Column* column, require(input, model.split.column, "split's column"));
-    if (model.split.kind == project::Split::Kind::Time && kind_of(column->type) != Kind::Time) {
-      TM_CHECK(no_time(input, *column));
-    }
+    if (model.split.kind == project::Split::Kind::Time && kind_of(column->type) != Kind::Time)
+      return no_time(input, *column);
     roles.split_column = column->name;
     roles.local_time = column->type != "TIMESTAMP WITH TIME ZONE";
   }
