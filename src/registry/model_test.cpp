@@ -63,20 +63,11 @@ struct Model {
 
   void rollback(size_t to) {  // index of the release
     const State target = releases[to];
-    std::set<StepKey> kept, taken;
-    const auto collect = [&](const State& state, std::set<StepKey>& keys) {
-      for (const auto& [name, id] : state.tables) keys.insert(tables.at(id).key);
-      if (top(state)) keys.insert(key_of(*top(state)));
-    };
-    collect(target, kept);
     for (size_t i = to + 1; i < releases.size(); ++i) {
-      collect(releases[i], taken);
+      for (const auto& [name, id] : releases[i].tables) outputs[tables.at(id).key].withdrawn = true;
       if (top(releases[i])) withdraw(*top(releases[i]));
     }
-    for (const StepKey& key : taken) {
-      if (kept.contains(key)) continue;
-      outputs[key].withdrawn = true;
-    }
+    // What the target has, too, was no part of what went wrong.
     for (const auto& [name, id] : target.tables) outputs[tables.at(id).key] = {id, std::nullopt, false};
     if (top(target)) outputs[key_of(*top(target))] = {std::nullopt, *top(target), false};
     if (top(live) != top(target)) {
