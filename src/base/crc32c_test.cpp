@@ -1,5 +1,6 @@
 #include "base/crc32c.hpp"
 
+#include <cstdint>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -20,6 +21,14 @@ RC_GTEST_PROP(Crc32c, goes_on_where_it_was_and_needs_no_instruction,
   RC_ASSERT(crc32c(b, crc32c(a)) == crc32c(a + b));
   RC_ASSERT(crc32c_by_table(a + b) == crc32c(a + b));
   RC_ASSERT(crc32c_by_table(b, crc32c_by_table(a)) == crc32c(a + b));
+}
+
+// Three blocks of 1 024 bytes are taken at a time.
+RC_GTEST_PROP(Crc32c, of_many_bytes_is_the_same, (uint16_t drawn, uint32_t before)) {
+  std::string bytes(3 * 1024 - 4 + drawn % 8'000, '\0');
+  uint32_t state = drawn;
+  for (char& c : bytes) c = static_cast<char>((state = state * 1664525 + 1013904223) >> 24);
+  RC_ASSERT(crc32c(bytes, before) == crc32c_by_table(bytes, before));
 }
 
 }  // namespace tidemill

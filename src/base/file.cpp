@@ -38,14 +38,23 @@ Result<std::string> read_file(const Path& path, size_t max_bytes) {
   struct stat info{};
   if (::fstat(file.fd, &info) != 0) return errno_error("read", path.native(), errno);
   if (S_ISDIR(info.st_mode)) return errno_error("read", path.native(), EISDIR);
+  constexpr size_t kLeastRoom = 4096;  // of what has no size, a pipe say
+  const size_t size = std::min(static_cast<size_t>(std::max<off_t>(info.st_size, 0)), max_bytes);
   std::string bytes;
-  std::string buffer(1 << 16, '\0');
+  bytes.reserve(
+      std::max(size + 1, kLeastRoom));  // with room for a byte more, its end is seen without another copy
   for (;;) {
-    const ssize_t n = ::read(file.fd, buffer.data(), buffer.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return errno_error("read", path.native(), errno);
+    if (bytes.size() == bytes.capacity()) bytes.reserve(2 * bytes.size());
+    ssize_t n = 0;
+    int error_number = 0;
+    bytes.resize_and_overwrite(bytes.capacity(), [&, before = bytes.size()](char* data, size_t room) {
+      n = ::read(file.fd, data + before, room - before);
+      error_number = errno;
+      return before + static_cast<size_t>(std::max<ssize_t>(n, 0));
+    });
+    if (n < 0 && error_number == EINTR) continue;
+    if (n < 0) return errno_error("read", path.native(), error_number);
     if (n == 0) return bytes;
-    bytes.append(buffer.data(), static_cast<size_t>(n));
     if (bytes.size() > max_bytes)
       return environment_error("io.too_large",
                                fmt::format("{} is larger than {} bytes", path.native(), max_bytes));
