@@ -20,6 +20,7 @@ using monitoring::LogColumn;
 using monitoring::LoggedVersion;
 using monitoring::ValueKind;
 
+constexpr std::chrono::seconds kLongestEnd{5};
 constexpr std::string_view kScores = "scores";  // of all classes
 
 std::string score_of(const std::string& label) { return "score_" + label; }
@@ -118,7 +119,8 @@ Result<std::unique_ptr<PredictionLogs>> PredictionLogs::open(const project::Proj
     if (deployment.log) kept.insert(name);
   monitoring::LeftLogs left =
       only.empty() ? monitoring::LeftLogs(project.home, kept) : monitoring::LeftLogs();
-  std::unique_ptr<PredictionLogs> logs(new PredictionLogs(project, roll_every, std::move(left)));
+  std::unique_ptr<PredictionLogs> logs(
+      new PredictionLogs(project, roll_every, std::move(left), only.empty()));
   for (const auto& [name, deployment] : project.deployments) {
     if (!deployment.log || (!only.empty() && name != only)) continue;
     Logged& logged = logs->logs_[name];
@@ -160,10 +162,15 @@ void PredictionLogs::open_again(const std::string& name, Logged& logged) const {
 PredictionLogs::~PredictionLogs() {
   rolling_.request_stop();
   if (rolling_.joinable()) rolling_.join();
+  const auto until = std::chrono::steady_clock::now() + kLongestEnd;
   for (auto& [name, logged] : logs_) {
     if (!logged.is_open.load()) continue;
     logged.log.reset();
-    roll(logged);
+    const size_t left = roll(logged, [&] { return !of_all_ || std::chrono::steady_clock::now() < until; });
+    if (left > 0)
+      log::info(
+          "prediction log of {}: {} segments are not in its table yet; the next `serve` puts them there",
+          name, left);
   }
 }
 
@@ -212,24 +219,26 @@ void PredictionLogs::roll_until(const std::stop_token& stop) {
   do {
     for (auto& [name, logged] : logs_) {
       if (!logged.is_open.load()) open_again(name, logged);
-      if (logged.is_open.load()) roll(logged);  // what another process left, too
+      if (logged.is_open.load())  // what another process left, too
+        roll(logged, [&stop] { return !stop.stop_requested(); });
     }
     roll_left();
   } while (!changed.wait_for(lock, stop, std::chrono::microseconds(roll_every_.micros),
                              [&stop] { return stop.stop_requested(); }));
 }
 
-void PredictionLogs::roll(Logged& logged) {
-  const auto rolled = logged.roller->roll(clock_->now());
+size_t PredictionLogs::roll(Logged& logged, const GoesOn& goes_on) {
+  const auto rolled = logged.roller->roll(clock_->now(), FileLock::Wait::No, goes_on);
   const std::lock_guard lock(rolled_);
   if (rolled) {
     logged.torn_bytes += rolled->torn_bytes;
     if (std::exchange(logged.roll_fails, false)) log::info("the prediction log is rolled again");
-    return;
+    return rolled->left;
   }
   ++logged.roll_failures;
   if (!std::exchange(logged.roll_fails, true))
     log::error("the prediction log cannot be rolled, its segments stay: {}", to_text(rolled.error()));
+  return 0;
 }
 
 void PredictionLogs::roll_left() {

@@ -32,7 +32,8 @@ class PredictionLogs final : public serving::PredictionSink {
   /// and counted. The project must live as long. Errors: those of PredictionLog::open().
   static Result<std::unique_ptr<PredictionLogs>> open(const project::Project& project, Duration roll_every,
                                                       const std::string& only = {});
-  /// Writes and rolls what there is. Nobody may predict any more.
+  /// Writes what there is and rolls it; of all deployments, segments for five seconds: what is left then is
+  /// for the next one who rolls. Nobody may predict any more.
   ~PredictionLogs() override;
   bool empty() const { return logs_.empty(); }
   void predicted(const serving::PredictionRecord& record) override;
@@ -50,14 +51,19 @@ class PredictionLogs final : public serving::PredictionSink {
     uint64_t torn_bytes = 0, roll_failures = 0;  // under rolled_
     bool roll_fails = false;                     // of the rolling thread
   };
-  PredictionLogs(const project::Project& project, Duration roll_every, monitoring::LeftLogs left)
-      : project_(project), roll_every_(std::max(roll_every, kShortestRollInterval)), left_(std::move(left)) {}
+  using GoesOn = std::function<bool()>;
+  PredictionLogs(const project::Project& project, Duration roll_every, monitoring::LeftLogs left, bool of_all)
+      : project_(project),
+        roll_every_(std::max(roll_every, kShortestRollInterval)),
+        left_(std::move(left)),
+        of_all_(of_all) {}
   static constexpr Duration kShortestRollInterval{100'000};
   Result<void> open(const project::Deployment& deployment, Logged& logged) const;
   void open_again(const std::string& name, Logged& logged) const;
   static monitoring::PredictionLog::Counts counts_of(const Logged& logged);
   void roll_until(const std::stop_token& stop);
-  void roll(Logged& logged);
+  /// How many segments it left.
+  size_t roll(Logged& logged, const GoesOn& goes_on);
   void roll_left();
 
   const project::Project& project_;
@@ -65,6 +71,7 @@ class PredictionLogs final : public serving::PredictionSink {
   const std::shared_ptr<const Clock> clock_ = clock_of_process();
   std::map<std::string, Logged, std::less<>> logs_;
   const monitoring::LeftLogs left_;
+  const bool of_all_;
   std::string left_problem_;  // that was logged
   mutable std::mutex rolled_;
   std::jthread rolling_;

@@ -14,6 +14,16 @@ TEST(Utf8, a_character_has_one_to_four_bytes) {
   EXPECT_EQ(utf8_character_bytes("\U0010ffff"), 4u);
 }
 
+TEST(Utf8, ascii_is_bytes_that_stand_alone) {
+  EXPECT_TRUE(is_ascii(""));
+  EXPECT_TRUE(is_ascii(std::string(23, '\x7f')));
+  for (size_t at = 0; at < 23; ++at) {
+    std::string text(23, 'a');
+    text[at] = '\x80';
+    EXPECT_FALSE(is_ascii(text)) << at;
+  }
+}
+
 TEST(Utf8, what_begins_none) {
   EXPECT_EQ(utf8_character_bytes("\x80"), 0u) << "the rest of a character";
   EXPECT_EQ(utf8_character_bytes("\xe2\x82"), 0u) << "cut off";

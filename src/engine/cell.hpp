@@ -13,6 +13,7 @@ class ChunkView final : public Chunk {
   size_t rows() const override { return rows_; }
   size_t columns() const override { return vectors_.size(); }
   bool is_null(size_t column, size_t row) const override;
+  bool may_be_null(size_t column) const override { return vectors_.at(column).validity != nullptr; }
   const double* doubles(size_t column) const override;
   const int64_t* bigints(size_t column) const override;
   std::string_view varchar(size_t column, size_t row) const override;

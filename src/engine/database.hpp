@@ -57,6 +57,8 @@ class Chunk {
   virtual size_t rows() const = 0;
   virtual size_t columns() const = 0;
   virtual bool is_null(size_t column, size_t row) const = 0;
+  /// false: is_null() is false in every row.
+  virtual bool may_be_null(size_t column) const = 0;
   /// Contiguous values, one a row; the value of a NULL row is unspecified. The query must have cast the
   /// column to the type.
   virtual const double* doubles(size_t column) const = 0;
@@ -141,6 +143,8 @@ class Connection {
   Result<std::vector<Column>> describe_stored(std::string_view select);
   /// COPY (select) TO file as Parquet (zstd), and the logical hash of what was written. Does not sync.
   Result<WrittenTable> write_parquet(std::string_view select, const Path& file);
+  /// The same without the hash, which costs about as much again as a scan; how many rows it has.
+  Result<int64_t> write_parquet_unhashed(std::string_view select, const Path& file);
   Result<TableHash> hash(std::string_view select);
   /// CREATE OR REPLACE TEMP VIEW name AS SELECT * FROM read_parquet(files). "predictions.late" is
   /// predictions.late in SQL, too.

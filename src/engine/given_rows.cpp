@@ -10,8 +10,8 @@ namespace tidemill::engine {
 
 struct GivenRows::Offer {
   std::vector<GivenColumn> columns;
-  std::span<const GivenValues> values;
-  size_t rows = 0;
+  GivenPiece piece;
+  std::function<GivenPiece()> next;  // empty: the piece is all
 };
 
 namespace {
@@ -59,7 +59,7 @@ void bind(duckdb_bind_info info) {
     duckdb_bind_add_result_column(info, column.name.c_str(), type.get());
   }
   // Few unless more are given already: joins then hash these rows and not the tables they look up.
-  duckdb_bind_set_cardinality(info, std::max<size_t>(offer->rows, 1), /*is_exact=*/false);
+  duckdb_bind_set_cardinality(info, std::max<size_t>(offer->piece.rows, 1), /*is_exact=*/false);
   duckdb_bind_set_bind_data(info, new Offer(std::move(offer)),
                             [](void* data) { delete static_cast<Offer*>(data); });
 }
@@ -108,11 +108,16 @@ void copy(GivenKind kind, const GivenValues& from, size_t first, size_t count, d
 }
 
 void fill(duckdb_function_info info, duckdb_data_chunk output) {
-  const GivenRows::Offer& offer = **static_cast<Offer*>(duckdb_function_get_bind_data(info));
+  GivenRows::Offer& offer = **static_cast<Offer*>(duckdb_function_get_bind_data(info));
   size_t& done = *static_cast<size_t*>(duckdb_function_get_init_data(info));
-  const size_t count = std::min(kChunkRows, offer.rows - std::min(done, offer.rows));
+  if (offer.next && done >= offer.piece.rows) {
+    offer.piece = offer.next();
+    done = 0;
+  }
+  const auto& [values, rows] = offer.piece;
+  const size_t count = std::min(kChunkRows, rows - std::min(done, rows));
   for (size_t c = 0; c < offer.columns.size() && count > 0; ++c)
-    copy(offer.columns[c].kind, offer.values[c], done, count, duckdb_data_chunk_get_vector(output, c));
+    copy(offer.columns[c].kind, values[c], done, count, duckdb_data_chunk_get_vector(output, c));
   done += count;
   duckdb_data_chunk_set_size(output, count);
 }
@@ -149,8 +154,13 @@ GivenRows::~GivenRows() {
 }
 
 void GivenRows::give(std::span<const GivenValues> values, size_t rows) {
-  offer_->values = values;
-  offer_->rows = rows;
+  offer_->piece = {values, rows};
+  offer_->next = nullptr;
+}
+
+void GivenRows::stream(std::function<GivenPiece()> next) {
+  offer_->piece = {};
+  offer_->next = std::move(next);
 }
 
 }  // namespace tidemill::engine

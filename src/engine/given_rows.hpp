@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -30,6 +31,12 @@ struct GivenValues {
   std::vector<int64_t> wholes;     // all others
 };
 
+/// Some of many rows.
+struct GivenPiece {
+  std::span<const GivenValues> values;
+  size_t rows = 0;
+};
+
 class GivenRows {
  public:
   /// The connection's SQL reads them from relation(), by the columns' names.
@@ -41,6 +48,9 @@ class GivenRows {
   /// What statements read from now on, in the columns' order. Stays the caller's, until the next give(). Also
   /// for how many rows a statement is planned; before the first give(), for one.
   void give(std::span<const GivenValues> values, size_t rows);
+  /// More rows than shall lie in memory: the next statement asks for one piece after the other, and a piece
+  /// stays the caller's until the next one is asked for. One without rows is the end. For one statement.
+  void stream(std::function<GivenPiece()> next);
 
   struct Offer;
   /// All of an instance: what its one table function finds by number.

@@ -112,5 +112,35 @@ TEST_F(Given, rows_that_are_gone_are_an_error) {
   EXPECT_FALSE(connection->scalar("SELECT count(*) FROM " + relation));
 }
 
+TEST_F(Given, pieces_arrive_one_after_the_other_until_one_is_empty) {
+  auto rows = GivenRows::offer(*connection, {{"n", GivenKind::Integer}, {"t", GivenKind::Text}});
+  ASSERT_TRUE(rows) << to_text(rows.error());
+  const std::vector<size_t> sizes{1, 5000, 2048, 7};  // less than a chunk, more than two, one
+  size_t piece = 0;
+  int64_t n = 0;
+  std::vector<GivenValues> values(2);
+  rows->stream([&]() -> GivenPiece {
+    if (piece == sizes.size()) return {};
+    const size_t count = sizes[piece++];
+    values[0].wholes.clear();
+    values[1].texts.clear();
+    for (size_t r = 0; r < count; ++r) {
+      values[0].wholes.push_back(n++);
+      values[1].texts.push_back(fmt::format("the text of row {}", n));
+    }
+    for (GivenValues& column : values) column.missing.assign(count, 0);
+    return {values, count};
+  });
+  const auto sums = connection->query(fmt::format(
+      "SELECT count(*), sum(n), count(DISTINCT n), bool_and(t = 'the text of row ' || n + 1) FROM {}",
+      rows->relation()));
+  ASSERT_TRUE(sums) << to_text(sums.error());
+  const int64_t all = 1 + 5000 + 2048 + 7;
+  EXPECT_EQ(to_text(sums->rows[0][0]), std::to_string(all));
+  EXPECT_EQ(to_text(sums->rows[0][1]), std::to_string(all * (all - 1) / 2));
+  EXPECT_EQ(to_text(sums->rows[0][2]), std::to_string(all));
+  EXPECT_EQ(to_text(sums->rows[0][3]), "true");
+}
+
 }  // namespace
 }  // namespace tidemill::engine

@@ -48,6 +48,21 @@ Result<StoredSelect> stored(const Statement& statement, std::string_view select)
   return out;
 }
 
+/// COPY (SELECT list FROM table) TO file; the rows written.
+Result<int64_t> copy_to(Connection::Impl& connection, std::string_view select, std::string_view list,
+                        const StoredSelect& table, const Path& file) {
+  std::string sql = fmt::format("COPY (SELECT {} FROM ", list);
+  const UserSql user{.text = select, .offset = sql.size() + table.offset};
+  sql += fmt::format("{}) TO {} ({})", table.sql, quote_text(file.string()), kParquetOptions);
+  TM_TRY(ResultSet result, connection.run_once(sql, user));
+  int64_t written = 0;
+  TM_CHECK(connection.fetch_all(result, user, [&](duckdb_data_chunk chunk) -> Result<void> {
+    written = static_cast<int64_t*>(duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0)))[0];
+    return {};
+  }));
+  return written;
+}
+
 }  // namespace
 
 Result<std::vector<Column>> Connection::describe_stored(std::string_view select) {
@@ -70,29 +85,24 @@ Result<WrittenTable> Connection::write_parquet(std::string_view select, const Pa
                                        row_hash_expression(table.columns), name, name)
                          : ", " + name;
   }
-  std::string sql = fmt::format("COPY (SELECT {} FROM ", list);
-  const UserSql user{.text = select, .offset = sql.size() + table.offset};
-  sql += fmt::format("{}) TO {} ({})", table.sql, quote_text(file.string()), kParquetOptions);
-
-  std::optional<int64_t> written;
-  const auto copy = [&]() -> Result<void> {
-    TM_TRY(ResultSet result, impl_->run_once(sql, user));
-    return impl_->fetch_all(result, user, [&](duckdb_data_chunk chunk) -> Result<void> {
-      written = static_cast<int64_t*>(duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0)))[0];
-      return {};
-    });
-  };
-  const Result<void> copied = copy();
+  const Result<int64_t> written = copy_to(*impl_, select, list, table, file);
   const RowSums seen = sums.end(ticket);
-  if (!copied) return std::unexpected(copied.error());
-  if (!written || static_cast<uint64_t>(*written) != seen.rows)
+  if (!written) return std::unexpected(written.error());
+  if (static_cast<uint64_t>(*written) != seen.rows)
     return internal_error("engine.row_count", fmt::format("DuckDB wrote {} rows to {}, but {} passed by",
-                                                          written.value_or(-1), file.string(), seen.rows));
+                                                          *written, file.string(), seen.rows));
   std::error_code failed;
   const auto bytes = std::filesystem::file_size(file, failed);
   if (failed) return errno_error("look at", file.string(), failed.value());
   return WrittenTable{table.columns, *written, static_cast<int64_t>(bytes),
                       logical_hash(table.columns, seen)};
+}
+
+Result<int64_t> Connection::write_parquet_unhashed(std::string_view select, const Path& file) {
+  const Operation operation(*impl_);
+  TM_TRY(const Statement statement, impl_->prepare_select(select));
+  TM_TRY(const StoredSelect table, stored(statement, select));
+  return copy_to(*impl_, select, "*", table, file);
 }
 
 Result<TableHash> Connection::hash(std::string_view select) {

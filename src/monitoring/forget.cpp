@@ -87,7 +87,7 @@ class Forgetting {
       struct stat facts{};
       const bool known = ::stat(file.c_str(), &facts) == 0;
       const Path part = file.parent_path() / fmt::format(".{}.part", file.filename().native());
-      TM_CHECK(sql_.write_parquet(
+      TM_CHECK(sql_.write_parquet_unhashed(
           fmt::format("SELECT * FROM {} WHERE ({}) IS NOT TRUE", rows_in(file), condition), part));
       if (known && ::chmod(part.c_str(), facts.st_mode & 07777) != 0)
         return errno_error("protect", part.native(), errno);
@@ -127,8 +127,13 @@ class Forgetting {
     }
     for (const Path& segment : files_ending(log_, kSegmentEnding)) {
       TM_TRY(const std::string bytes, read_segment(segment));
-      TM_TRY(const LogTable table, table_of_segment(bytes));
-      out_.waiting += static_cast<int64_t>(forgotten.rows_of(stored, table));
+      TM_TRY(SegmentRows rows, SegmentRows::open(bytes));
+      LogTable piece;
+      for (;;) {
+        TM_TRY(const bool more, rows.next(piece));
+        if (!more) break;
+        out_.waiting += static_cast<int64_t>(forgotten.rows_of(stored, piece));
+      }
     }
     out_.unreadable = files_ending(log_, kBadEnding).size();
     return {};

@@ -88,7 +88,7 @@ Result<void> publish_rows(engine::Connection& connection, const std::string& sel
                           int64_t number) {
   const std::string name = fmt::format("{:016}-{}.parquet", number, random_id().substr(0, 8));
   const Path part = folder / ("." + name + ".part");
-  TM_CHECK(connection.write_parquet(select, part));
+  TM_CHECK(connection.write_parquet_unhashed(select, part));
   if (::chmod(part.c_str(), 0600) != 0) return errno_error("protect", part.native(), errno);
   return publish_file(part, folder / name);
 }

@@ -20,19 +20,18 @@ LogWriter::LogWriter(LogWriterOptions options) : options_(std::move(options)) {}
 LogWriter::~LogWriter() = default;
 
 void LogWriter::add(std::string_view captured, const LoggedVersion& version) {
-  const auto prediction = decode_prediction(captured);
-  if (!prediction) {  // it is what encode() made
-    log::error("prediction log of {}: {}", options_.deployment, to_text(prediction.error()));
+  if (const auto done = decode_prediction(captured, captured_); !done) {  // it is what encode() made
+    log::error("prediction log of {}: {}", options_.deployment, to_text(done.error()));
     ++counts_.errors;
     return;
   }
-  record_.clear();
-  version.rules.append(*prediction, record_);
-  append_frame(record_, batch_);
-  batch_rows_ += prediction->rows;
-  batch_values_ += prediction->rows * (version.stored.columns.size() + own_columns().size());
+  const size_t frame = begin_frame(batch_);
+  version.rules.append(captured_, batch_);
+  end_frame(frame, batch_);
+  batch_rows_ += captured_.rows;
+  batch_values_ += captured_.rows * (version.stored.columns.size() + own_columns().size());
   used_.insert(&version);
-  if (!oldest_ || prediction->at < *oldest_) oldest_ = prediction->at;
+  if (!oldest_ || captured_.at < *oldest_) oldest_ = captured_.at;
 }
 
 bool LogWriter::flush(Instant now) {

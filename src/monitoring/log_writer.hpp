@@ -82,7 +82,8 @@ class LogWriter {
   std::optional<SegmentWriter> segment_;
   int64_t hour_ = 0;                         // of the segment, counted from 1970
   std::set<const LoggedVersion*> declared_;  // in the segment
-  std::string batch_, record_;
+  std::string batch_;
+  StoredPrediction captured_;            // the record that is added
   std::set<const LoggedVersion*> used_;  // in the batch
   size_t batch_rows_ = 0, batch_values_ = 0, segment_values_ = 0;
   std::optional<Instant> oldest_;

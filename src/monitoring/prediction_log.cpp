@@ -209,7 +209,7 @@ void PredictionLog::write_until_ended() {
       size_t lost = writer_.give_up();
       for (const auto& shard : shards_)
         shard->ring.drain([&](std::string_view record) {
-          if (const auto prediction = decode_prediction(record)) lost += prediction->rows;
+          if (const auto head = head_of_prediction(record)) lost += head->rows;
           return true;
         });
       given_up_.fetch_add(lost);

@@ -200,9 +200,25 @@ Result<LogSchema> decode_schema(std::string_view record) {
 }
 
 Result<StoredPrediction> decode_prediction(std::string_view record) {
+  StoredPrediction out;
+  TM_CHECK(decode_prediction(record, out));
+  return out;
+}
+
+Result<PredictionHead> head_of_prediction(std::string_view record) {
+  if (record.size() < kHeadBytes || record[0] != static_cast<char>(RecordKind::Prediction))
+    return bad("is no prediction");
+  Cursor cursor(record.substr(kSchemaAt));
+  PredictionHead head{cursor.take<uint32_t>()};
+  cursor.take<uint32_t>();  // the first row
+  head.rows = cursor.take<uint32_t>();
+  if (head.rows == 0) return bad("has no rows");
+  return head;
+}
+
+Result<void> decode_prediction(std::string_view record, StoredPrediction& out) {
   if (record.size() > kMaxRecordBytes) return bad("is too large");
   Cursor cursor(record);
-  StoredPrediction out;
   if (cursor.take<uint8_t>() != static_cast<uint8_t>(RecordKind::Prediction))
     return bad("is of another kind");
   std::array<uint8_t, 4> lengths{};
@@ -224,6 +240,8 @@ Result<StoredPrediction> decode_prediction(std::string_view record) {
   // A row without a column takes no byte: there is but one, an error's.
   if (out.rows == 0 || (columns == 0 && out.rows > 1) || columns > kMaxLoggedColumns)
     return bad("has more rows or columns than there can be");
+  out.columns.clear();
+  out.columns.reserve(std::min<size_t>(columns, cursor.rest().size() / kColumnHeadBytes));
   for (uint32_t i = 0; i < columns; ++i) {
     const std::string_view before = cursor.rest();
     StoredColumn column;
@@ -246,7 +264,7 @@ Result<StoredPrediction> decode_prediction(std::string_view record) {
     out.columns.push_back(column);
   }
   if (!cursor.rest().empty()) return bad("is longer than what it says");
-  return out;
+  return {};
 }
 
 double StoredColumn::number(size_t row) const {

@@ -102,6 +102,14 @@ Result<RecordKind> kind_of(std::string_view record);
 Result<LogSchema> decode_schema(std::string_view record);
 /// The same. What is good is good to the last byte.
 Result<StoredPrediction> decode_prediction(std::string_view record);
+/// Into one that is used again and keeps its memory; after an error nothing of it counts.
+Result<void> decode_prediction(std::string_view record, StoredPrediction& out);
+/// What the head alone says. Error log.bad_record: it is no head of a prediction.
+struct PredictionHead {
+  uint32_t schema = 0;
+  size_t rows = 0;  // at least 1
+};
+Result<PredictionHead> head_of_prediction(std::string_view record);
 
 /// The texts of a column one by one.
 class TextReader {

@@ -119,6 +119,7 @@ RC_GTEST_PROP(Record, any_cut_and_any_byte_more_is_refused, (uint8_t rows_drawn,
                                         {.column = 1, .text_at = text_at, .texts = &texts}};
   const std::string bytes = encoded({.prediction_id = "id", .rows = rows, .columns = columns}, {0, rows});
   RC_ASSERT(decode_prediction(bytes).has_value());
+  RC_ASSERT(head_of_prediction(bytes)->rows == rows);
   RC_ASSERT(!decode_prediction(bytes.substr(0, at % bytes.size())));
   RC_ASSERT(!decode_prediction(bytes + '\0'));
 }

@@ -1,6 +1,8 @@
 #include "monitoring/roll.hpp"
 
 #include <algorithm>
+#include <memory>
+#include <optional>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +11,7 @@
 
 #include "base/log.hpp"
 #include "engine/database.hpp"
+#include "engine/given_rows.hpp"
 #include "monitoring/log_table.hpp"
 #include "monitoring/log_writer.hpp"
 #include "monitoring/segment.hpp"
@@ -20,27 +23,63 @@ namespace {
 constexpr size_t kMostSegmentsAtOnce = 10'000;
 constexpr int64_t kSqlMemory = 256'000'000;
 
-Result<void> write_parquet(const LogTable& table, const Path& file) {
-  engine::DatabaseOptions opening;
-  opening.threads = 1;
-  opening.memory_bytes = kSqlMemory;
-  opening.allowed_folders = {file.parent_path()};
-  TM_TRY(const auto database, engine::Database::open(opening));
-  TM_TRY(engine::Connection connection, database->connect());
-  TM_TRY(engine::GivenRows given, engine::GivenRows::offer(connection, table.columns));
-  given.give(table.values, table.rows);
-  const Path part = file.parent_path() / fmt::format(".{}.part", file.filename().native());
-  TM_CHECK(connection.write_parquet(fmt::format("SELECT * FROM {}", given.relation()), part));
-  if (::chmod(part.c_str(), 0600) != 0) return errno_error("protect", part.native(), errno);
-  return publish_file(part, file);
-}
-
 /// Whether nobody writes the segment any more: its writer's lock is gone.
 bool is_finished(const Path& segment) {
   return FileLock::take(segment, FileLock::Mode::Exclusive, FileLock::Wait::No).has_value();
 }
 
 }  // namespace
+
+/// Makes the files of one roll; what it takes is opened with the first of them.
+class Roller::ParquetFiles {
+ public:
+  ParquetFiles(const Path& folder, const ForgottenKeys& forgotten) : folder_(folder), forgotten_(forgotten) {}
+  /// The rows but those of the forgotten; without any, there is no such file. Whether there is. Errors: also
+  /// of kind Data, when a record is bad.
+  Result<bool> write(SegmentRows rows, const Path& file) {
+    if (!connection_) TM_CHECK(open());
+    TM_TRY(engine::GivenRows given, engine::GivenRows::offer(*connection_, rows.columns()));
+    Result<bool> more = true;
+    given.stream([&]() -> engine::GivenPiece {
+      while ((more = rows.next(piece_)) && *more) {
+        forgotten_.remove_from(piece_);
+        if (piece_.rows > 0) return {piece_.values, piece_.rows};
+      }
+      return {};
+    });
+    const Path part = folder_ / fmt::format(".{}.part", file.filename().native());
+    const auto written =
+        connection_->write_parquet_unhashed(fmt::format("SELECT * FROM {}", given.relation()), part);
+    if (!written) return std::unexpected(written.error());
+    std::error_code ignored;
+    if (!more || *written == 0) std::filesystem::remove(part, ignored);
+    if (!more) return more;
+    if (*written == 0) {
+      std::filesystem::remove(file, ignored);
+      return false;
+    }
+    if (::chmod(part.c_str(), 0600) != 0) return errno_error("protect", part.native(), errno);
+    TM_CHECK(publish_file(part, file));
+    return true;
+  }
+
+ private:
+  Result<void> open() {
+    engine::DatabaseOptions opening;
+    opening.threads = 1;
+    opening.memory_bytes = kSqlMemory;
+    opening.allowed_folders = {folder_};
+    TM_TRY(database_, engine::Database::open(opening));
+    TM_TRY(engine::Connection connection, database_->connect());
+    connection_.emplace(std::move(connection));
+    return {};
+  }
+  const Path& folder_;
+  const ForgottenKeys& forgotten_;
+  std::unique_ptr<engine::Database> database_;
+  std::optional<engine::Connection> connection_;
+  LogTable piece_;
+};
 
 std::vector<Path> files_ending(const Path& folder, std::string_view ending) {
   std::vector<Path> files;
@@ -54,7 +93,7 @@ std::vector<Path> files_ending(const Path& folder, std::string_view ending) {
   return files;
 }
 
-Result<Rolled> Roller::roll(Instant now, FileLock::Wait wait) {
+Result<Rolled> Roller::roll(Instant now, FileLock::Wait wait, const std::function<bool()>& goes_on) {
   Rolled rolled;
   std::error_code ignored;
   if (!std::filesystem::exists(options_.folder, ignored)) return rolled;  // nothing was ever predicted
@@ -64,12 +103,18 @@ Result<Rolled> Roller::roll(Instant now, FileLock::Wait wait) {
   std::vector<Path> segments = files_ending(options_.folder, kSegmentEnding);
   if (segments.size() > kMostSegmentsAtOnce) segments.resize(kMostSegmentsAtOnce);
   TM_TRY(const ForgottenKeys forgotten, ForgottenKeys::read(options_.folder));
-  for (const Path& segment : segments) TM_CHECK(roll_segment(segment, forgotten, rolled));
+  ParquetFiles files(options_.folder, forgotten);
+  for (const Path& segment : segments) {
+    if (goes_on && !goes_on())
+      ++rolled.left;
+    else
+      TM_CHECK(roll_segment(segment, files, rolled));
+  }
   TM_CHECK(remove_old(now, rolled));
   return rolled;
 }
 
-Result<void> Roller::roll_segment(const Path& segment, const ForgottenKeys& forgotten, Rolled& rolled) {
+Result<void> Roller::roll_segment(const Path& segment, ParquetFiles& files, Rolled& rolled) {
   const std::string stem = segment.stem().native();
   const bool finished = is_finished(segment);
   const auto set_aside = [&](const Error& error) -> Result<void> {
@@ -81,32 +126,26 @@ Result<void> Roller::roll_segment(const Path& segment, const ForgottenKeys& forg
     ++rolled.set_aside;
     return {};
   };
-  if (finished) {
-    const auto torn = cut_torn_tail(segment);
-    if (!torn && torn.error().kind == ErrorKind::Data) return set_aside(torn.error());
-    if (!torn) return std::unexpected(torn.error());
-    rolled.torn_bytes += *torn;
-  }
   TM_TRY(const std::string bytes, read_segment(segment));
   const Path file = options_.folder / (stem + std::string(kParquetEnding));
-  const auto known = rolled_bytes_.find(stem);
-  if (known == rolled_bytes_.end() || known->second != bytes.size()) {
-    auto table = table_of_segment(bytes);
-    if (!table) return set_aside(table.error());
-    if (forgotten.remove_from(*table) > 0 && table->rows == 0) {
-      std::error_code ignored;
-      std::filesystem::remove(file, ignored);  // it had no others
+  Seen& seen = seen_[stem];
+  if (seen.bytes != bytes.size()) {
+    auto rows = SegmentRows::open(bytes);
+    if (!rows) return set_aside(rows.error());
+    const size_t torn = bytes.size() - rows->whole_bytes();
+    if (rows->rows() > 0) {
+      const auto made = files.write(std::move(*rows), file);
+      if (!made && made.error().kind == ErrorKind::Data) return set_aside(made.error());
+      if (!made) return std::unexpected(made.error());
+      rolled.files += *made ? 1 : 0;
     }
-    if (table->rows > 0) {
-      TM_CHECK(write_parquet(*table, file));
-      ++rolled.files;
-    }
-    rolled_bytes_[stem] = bytes.size();
+    seen = {bytes.size(), torn};
   }
   if (!finished) return {};
   // Its rows are in the file for good: what a crash leaves of this step, the next one does again.
   if (::unlink(segment.c_str()) != 0) return errno_error("remove", segment.native(), errno);
-  rolled_bytes_.erase(stem);
+  rolled.torn_bytes += seen.torn_bytes;
+  seen_.erase(stem);
   ++rolled.finished;
   return {};
 }

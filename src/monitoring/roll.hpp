@@ -4,6 +4,7 @@
 // a crash leaves, no row is there twice.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -32,21 +33,28 @@ struct Rolled {
   size_t torn_bytes = 0;  // behind the last whole record of segments whose writer died
   size_t removed = 0;     // files past their time, also those that were set aside
   size_t set_aside = 0;   // what could not be read, called *.bad from now on
+  size_t left = 0;        // segments that were not looked at, since it was to end
 };
 
 /// Of one deployment. Not thread-safe; several processes may have one each.
 class Roller {
  public:
   explicit Roller(RollOptions options) : options_(std::move(options)) {}
-  /// All segments that grew since; nothing if another process is at it, unless that is waited for. The first
-  /// error stops it, and what was done stays: io.*, engine.*, log.bad_forgotten.
-  Result<Rolled> roll(Instant now, FileLock::Wait wait = FileLock::Wait::No);
+  /// All segments that grew since; nothing if another process is at it, unless that is waited for. goes_on is
+  /// asked before each segment: each takes a fraction of a second. The first error stops it, and what was
+  /// done stays: io.*, engine.*, log.bad_forgotten.
+  Result<Rolled> roll(Instant now, FileLock::Wait wait = FileLock::Wait::No,
+                      const std::function<bool()>& goes_on = {});
 
  private:
-  Result<void> roll_segment(const Path& segment, const ForgottenKeys& forgotten, Rolled& rolled);
+  class ParquetFiles;
+  Result<void> roll_segment(const Path& segment, ParquetFiles& files, Rolled& rolled);
   Result<void> remove_old(Instant now, Rolled& rolled) const;
   const RollOptions options_;
-  std::map<std::string, uintmax_t> rolled_bytes_;  // of segments that are still written, by stem
+  struct Seen {
+    size_t bytes = 0, torn_bytes = 0;
+  };
+  std::map<std::string, Seen> seen_;  // of segments that were rolled and are still there, by stem
 };
 
 }  // namespace tidemill::monitoring

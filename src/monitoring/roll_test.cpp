@@ -100,6 +100,53 @@ TEST_F(Roll, rows_are_a_table_with_typed_columns) {
       "TIMESTAMP WITH TIME ZONE BIGINT BOOLEAN 0 0 1");
 }
 
+// Small ones and one of more rows than a piece is begun for, of which some are missing.
+TEST_F(Roll, rows_of_many_pieces_are_all_there_once_and_in_order) {
+  const size_t sizes[]{1, 1500, 5000, 3, 2048, 2047, 1};
+  size_t all = 0;
+  {
+    SegmentWriter writer = begin();
+    for (const size_t rows : sizes) {
+      std::vector<std::string> dests;
+      std::vector<double> scores;
+      for (size_t r = 0; r < rows; ++r, ++all) {
+        dests.push_back(fmt::format("the text of row {}", all));
+        scores.push_back(all % 7 == 0 ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(all));
+      }
+      const std::vector<ColumnView> columns{{.column = 0, .text_at = text_at, .texts = dests.data()},
+                                            {.column = 2, .numbers = scores.data()},
+                                            {.column = 3, .numbers = scores.data()}};
+      const PredictionView view{"a", "", "champion", "", kNow, {1}, 200, rows, columns, all - rows};
+      std::string record(encoded_size(view, {0, rows}), '\0'), frame;
+      encode(view, {0, rows}, 0, record.data());
+      append_frame(record, frame);
+      ASSERT_TRUE(writer.append(frame));
+    }
+  }
+  roll();
+  EXPECT_EQ(sql("count(*)"), std::to_string(all));
+  EXPECT_EQ(sql("count(*) FILTER (dest = 'the text of row ' || row)"), std::to_string(all));
+  EXPECT_EQ(sql("count(*) FILTER (score IS NOT DISTINCT FROM CASE WHEN row % 7 != 0 THEN row END)"),
+            std::to_string(all));
+  EXPECT_EQ(sql("count(*) FILTER (decision)"), std::to_string(all - (all + 6) / 7));
+  EXPECT_EQ(sql("count(DISTINCT row) || ' ' || count(input_Time)"), std::to_string(all) + " 0");
+}
+
+TEST_F(Roll, what_it_has_no_time_for_is_left_to_the_next_one) {
+  for (const char hour : {'1', '2', '3'}) {
+    SegmentWriter writer = begin(fmt::format("2026-11-29T0{}-0123456789abcdef", hour));
+    ASSERT_TRUE(writer.append(prediction({hour}, 0.5)));
+  }
+  int asked = 0;
+  const auto once = roller.roll(kNow, FileLock::Wait::No, [&] { return ++asked == 1; });
+  ASSERT_TRUE(once) << to_text(once.error());
+  EXPECT_EQ(once->finished, 1u);
+  EXPECT_EQ(once->left, 2u);
+  EXPECT_EQ(sql("string_agg(DISTINCT prediction_id, '')"), "1");
+  EXPECT_EQ(roll().finished, 2u);
+  EXPECT_EQ(sql("string_agg(DISTINCT prediction_id, '' ORDER BY prediction_id)"), "123");
+}
+
 TEST_F(Roll, while_it_is_written_the_file_follows_and_no_row_is_there_twice) {
   SegmentWriter writer = begin();
   EXPECT_EQ(roll().files, 0u);  // nothing was predicted yet
@@ -149,11 +196,21 @@ TEST_F(Roll, what_cannot_be_read_is_set_aside_and_the_rest_is_rolled) {
     ASSERT_TRUE(writer.append(prediction("no schema", 1, 9)));
   }
   {
+    SegmentWriter writer = begin("2026-11-29T09-2222222222222222");
+    const double one = 1;
+    const std::vector<ColumnView> columns{{.column = 9, .numbers = &one}};  // there is none
+    const PredictionView view{"b", "", "champion", "", kNow, {1}, 200, 1, columns};
+    std::string record(encoded_size(view, {0, 1}), '\0'), frame;
+    encode(view, {0, 1}, 0, record.data());
+    append_frame(record, frame);
+    ASSERT_TRUE(writer.append(prediction("good", 1) + frame));
+  }
+  {
     SegmentWriter writer = begin();
     ASSERT_TRUE(writer.append(prediction("a", 0.5)));
   }
   const Rolled rolled = roll();
-  EXPECT_EQ(rolled.set_aside, 2u);
+  EXPECT_EQ(rolled.set_aside, 3u);
   EXPECT_EQ(rolled.finished, 1u);
   EXPECT_TRUE(std::filesystem::exists(scratch.path() / "2026-11-29T09-0000000000000000.segment.bad"));
   EXPECT_EQ(sql("string_agg(DISTINCT prediction_id, ' ')"), "a");
@@ -203,14 +260,18 @@ TEST(LogTable, versions_with_other_columns_are_put_together_by_name) {
   std::string record(encoded_size(view, {0, 1}), '\0');
   encode(view, {0, 1}, 1, record.data());
   append_frame(record, segment);
-  const auto table = table_of_segment(segment);
-  ASSERT_TRUE(table) << to_text(table.error());
-  EXPECT_EQ(table->rows, 3u);
-  const auto at = std::ranges::find(table->columns, "dest", &engine::GivenColumn::name);
-  ASSERT_NE(at, table->columns.end());
-  const engine::GivenValues& values = table->values[static_cast<size_t>(at - table->columns.begin())];
+  auto rows = SegmentRows::open(segment);
+  ASSERT_TRUE(rows) << to_text(rows.error());
+  EXPECT_EQ(rows->rows(), 3u);
+  LogTable table;
+  ASSERT_TRUE(rows->next(table).value());
+  EXPECT_EQ(table.rows, 3u);
+  const auto at = std::ranges::find(table.columns, "dest", &engine::GivenColumn::name);
+  ASSERT_NE(at, table.columns.end());
+  const engine::GivenValues& values = table.values[static_cast<size_t>(at - table.columns.begin())];
   EXPECT_EQ(values.texts, (std::vector<std::string>{"JFK", "a?", "42"}));
-  EXPECT_EQ(table->values.back().missing, (std::vector<uint8_t>{0, 1, 1}));
+  EXPECT_EQ(table.values.back().missing, (std::vector<uint8_t>{0, 1, 1}));
+  EXPECT_FALSE(rows->next(table).value());
 }
 
 }  // namespace tidemill::monitoring

@@ -44,10 +44,22 @@ bool write_all(int fd, std::string_view bytes) {
 }  // namespace
 
 void append_frame(std::string_view record, std::string& out) {
-  const size_t begin = out.size();
-  append(out, static_cast<uint32_t>(record.size()));
-  append(out, crc32c(record, crc32c(std::string_view(out).substr(begin))));
+  const size_t begin = begin_frame(out);
   out += record;
+  end_frame(begin, out);
+}
+
+size_t begin_frame(std::string& out) {
+  out.append(kFrameBytes, '\0');
+  return out.size() - kFrameBytes;
+}
+
+void end_frame(size_t begin, std::string& out) {
+  const std::string_view record = std::string_view(out).substr(begin + kFrameBytes);
+  const auto length = static_cast<uint32_t>(record.size());
+  std::memcpy(out.data() + begin, &length, sizeof length);
+  const uint32_t checksum = crc32c(record, crc32c(std::string_view(out).substr(begin, sizeof length)));
+  std::memcpy(out.data() + begin + sizeof length, &checksum, sizeof checksum);
 }
 
 std::string segment_header() {
@@ -131,14 +143,5 @@ Result<void> SegmentWriter::sync() {
 }
 
 Result<std::string> read_segment(const Path& segment) { return read_file(segment, kMostRead); }
-
-Result<size_t> cut_torn_tail(const Path& segment) {
-  TM_TRY(const std::string bytes, read_segment(segment));
-  TM_TRY(const size_t whole, each_record(bytes, [](std::string_view) -> Result<void> { return {}; }));
-  if (whole == bytes.size()) return 0;
-  if (::truncate(segment.c_str(), static_cast<off_t>(whole)) != 0)
-    return errno_error("truncate", segment.native(), errno);
-  return bytes.size() - whole;
-}
 
 }  // namespace tidemill::monitoring

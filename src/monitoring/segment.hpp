@@ -1,7 +1,6 @@
 // The files that records are appended to: a header, then records framed by length and CRC-32C
 // (docs/formats/prediction-log.md). Whatever ends a process or a machine, what was written before is read
-// back up to the last whole record; what lies behind is cut off. A segment is locked as long as its writer
-// lives.
+// back up to the last whole record. A segment is locked as long as its writer lives.
 #pragma once
 
 #include <functional>
@@ -19,6 +18,9 @@ inline constexpr std::string_view kSegmentEnding = ".segment";
 
 /// Appends the record in its frame.
 void append_frame(std::string_view record, std::string& out);
+/// The same of a record that is appended to out between the two; the first says where its frame begins.
+size_t begin_frame(std::string& out);
+void end_frame(size_t begin, std::string& out);
 
 /// What a segment begins with.
 std::string segment_header();
@@ -54,10 +56,6 @@ class SegmentWriter {
   bool named_ = false;  // the folder was synced
   bool broken_ = false;
 };
-
-/// Removes what lies behind the last whole record of a segment that nobody writes; the bytes removed. A file
-/// that is no segment is left as it is: log.bad_segment.
-Result<size_t> cut_torn_tail(const Path& segment);
 
 /// All of a segment's bytes.
 Result<std::string> read_segment(const Path& segment);

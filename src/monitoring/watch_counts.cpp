@@ -1,8 +1,8 @@
 #include "monitoring/watch_counts.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <limits>
+#include <array>
+#include <cstring>
 #include <optional>
 #include <thread>
 
@@ -13,9 +13,49 @@ namespace tidemill::monitoring {
 namespace {
 
 constexpr uint32_t kNoSlice = UINT32_MAX;
+constexpr uint32_t kMissingPlace = 0;  // of NumberBins and LevelBins
+
+// Values beside each other are compared with one edge after the other: edges are few, and no step waits for
+// the one before. What a comparison gives is -1 or 0.
+using Values = double __attribute__((vector_size(32)));
+using Places = int64_t __attribute__((vector_size(32)));
+constexpr size_t kLanes = sizeof(Values) / sizeof(double), kVectors = 4;
+
+/// Missing is 0, under 1, and each edge that is not above the value is a place more; the last bin has its
+/// upper edge.
+[[gnu::always_inline]] inline void place_among(std::span<const double> edges, double last,
+                                               std::span<const double> values, uint32_t* places) {
+  size_t done = 0;
+  for (; values.size() - done >= kVectors * kLanes; done += kVectors * kLanes) {
+    std::array<Values, kVectors> value;
+    std::memcpy(value.data(), values.data() + done, sizeof value);
+    std::array<Places, kVectors> place;
+#pragma GCC unroll 4
+    for (size_t v = 0; v < kVectors; ++v) place[v] = (value[v] == last) - (value[v] == value[v]);
+    for (const double edge : edges)
+#pragma GCC unroll 4
+      for (size_t v = 0; v < kVectors; ++v) place[v] -= value[v] >= edge;
+#pragma GCC unroll 16
+    for (size_t i = 0; i < kVectors * kLanes; ++i)
+      places[done + i] = static_cast<uint32_t>(place[i / kLanes][i % kLanes]);
+  }
+  for (; done < values.size(); ++done) {
+    const double value = values[done];
+    auto place = static_cast<uint32_t>(value == value ? 1 : 0) - static_cast<uint32_t>(value == last ? 1 : 0);
+    for (const double edge : edges) place += value >= edge ? 1 : 0;
+    places[done] = place;
+  }
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) void place_with_avx2(std::span<const double> edges, double last,
+                                                     std::span<const double> values, uint32_t* places) {
+  place_among(edges, last, values, places);
+}
+#endif
 
 std::string number_sql(const std::string& column) {
-  return fmt::format("coalesce(TRY_CAST({} AS DOUBLE), 'nan'::DOUBLE)", engine::quote_name(column));
+  return fmt::format("TRY_CAST({} AS DOUBLE)", engine::quote_name(column));
 }
 std::string text_sql(const std::string& column) {
   return fmt::format("CAST({} AS VARCHAR)", engine::quote_name(column));
@@ -53,7 +93,7 @@ class Counting {
     for (size_t s = 0; s < by_.size(); ++s) find_slices(chunk, s);
     for (size_t c = 0; c < columns_.size(); ++c) {
       if (columns_[c].numbers != nullptr)
-        columns_[c].numbers->place({chunk.doubles(c), rows}, places_.data());
+        place_numbers(chunk, c);
       else
         place_texts(chunk, c);
       add(c, rows);
@@ -86,10 +126,17 @@ class Counting {
     }
   }
 
+  void place_numbers(const engine::Chunk& chunk, size_t c) {
+    columns_[c].numbers->place({chunk.doubles(c), chunk.rows()}, places_.data());
+    if (!chunk.may_be_null(c)) return;
+    for (size_t r = 0; r < chunk.rows(); ++r)
+      if (chunk.is_null(c, r)) places_[r] = kMissingPlace;
+  }
+
   void place_texts(const engine::Chunk& chunk, size_t c) {
     for (size_t r = 0; r < chunk.rows(); ++r) {
       if (chunk.is_null(c, r)) {
-        places_[r] = 0;
+        places_[r] = kMissingPlace;
         continue;
       }
       const TextPlaces::Place found = columns_[c].texts->place(chunk.varchar(c, r));
@@ -145,13 +192,10 @@ Result<std::vector<SliceCounts>> count_share(engine::Connection& connection, con
 }  // namespace
 
 NumberPlaces::NumberPlaces(const statistics::NumberBins& bins) : edges_(bins.edges) {
-  if (edges_.empty()) {
+  if (edges_.empty())
     without_edges_ = static_cast<uint32_t>(bins.places() - 1);
-    return;
-  }
-  last_ = edges_.back();
-  half_ = std::bit_ceil(edges_.size() + 1) / 2;
-  edges_.resize(2 * half_, std::numeric_limits<double>::quiet_NaN());
+  else
+    last_ = edges_.back();
 }
 
 void NumberPlaces::place(std::span<const double> values, uint32_t* places) const {
@@ -159,14 +203,11 @@ void NumberPlaces::place(std::span<const double> values, uint32_t* places) const
     for (size_t i = 0; i < values.size(); ++i) places[i] = values[i] == values[i] ? without_edges_ : 0;
     return;
   }
-  // Missing is 0, under 1, and each edge that is not above the value is a place more; the last bin has its
-  // upper edge.
-  for (size_t i = 0; i < values.size(); ++i) {
-    const double value = values[i];
-    size_t below = 0;
-    for (size_t step = half_; step > 0; step /= 2) below += edges_[below + step - 1] <= value ? step : 0;
-    places[i] = static_cast<uint32_t>(below + (value == value ? 1 : 0) - (value == last_ ? 1 : 0));
-  }
+#if defined(__x86_64__)
+  static const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
+  if (has_avx2) return place_with_avx2(edges_, last_, values, places);
+#endif
+  place_among(edges_, last_, values, places);
 }
 
 std::string to_text(const SliceOf& slice) {

@@ -25,8 +25,7 @@ class NumberPlaces {
   void place(std::span<const double> values, uint32_t* places) const;
 
  private:
-  std::vector<double> edges_;  // as many as a full binary tree has nodes: NaN is above all
-  size_t half_ = 0;            // of the tree
+  std::vector<double> edges_;
   double last_ = 0;
   uint32_t without_edges_ = 0;  // not 0: the place of every value, there are no edges
 };
