@@ -1,5 +1,6 @@
 // A segment of the prediction log as hostile bytes: once with their own checksums, once as the records of a
-// segment whose checksums are right. Refused with a reason, or a table whose columns all have its rows.
+// segment whose checksums are right. Refused with a reason, or pieces whose columns all have their rows, and
+// together all of the segment's.
 #include <cstdlib>
 
 #include "monitoring/log_table.hpp"
@@ -11,15 +12,29 @@ namespace {
 using namespace tidemill;
 using namespace tidemill::monitoring;
 
-void check(std::string_view segment) {
-  const auto table = table_of_segment(segment);
-  if (!table && table.error().code.empty()) std::abort();
-  if (!table) return;
-  if (table->columns.size() != table->values.size()) std::abort();
-  for (const engine::GivenValues& values : table->values) {
-    if (values.missing.size() != table->rows) std::abort();
-    if (values.reals.size() + values.texts.size() + values.wholes.size() != table->rows) std::abort();
+void check(const LogTable& piece) {
+  if (piece.rows == 0 || piece.columns.size() != piece.values.size()) std::abort();
+  for (const engine::GivenValues& values : piece.values) {
+    if (values.missing.size() != piece.rows) std::abort();
+    if (values.reals.size() + values.texts.size() + values.wholes.size() != piece.rows) std::abort();
   }
+}
+
+void check(std::string_view segment) {
+  auto rows = SegmentRows::open(segment);
+  if (!rows && rows.error().code.empty()) std::abort();
+  if (!rows) return;
+  LogTable piece;
+  size_t seen = 0;
+  for (;;) {
+    const auto more = rows->next(piece);
+    if (!more && more.error().code.empty()) std::abort();
+    if (!more) return;
+    if (!*more) break;
+    check(piece);
+    seen += piece.rows;
+  }
+  if (seen != rows->rows()) std::abort();
 }
 
 /// Each record behind its length, two bytes.
