@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <thread>
 
@@ -19,6 +20,7 @@ constexpr uint32_t kMissingPlace = 0;  // of NumberBins and LevelBins
 // the one before. What a comparison gives is -1 or 0.
 using Values = double __attribute__((vector_size(32)));
 using Places = int64_t __attribute__((vector_size(32)));
+constexpr double kInfinity = std::numeric_limits<double>::infinity();  // no number is above it
 constexpr size_t kLanes = sizeof(Values) / sizeof(double), kVectors = 4;
 
 /// Missing is 0, under 1, and each edge that is not above the value is a place more; the last bin has its
@@ -31,7 +33,7 @@ constexpr size_t kLanes = sizeof(Values) / sizeof(double), kVectors = 4;
     std::memcpy(value.data(), values.data() + done, sizeof value);
     std::array<Places, kVectors> place;
 #pragma GCC unroll 4
-    for (size_t v = 0; v < kVectors; ++v) place[v] = (value[v] == last) - (value[v] == value[v]);
+    for (size_t v = 0; v < kVectors; ++v) place[v] = (value[v] == last) - (value[v] <= kInfinity);
     for (const double edge : edges)
 #pragma GCC unroll 4
       for (size_t v = 0; v < kVectors; ++v) place[v] -= value[v] >= edge;
@@ -41,7 +43,7 @@ constexpr size_t kLanes = sizeof(Values) / sizeof(double), kVectors = 4;
   }
   for (; done < values.size(); ++done) {
     const double value = values[done];
-    auto place = static_cast<uint32_t>(value == value ? 1 : 0) - static_cast<uint32_t>(value == last ? 1 : 0);
+    uint32_t place = (value <= kInfinity ? 1u : 0u) - (value == last ? 1u : 0u);
     for (const double edge : edges) place += value >= edge ? 1 : 0;
     places[done] = place;
   }
