@@ -2,9 +2,8 @@
 
     ./dev bench log
 
-The cost is that of the thread that answers; writing is another thread's. Then what it takes to make Parquet of a
-row, in processor time. What is measured is the sink of `tidemill serve` with the real log behind
-it, on the folder that temporary files are made in."""
+The cost is that of the thread that answers; writing is another thread's. Then what it takes to make Parquet of
+a row, in processor time. What is measured is the sink of `tidemill serve` with the real log behind it, on the folder that temporary files are made in."""
 import measuring
 from measuring import Finished, program
 

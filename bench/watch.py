@@ -7,8 +7,8 @@ One program, one model (100 trees over 20 numbers, trained here, so that it has 
 six monitors that look every ten seconds. A server has one core and one thread, so that what the log's writer, the making of Parquet and the monitors
 take is taken from the answers; bench/http_load.cpp has the other core and 32 connections, the next request of each when its reply is there. Every
 reply is held against what the server said when it was asked alone. Before the first turn all free memory is touched once: a virtual machine's host gives
-a page at its first touch, which costs some microseconds that a server running for a day does not pay, and a log takes 200 MB of page cache a second. A turn lasts long enough for one look of each monitor, which is checked. Rows
-that the log drops for want of room would cost less: they are counted and shown. What a prediction's thread pays alone is ./dev bench log."""
+a page at its first touch, which costs some microseconds that a server running for a day does not pay, and a log takes 200 MB of page cache a second. A turn lasts
+long enough for one look of each monitor, which is checked. Rows that the log drops for want of room would cost less: they are counted and shown. What a prediction's thread pays alone is ./dev bench log."""
 import json
 import mmap
 import pathlib

@@ -143,7 +143,7 @@ class Connection {
   Result<std::vector<Column>> describe_stored(std::string_view select);
   /// COPY (select) TO file as Parquet (zstd), and the logical hash of what was written. Does not sync.
   Result<WrittenTable> write_parquet(std::string_view select, const Path& file);
-  /// The same without the hash, which costs about as much again as a scan; how many rows it has.
+  /// The same without the hash, for what nobody compares by it; how many rows it has.
   Result<int64_t> write_parquet_unhashed(std::string_view select, const Path& file);
   Result<TableHash> hash(std::string_view select);
   /// CREATE OR REPLACE TEMP VIEW name AS SELECT * FROM read_parquet(files). "predictions.late" is
